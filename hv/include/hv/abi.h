@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* The revisions of the guest interface: layouts of lguest_data, register and
+ * slot orders, and the probe that tells them apart (ABI 3.1, 3.4, 14). */
+#pragma once
+
+#include "hv/guest_config.h"
+
+#define ABI_NO_FIELD 0xffffu
+
+struct abi_row {
+    enum abi_revision rev;
+    const char *name; /* "2.6.24" ... as the contract prints it */
+    uint16_t size_bytes;
+    /* Offsets in lguest_data; ABI_NO_FIELD where the row has none. The first
+     * five fields (irq_enabled 0, blocked 4, cr2 8, tv_sec 0xc, tv_nsec 0x10)
+     * are the same in all. */
+    uint16_t irq_pending, hcall_status, hcalls, reserve_mem, tsc_khz, pgdir;
+    uint16_t noirq_start, noirq_end, noirq_iret, kernel_address, syscall_vec;
+    uint8_t slot_bytes;   /* 16 or 20 */
+    bool edx_order;       /* arguments in EDX, EBX, ECX; slots EAX EBX ECX EDX */
+    bool has_gdt_table;   /* LOAD_GDT (3) instead of LOAD_GDT_ENTRY (18) */
+    bool has_pae;
+};
+
+extern const struct abi_row abi_rows[ABI_NR]; /* [ABI_AUTO] unused */
+
+/* How the first hypercall came. */
+enum abi_entry { ABI_VIA_INT, ABI_VIA_VMCALL };
+
+struct abi_probe_in {
+    enum abi_entry via;
+    uint32_t ebx, edx;        /* candidates for the structure's address */
+    enum abi_revision config; /* abi= of the configuration, or ABI_AUTO */
+    enum abi_revision image;  /* version string of the image, or ABI_AUTO */
+    /* Reads len bytes of guest memory at pa, or returns false. */
+    bool (*read)(void *ctx, uint32_t pa, void *dst, uint32_t len);
+    void *ctx;
+};
+
+struct abi_probe_out {
+    const struct abi_row *row; /* never NULL */
+    uint32_t lguest_data;      /* chosen candidate (may be outside memory) */
+    bool exact;                /* all conditions of ABI 3.4 held */
+};
+
+void abi_probe(const struct abi_probe_in *in, struct abi_probe_out *out);

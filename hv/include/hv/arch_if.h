@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* Everything hv/ wants from the architecture, each with its contract.  The
+ * machine gives arch/i386/ behind it, the host tests tests/host/fake-arch. */
+#pragma once
+
+#include "hv/addr.h"
+
+struct vcpu;
+struct guest;
+
+/* ---- time ---- */
+
+/* Monotonic nanoseconds since boot, never backwards on one CPU. */
+uint64_t arch_time_ns(void);
+
+/* TSC frequency if it is constant and does not stop, else 0. */
+uint32_t arch_tsc_khz(void);
+
+/* Wall clock: nanoseconds since 1970 UTC at arch_time_ns() == 0. */
+uint64_t arch_wallclock_base_ns(void);
+
+/* Programs the CPU's timer interrupt for deadline_ns (at once if it is past;
+ * UINT64_MAX: none). */
+void arch_timer_arm(uint64_t deadline_ns);
+
+/* ---- interrupts and idling (interrupts are off in the monitor) ---- */
+
+/* Halts until an interrupt has been taken and handled. Interrupts are open
+ * inside and off again on return. */
+void arch_idle(void);
+
+/* A preemption point: takes pending interrupts, if any, then returns with
+ * interrupts off. Only where all guest state is consistent. */
+void arch_preempt_point(void);
+
+/* Handles a hardware vector (0x20 and up) that arrived while a guest ran. */
+void arch_handle_irq(uint32_t vector);
+
+/* Opens an ISA interrupt line; its interrupts call handler (bounded, with
+ * interrupts off, only from arch_idle, arch_preempt_point or after an exit). */
+void arch_irq_set_handler(uint32_t line, void (*handler)(void));
+
+/* The same for NMI (2) and #MC (18), which re-opens NMIs. */
+void arch_handle_nmi(void);
+void arch_handle_mce(void);
+
+/* ---- virtual CPU ---- */
+
+/* Builds and frees the architectural part of a vCPU (regs page, thunk page,
+ * FPU image).  0 or -HV_ENOMEM. */
+int arch_vcpu_init(struct vcpu *v) HV_MUST_CHECK;
+void arch_vcpu_fini(struct vcpu *v);
+
+/* Makes v the vCPU of this CPU: its pages in the switcher window, its GDT and
+ * IDT in the state page, its FPU state in the CPU. Puts the earlier one back. */
+void arch_vcpu_load(struct vcpu *v);
+
+/* Saves FPU state and unmaps; afterwards no vCPU is loaded here. */
+void arch_vcpu_put(struct vcpu *v);
+
+/* Enters the guest and returns the vector of the trap that ended it (0..255,
+ * or ARCH_EXIT_BAD_IRET when the guest's own CS or SS could not be loaded).
+ * v must be loaded. The registers are in *v->regs. */
+uint32_t arch_vcpu_enter(struct vcpu *v);
+#define ARCH_EXIT_BAD_IRET 256u
+
+/* Writes one entry of the real GDT/IDT of v (and of this CPU, if loaded). The
+ * caller has sanitised it. */
+void arch_vcpu_set_gdt(struct vcpu *v, uint32_t index, uint64_t desc);
+void arch_vcpu_set_idt(struct vcpu *v, uint32_t vector, uint64_t gate);
+
+/* Ring-1 stack for direct gates: TSS ss1:esp1. */
+void arch_vcpu_set_stack(struct vcpu *v, uint16_t ss1, uint32_t esp1);
+
+/* CR0.TS as the guest wants it. */
+void arch_vcpu_set_ts(struct vcpu *v, bool ts);
+
+/* Maps the frame(s) that hold lguest_data at the fixed alias (second may be
+ * HFN_NONE), and sets up the thunk for the system-call vector's handler. */
+void arch_vcpu_map_lguest_data(struct vcpu *v, hfn_t first, hfn_t second);
+void arch_vcpu_set_thunk(struct vcpu *v, uint32_t handler);
+
+/* Address of the stub gate for a vector with this DPL (0, 1 or 3). */
+uint64_t arch_stub_gate(uint32_t vector, uint32_t dpl);
+
+/* A real gate at DPL dpl that enters the thunk. */
+uint64_t arch_thunk_gate(uint32_t dpl);
+
+/* True if eip is inside the thunk page. */
+bool arch_eip_in_thunk(uint32_t eip);
+
+/* CR2 as of the last #PF exit. */
+gva_t arch_fault_address(void);
+
+/* ---- host paging ---- */
+
+/* The page table (guest view) that the last directory entry of every shadow
+ * root points to on this CPU. */
+hpa_t arch_switcher_pt(void);
+
+/* Device registers, uncached, for good. NULL when the space for them is used
+ * up. After paging. */
+void *arch_map_device(hpa_t pa, uint32_t bytes);
+
+/* Firmware tables and other memory that is no RAM of ours, read-only, for good;
+ * below the direct map's end at the identity, else like a device. */
+const void *arch_map_firmware(hpa_t pa, uint32_t bytes);
+
+/* Where the monitor's image lies, embedded guests included, for pmm_init(). */
+void arch_image_range(uint64_t *base, uint64_t *bytes);
+
+/* Gives boot-only memory back and makes what boot alone may write read-only.
+ * Called once, from hv_run(), before the first guest. */
+void hv_init_free(void);
+
+/* ---- for a panic ---- */
+
+/* Interrupts off for good; other CPUs are to stop. */
+void arch_panic_stop(void);
+
+/* False until this_cpu() may be used. */
+bool arch_percpu_ready(void);
+
+/* Logs the control registers. */
+void arch_log_state(void);
+
+/* If sp lies in one of the monitor's stacks: its bounds. */
+bool arch_stack_bounds(uintptr_t sp, uintptr_t *bottom, uintptr_t *top);
+
+/* True if this range of bytes is the monitor's code or data and mapped. */
+bool arch_is_monitor_text(uintptr_t addr);
+
+/* ---- the rest ---- */
+
+/* Random bytes from RDRAND or a jitter pool; seeds the guests' DRBG. */
+void arch_entropy(void *buf, uint32_t bytes);
+
+HV_NORETURN void arch_poweroff(void);
+HV_NORETURN void arch_reboot(void);
+HV_NORETURN void arch_halt(void);
+
+/* isa-debug-exit at port 0xf4 with this value; returns if there is none. */
+void arch_debug_exit(uint8_t value);
+
+uint32_t arch_cpu_index(void);

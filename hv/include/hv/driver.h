@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* What real hardware offers the monitor: const tables of functions. Drivers
+ * know no guest; calls upward go through function pointers set at init. */
+#pragma once
+
+#include "hv/types.h"
+
+/* What a console's interrupt line is to report. */
+enum console_irq {
+    CONSOLE_IRQ_OFF,
+    CONSOLE_IRQ_RX,   /* input */
+    CONSOLE_IRQ_TEST, /* one interrupt now, to see whether the line works */
+};
+
+/* A place where characters can go to and maybe come from. */
+struct console_ops {
+    const char *name;
+    bool (*tx_ready)(void); /* one more byte can be taken without waiting */
+    void (*tx)(uint8_t byte); /* NULL (with tx_ready): input only */
+    int (*rx)(void); /* next input byte, or -1; NULL: output only */
+    void (*flush)(void); /* may be NULL: redraw, for screens */
+    /* May be NULL. Returns false if the device cannot do that. */
+    bool (*set_irq)(enum console_irq mode);
+};
+
+/* For boot. Each returns the console or NULL when the hardware is not there. port and
+ * baud come from the command line. */
+const struct console_ops *ns16550_init(uint32_t index, uint16_t port,
+                                       uint32_t baud);
+const struct console_ops *vga_text_init(void);
+/* Where the screen's cells are mapped from now on; NULL: nowhere, what is
+ * written appears later. Before and after paging is switched on. */
+void vga_text_set_memory(volatile uint16_t *cells);
+#define VGA_TEXT_BASE 0xb8000u /* physical */
+#define VGA_TEXT_BYTES 4000u
+const struct console_ops *debugcon_init(void); /* QEMU/Bochs port 0xe9 */
+
+/* PS/2 keyboard: a console with input only. Bounded probing. */
+const struct console_ops *ps2_keyboard_init(int keymap);
+
+/* Interrupt controllers. Lines are ISA IRQ numbers; vectors 0x20 + line. */
+void pic8259_init(uint8_t vector_base); /* remaps and masks all */
+void pic8259_unmask(uint8_t line);
+void pic8259_mask(uint8_t line);
+void pic8259_eoi(uint8_t line);
+bool pic8259_is_spurious(uint8_t line); /* lines 7 and 15 */
+
+/* Physical address of the LAPIC's registers, 0 if the CPU has none or it is
+ * switched off. The caller maps it uncached and says where before lapic_init. */
+uint64_t lapic_physical_base(void);
+void lapic_set_registers(volatile uint32_t *regs);
+bool lapic_init(uint8_t spurious_vector, uint8_t error_vector);
+bool lapic_present(void);
+uint32_t lapic_id(void);
+void lapic_eoi(void);
+/* One-shot timer in LAPIC ticks on vector; nmi: deliver as NMI instead. */
+void lapic_timer_oneshot(uint8_t vector, uint32_t ticks, bool nmi);
+uint32_t lapic_timer_current(void);
+void lapic_timer_stop(void);
+void lapic_self_ipi(uint8_t vector);
+/* Clears and returns the error status register. */
+uint32_t lapic_read_error(void);
+/* A local vector table entry, raw (SDM 3A 10.5.1). */
+enum lapic_lvt {
+    LAPIC_LVT_PERF = 0x340,
+    LAPIC_LVT_LINT0 = 0x350,
+    LAPIC_LVT_LINT1 = 0x360,
+};
+uint32_t lapic_lvt_read(enum lapic_lvt which);
+void lapic_lvt_write(enum lapic_lvt which, uint32_t value);
+
+/* The I/O APIC whose registers are mapped at regs: number of pins, 0 if there is
+ * none. Redirection entries raw (82093AA 3.2.4). */
+uint32_t ioapic_init(volatile uint32_t *regs);
+uint64_t ioapic_pin_read(uint32_t pin);
+void ioapic_pin_write(uint32_t pin, uint64_t entry);
+#define IOAPIC_PHYSICAL_BASE 0xfec00000u /* where the first one always was */
+
+#define PIT_HZ 1193182u
+void pit_oneshot(uint16_t ticks); /* channel 0; 0 means 65536 */
+void pit_stop(void);              /* channel 0 raises nothing any more */
+uint16_t pit_read(void);          /* channel 0 */
+/* Channel 2 as a free-running 16-bit down-counter that raises nothing. */
+void pit_counter_start(void);
+uint16_t pit_counter_read(void);
+/* Busy-waits us microseconds on channel 2; false if the PIT does not count. */
+bool pit_wait_us(uint32_t us);
+
+/* Seconds since 1970 UTC from the CMOS clock; 0 if it is absent or stuck. */
+uint64_t rtc_read(void);
+/* Waits for the beginning of the next second; false if the clock stands. */
+bool rtc_wait_tick(void);

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* The one door to guest memory.  All or nothing; a range that does not lie in
+ * the guest's memory is refused and, for reads, dst is zeroed.  Callers check
+ * the copy and use the copy. A write marks the frame dirty (its shadow tables
+ * are compared again at the next flush) and breaks copy-on-write. */
+#pragma once
+
+#include "hv/addr.h"
+
+struct guest;
+
+bool gmem_read(struct guest *g, void *dst, gpa_t src, uint32_t len) HV_MUST_CHECK;
+bool gmem_write(struct guest *g, gpa_t dst, const void *src,
+                uint32_t len) HV_MUST_CHECK;
+bool gmem_zero(struct guest *g, gpa_t dst, uint32_t len) HV_MUST_CHECK;
+
+/* True if [a, a + len) lies below the guest's limit (device pages included). */
+bool gmem_range_ok(const struct guest *g, gpa_t a, uint32_t len);
+
+/* Copies a string of at most size - 1 bytes; stops at a NUL, at the end of
+ * guest memory or when full; always terminates. Returns its length. */
+uint32_t gmem_read_string(struct guest *g, char *dst, gpa_t src, uint32_t size);
+
+/* Single aligned little-endian loads and stores, read or written once. */
+bool gmem_read16(struct guest *g, gpa_t a, uint16_t *v) HV_MUST_CHECK;
+bool gmem_write16(struct guest *g, gpa_t a, uint16_t v) HV_MUST_CHECK;
+bool gmem_read32(struct guest *g, gpa_t a, uint32_t *v) HV_MUST_CHECK;
+bool gmem_write32(struct guest *g, gpa_t a, uint32_t v) HV_MUST_CHECK;

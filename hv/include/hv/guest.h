@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* A guest: its memory, its vCPU, its tables, its devices, its life. */
+#pragma once
+
+#include "hv/abi.h"
+#include "hv/guest_config.h"
+#include "hv/list.h"
+#include "hv/log.h"
+#include "hv/vcpu.h"
+
+struct shadow_mmu;
+struct vdev_set;
+
+enum guest_state {
+    GUEST_BUILT,
+    GUEST_RUNNING,
+    GUEST_PAUSED,
+    GUEST_ENDED, /* stopped for good; freed, restarted or preserved next */
+};
+
+enum guest_end { END_NONE, END_POWEROFF, END_REBOOT, END_CRASH, END_KILLED };
+
+/* One guest page: host frame, flags and the reverse map (hv/rmap.h). */
+struct gpage {
+    uint32_t frame; /* bits 0..23 host frame, 24..31 GPAGE_* */
+    uint32_t rmap;  /* bits 0..7 number of mappings, 8..31 xor of their ids */
+};
+
+struct guest {
+    struct list link; /* in guest_list */
+    struct guest_config config;
+    uint32_t id; /* small, reused; 0..GUEST_MAX-1 */
+    enum guest_state state;
+    enum guest_end end;
+    char reason[192]; /* first one wins */
+
+    /* Memory: pages [0, ram_pages) are RAM, [ram_pages, limit_pages) the
+     * device pages of the lguest bus (ABI 1.6). */
+    uint32_t ram_pages, limit_pages;
+    struct gpage *pages;
+    uint32_t pages_order_frames; /* size of the array, for freeing it */
+
+    const struct abi_row *abi; /* NULL before INIT */
+    enum abi_revision image_abi;
+    uint32_t entry, boot_pgdir;
+    bool linear;     /* no page tables yet: VA == PA */
+    bool pae_known, pae;
+    uint32_t lguest_data; /* gpa */
+    uint32_t noirq_start, noirq_end; /* [start, end); single: end = start + 1 */
+    uint32_t kernel_address;
+    uint8_t syscall_vec;
+    bool uses_vmcall, vmcall_changed; /* changed: gate of #UD to be rebuilt */
+
+    uint32_t vidt_lo[256], vidt_hi[256]; /* what the guest loaded, ABI 5.2 form */
+    uint32_t direct_mask[8]; /* vectors that may go direct */
+
+    struct vcpu *vcpu;
+    struct shadow_mmu *mmu;
+    struct vdev_set *vdevs;
+
+    struct log_limit log_limit;
+    uint32_t restarts;
+    uint64_t started_ns;
+    uint32_t test_word; /* suite guests: last value written to port 0xe8 */
+};
+
+extern struct list guest_list;
+
+/* The guest with this name or NULL. */
+struct guest *guest_find(const char *name);
+
+/* Ends the guest as killed, with one sentence (ABI 13). The first reason is
+ * kept; the caller returns to the run loop, which sees VCPU_ATTN_DEAD. */
+void guest_kill(struct guest *g, const char *fmt, ...) HV_PRINTF(2, 3);
+
+/* Ends it for another reason (SHUTDOWN). */
+void guest_end(struct guest *g, enum guest_end how, const char *reason);
+
+static inline bool guest_is_dead(const struct guest *g)
+{
+    return g->end != END_NONE;
+}
+
+/* Builds a guest from its configuration: memory, image, devices; prints the
+ * "started" line. NULL and one logged line if that fails. */
+struct guest *guest_create(const struct guest_config *c);
+
+/* Frees everything, to the last page. */
+void guest_destroy(struct guest *g);
+
+void guest_pause(struct guest *g);
+void guest_resume(struct guest *g);
+/* Asks for an end from outside (shell `destroy`, suite timeout). */
+void guest_request_end(struct guest *g, const char *why);
+
+/* Prints registers and a backtrace of the guest through log_always. */
+void guest_dump(struct guest *g);
+/* Shell `info`: memory, shadow overhead, exits by reason. */
+void guest_print_info(struct guest *g);

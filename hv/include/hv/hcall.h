@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* Hypercalls (ABI section 2) and the asynchronous ring (2.4). */
+#pragma once
+
+#include "hv/types.h"
+
+struct vcpu;
+
+enum {
+    HCALL_FLUSH_ASYNC = 0,
+    HCALL_INIT = 1,
+    HCALL_SHUTDOWN = 2,
+    HCALL_LOAD_GDT = 3,
+    HCALL_NEW_PGTABLE = 4,
+    HCALL_FLUSH_TLB = 5,
+    HCALL_LOAD_IDT_ENTRY = 6,
+    HCALL_SET_STACK = 7,
+    HCALL_TS = 8,
+    HCALL_SET_CLOCKEVENT = 9,
+    HCALL_HALT = 10,
+    HCALL_SET_PMD = 13,
+    HCALL_SET_PTE = 14,
+    HCALL_SET_PGD = 15,
+    HCALL_LOAD_TLS = 16,
+    HCALL_NOTIFY = 17,
+    HCALL_LOAD_GDT_ENTRY = 18,
+    HCALL_SEND_INTERRUPTS = 19,
+    HCALL_NR = 20
+};
+
+/* One hypercall's work. The first two arguments come as such, the others in
+ * v->hcall_c and v->hcall_d, so that a call is a jump; surplus ones are ignored. */
+#define HCALL_UNUSED __attribute__((unused))
+#define HCALL_ARGS \
+    struct vcpu *v HCALL_UNUSED, uint32_t a HCALL_UNUSED, uint32_t b HCALL_UNUSED
+typedef void (*hcall_fn_t)(HCALL_ARGS);
+
+/* By number; those that do not exist kill. 32 entries, so that an index can be
+ * masked and a mispredicted check reads nothing else. */
+extern const hcall_fn_t hcall_table[32];
+
+/* What v->hcall_status points to before INIT. */
+extern const uint8_t hcall_look_closer[64];
+
+HV_COLD void hcall_bad(struct vcpu *v, uint32_t nr);
+
+/* Executes one hypercall after INIT; everything invalid kills. */
+HV_INLINE void hcall_execute(struct vcpu *v, uint32_t nr, uint32_t a, uint32_t b)
+{
+    if (hv_likely(nr < HCALL_NR))
+        hcall_table[nr & 31u](v, a, b);
+    else
+        hcall_bad(v, nr);
+}
+
+/* Runs up to 64 pending ring entries in cursor order. */
+void ring_run(struct vcpu *v);
+
+/* The ones that need more than a line; hv/hcall_args.c. */
+void hcall_new_pgtable(HCALL_ARGS);
+void hcall_set_stack(HCALL_ARGS);
+void hcall_load_tls(HCALL_ARGS);
+void hcall_load_gdt(HCALL_ARGS);
+void hcall_load_gdt_entry(HCALL_ARGS);
+void hcall_shutdown(HCALL_ARGS);
+
+/* The first hypercall: finds the ABI row and does INIT (ABI 3.3, 3.4). */
+void hcall_first(struct vcpu *v);

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* Decoder of the instructions that are emulated at ring 1 (ABI 5.5), a pure
+ * function from bytes to struct insn: never reads past n, never guesses. */
+#pragma once
+
+#include "hv/types.h"
+
+#define INSN_MAX_BYTES 15
+
+enum insn_op {
+    INSN_UNKNOWN, /* reflect as #GP */
+    INSN_CLI,
+    INSN_STI,
+    INSN_HLT,
+    INSN_IN,  /* al/ax/eax <- port */
+    INSN_OUT,
+    INSN_INS, /* string forms, with or without REP */
+    INSN_OUTS,
+    INSN_RDMSR,
+    INSN_WRMSR,
+    INSN_VMCALL, /* 0f 01 c1 */
+};
+
+struct insn {
+    enum insn_op op;
+    uint8_t len;   /* whole length, prefixes included */
+    uint8_t width; /* 1, 2, 4 for port accesses */
+    bool imm_port; /* port is in .port, else in DX */
+    uint8_t port;
+    bool rep;
+    bool addr16; /* 67 prefix: CX, SI, DI */
+};
+
+/* Decodes at most n bytes (n <= INSN_MAX_BYTES). Prefixes that are legal and
+ * without effect on these instructions are skipped; LOCK makes it unknown. */
+struct insn insn_decode(const uint8_t *bytes, uint32_t n);

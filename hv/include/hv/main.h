@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* The monitor's top level. boot_main() calls hv_init() after the machine is
+ * up, then hv_run(), which never returns. */
+#pragma once
+
+#include "hv/guest_config.h"
+
+/* Adds a guest to start (boot/modules.c calls it once per configured guest;
+ * up to GUEST_MAX). The struct is copied. */
+int hv_add_guest(const struct guest_config *c) HV_MUST_CHECK;
+uint32_t hv_nr_configured(void);
+const struct guest_config *hv_configured(uint32_t i);
+
+/* The embedded demo guest and suite (NULL data if this build has none). */
+struct blob hv_embedded_demo(void);
+
+/* Starts what is configured (or the demo, or the suite) and runs for good. */
+HV_NORETURN void hv_run(void);
+
+/* exit= action. ok: all went well as contract.md defines it. */
+HV_NORETURN void hv_finish(bool ok);
+
+/* Guests that crashed or were killed without a declaration. */
+void hv_count_failure(void);

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* What belongs to one CPU.  this_cpu() is a constant address that every CPU
+ * maps to its own block, valid whatever a guest did to %fs and %gs. */
+#pragma once
+
+#include "arch/percpu.h"
+#include "hv/list.h"
+
+struct vcpu;
+
+struct percpu {
+    uint32_t index;
+    struct vcpu *loaded; /* whose pages are in the switcher window */
+    struct list run_queue;
+    struct list timers;
+    uint32_t nr_timers;
+    uint64_t timer_programmed_ns;
+    volatile uint32_t progress; /* counts up in the run loop; the watchdog looks */
+    uint32_t nmi_count, mce_count, spurious_count;
+    uint32_t irq_count[16];
+    uint64_t longest_irqs_off; /* ns, P5 */
+    struct arch_percpu arch;
+};
+
+#ifdef HV_HOST_TEST
+struct percpu *this_cpu(void);
+#else
+HV_INLINE struct percpu *this_cpu(void)
+{
+    return (struct percpu *)ARCH_PERCPU_VA;
+}
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* Shadow paging (design section 4): what the rest of hv/ may ask of it.  The
+ * rules that make it exact are in hv/mmu/README.md. */
+#pragma once
+
+#include "hv/addr.h"
+
+struct guest;
+struct vcpu;
+struct gpage;
+
+/* Builds the cache and the first (linear or boot) root; g->vcpu exists.
+ * 0 or -HV_ENOMEM. */
+int shadow_create(struct guest *g) HV_MUST_CHECK;
+void shadow_destroy(struct guest *g);
+
+/* A page fault of the guest at va with the hardware's error code.  true: the
+ * shadow was filled (or the guest killed), go on.  false: it is the guest's
+ * own fault; *err is the error code it gets (ABI 7.3). */
+bool shadow_fault(struct vcpu *v, gva_t va, uint32_t hw_err, uint32_t *err)
+    HV_MUST_CHECK;
+
+/* Hypercalls (ABI 7.4 to 7.6); bad arguments kill the guest. */
+void shadow_new_pgtable(struct vcpu *v, uint32_t gcr3);
+/* The entry is in v->hcall_c (low dword) and v->hcall_d (high, PAE). */
+void shadow_set_pte(struct vcpu *v, uint32_t pgd, uint32_t va);
+/* What was remembered for speed is looked up again. */
+void shadow_forget_caches(struct guest *g);
+void shadow_set_pgd(struct vcpu *v, uint32_t pgd, uint32_t index);
+void shadow_set_pmd(struct vcpu *v, uint32_t pmd, uint32_t index);
+void shadow_flush_user(struct vcpu *v);
+void shadow_flush_all(struct vcpu *v);
+
+/* Drops every shadow and starts with an empty root for the same CR3. */
+void shadow_drop_all(struct vcpu *v);
+
+/* The stack pages of the last SET_STACK are present and writable in the
+ * current root (ABI 7.7). false: the guest was killed. */
+bool shadow_pin_stack(struct vcpu *v) HV_MUST_CHECK;
+
+/* Reads or writes len bytes at a linear address as ring 1 would, filling on
+ * demand, page by page. false: not mapped so; nothing was killed. A write is
+ * all or nothing within each page. */
+bool gva_read(struct vcpu *v, void *dst, gva_t src, uint32_t len) HV_MUST_CHECK;
+bool gva_write(struct vcpu *v, gva_t dst, const void *src,
+               uint32_t len) HV_MUST_CHECK;
+
+/* Reads what the guest's tables map there now, changing and killing nothing,
+ * not even for a dead guest: for backtraces. */
+bool gva_peek(struct vcpu *v, void *dst, gva_t src, uint32_t len) HV_MUST_CHECK;
+
+/* Like gva_write, but also where ring 1 may only read: for patching vmcall in
+ * the guest's own text. The page must be the guest's alone. */
+bool gva_patch(struct vcpu *v, gva_t dst, const void *src, uint32_t len)
+    HV_MUST_CHECK;
+
+/* A pointer to one aligned-enough word range inside one page that ring 1 may
+ * write, or NULL. Good until the next call of anything here. */
+void *gva_write_ptr(struct vcpu *v, gva_t dst);
+
+/* For gmem.c: the monitor wrote to this guest page. */
+void shadow_note_write(struct guest *g, gfn_t f);
+
+/* For arch_vcpu_map_lguest_data: the frame has a writable alias in the
+ * switcher area from now on. */
+void shadow_note_alias(struct guest *g, gfn_t f);
+
+/* Compares every present shadow entry, link, reverse-map entry and count with
+ * a reference walk. true: all well; else what differs was logged. */
+bool shadow_audit(struct guest *g) HV_MUST_CHECK;
+
+/* Frames the shadow of g takes now (tables, metadata), for `info`. */
+uint32_t shadow_overhead_frames(const struct guest *g);
+void shadow_print(struct guest *g);
+
+/* At boot: the array that tells each frame's guest page. */
+void rmap_init(void);
+
+/* The guest page that a frame is (guest creation). */
+void rmap_set_owner(hfn_t f, uint32_t gfn);

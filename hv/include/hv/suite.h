@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* The guest regression suite behind test=: starts the embedded test guests one
+ * after the other beside a canary, judges how each ended and what they left
+ * behind, prints flat KTAP. */
+#pragma once
+
+#include "hv/types.h"
+
+struct guest;
+
+/* True if test= was given: the suite owns the starting of guests. */
+bool suite_wanted(void);
+
+/* Called by the run loop of the boot CPU between time slices: starts the next
+ * case when the last one is done. Returns false when the suite is finished. */
+bool suite_step(void);
+
+/* A guest of the suite has ended (before it is destroyed). */
+void suite_guest_ended(struct guest *g);
+
+/* 0: every case passed or was skipped. */
+int suite_result(void);

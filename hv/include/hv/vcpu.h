@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* A virtual CPU.  Its registers live in its regs page (arch/regs.h); here is
+ * what the monitor knows besides. */
+#pragma once
+
+#include "arch/regs.h"
+#include "arch/vcpu.h"
+#include "hv/addr.h"
+#include "hv/list.h"
+#include "hv/timerq.h"
+
+struct guest;
+struct shadow_root;
+
+/* Why the run loop looks at a vCPU before the next entry (v->attention). Zero
+ * on the fast path. */
+#define VCPU_ATTN_VIRQ HV_BIT(0)    /* virq_deliver has something to do */
+#define VCPU_ATTN_PIN HV_BIT(1)     /* kernel stack must be pinned again */
+#define VCPU_ATTN_RESCHED HV_BIT(2) /* time slice over, or somebody is waiting */
+#define VCPU_ATTN_DEAD HV_BIT(3)    /* guest was killed or ended */
+#define VCPU_ATTN_HALTED HV_BIT(4)
+#define VCPU_ATTN_AUDIT HV_BIT(5)   /* audit=N is on */
+#define VCPU_ATTN_VDEV HV_BIT(6)    /* vdev_poll() has work that was put off */
+
+struct vcpu {
+    struct guest_regs *regs; /* directly mapped; valid while the vCPU lives */
+    volatile uint32_t attention;
+    struct guest *guest;
+    struct shadow_root *root; /* current; never NULL once running */
+    /* Alias of lguest_data.hcall_status. Before INIT, and for guests with the
+     * old register order, a byte that always says "look closer". */
+    const volatile uint8_t *hcall_status;
+    volatile uint32_t *irq_enabled; /* alias, NULL before INIT */
+    uint32_t ring_cursor;
+    uint32_t hcall_c, hcall_d; /* third and fourth argument of the call */
+
+    /* Kernel stack of the last SET_STACK (ABI 7.7). */
+    uint16_t ss1;
+    uint8_t stack_pages;
+    uint32_t esp1;
+
+    bool ts;     /* guest's CR0.TS */
+    bool halted;
+    bool hlt_forever; /* hlt with the virtual IF 0: nothing wakes it */
+    uint32_t irq_pending; /* bit n: virtual line n */
+    uint32_t audit_every, audit_count;
+
+    struct timer clockevent; /* SET_CLOCKEVENT */
+    struct timer retry;      /* bounds the wait of a pending interrupt */
+    struct list run_link;    /* run queue of the CPU */
+    uint64_t slice_end_ns;
+    uint64_t run_ns; /* time this vCPU had a CPU */
+
+    uint32_t exit_count[260]; /* by vector; ARCH_EXIT_BAD_IRET at 256 */
+    struct arch_vcpu arch;
+};

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* The guest's IDT and the shadow IDT built from it (design section 3). */
+#pragma once
+
+#include "hv/types.h"
+
+struct vcpu;
+struct guest;
+
+/* LOAD_IDT_ENTRY (ABI 5.2); kills on a vector above 255 or a type that is
+ * neither interrupt nor trap gate. */
+void vidt_load(struct vcpu *v, uint32_t vector, uint32_t lo, uint32_t hi);
+
+/* Rebuilds all real gates (after INIT has named the system-call vector, and
+ * once a guest has turned out to use vmcall). */
+void vidt_rebuild(struct vcpu *v);
+
+/* How the real gate of a vector must look: pure, for the unit test. */
+enum vidt_kind { VIDT_STUB, VIDT_DIRECT, VIDT_THUNK };
+struct vidt_choice {
+    enum vidt_kind kind;
+    uint32_t dpl;
+};
+struct vidt_choice vidt_choose(uint32_t vector, uint32_t guest_hi, bool direct_allowed,
+                               bool is_syscall, bool uses_vmcall);
+
+/* Gate of the virtual IDT. */
+bool vidt_present(const struct guest *g, uint32_t vector);
+uint32_t vidt_handler(const struct guest *g, uint32_t vector);
+bool vidt_is_interrupt_gate(const struct guest *g, uint32_t vector);

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* Virtual interrupt lines (lguest ABI 9): 32 lines, line n is guest vector
+ * 0x20 + n, line 0 the timer. A raise is an edge: it sets a pending bit that
+ * delivery clears. */
+#pragma once
+
+#include "hv/types.h"
+
+struct guest;
+struct vcpu;
+
+#define VIRQ_TIMER 0
+#define VIRQ_LINES 32
+
+/* From device models and timers; wakes a halted guest. */
+void virq_raise(struct guest *g, uint32_t line);
+
+/* Delivers at most one interrupt before an entry (ABI 9.2). */
+void virq_deliver(struct vcpu *v);
+
+/* What virq_deliver would do, as a pure function for the unit test. */
+enum virq_action { VIRQ_NONE, VIRQ_POSTPONE, VIRQ_INJECT, VIRQ_MARK_PENDING };
+enum virq_action virq_decide(uint32_t pending, uint32_t blocked,
+                             uint32_t irq_enabled, bool halted, bool in_window,
+                             bool gate_present, uint32_t *line);
