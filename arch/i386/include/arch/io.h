@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* Port input and output. Only drivers/ and arch/ may include this. */
+#pragma once
+
+#include "hv/types.h"
+
+HV_INLINE uint8_t io_in8(uint16_t port)
+{
+    uint8_t v;
+    __asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
+    return v;
+}
+
+HV_INLINE uint16_t io_in16(uint16_t port)
+{
+    uint16_t v;
+    __asm__ volatile("inw %1, %0" : "=a"(v) : "Nd"(port));
+    return v;
+}
+
+HV_INLINE uint32_t io_in32(uint16_t port)
+{
+    uint32_t v;
+    __asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(port));
+    return v;
+}
+
+HV_INLINE void io_out8(uint16_t port, uint8_t v)
+{
+    __asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(port));
+}
+
+HV_INLINE void io_out16(uint16_t port, uint16_t v)
+{
+    __asm__ volatile("outw %0, %1" : : "a"(v), "Nd"(port));
+}
+
+HV_INLINE void io_out32(uint16_t port, uint32_t v)
+{
+    __asm__ volatile("outl %0, %1" : : "a"(v), "Nd"(port));
+}
+
+/* About a microsecond on the ISA bus: a write to the POST code port. */
+HV_INLINE void io_delay(void)
+{
+    io_out8(0x80, 0);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* The architectural half of struct vcpu: what arch_vcpu_load() puts into this
+ * CPU's switcher pages. */
+#pragma once
+
+#include "arch/layout.h"
+#include "arch/seldefs.h"
+#include "hv/addr.h"
+
+struct arch_vcpu {
+    hfn_t regs_frame;
+    hfn_t thunk_frame;
+    hfn_t lgdata_frame[2];
+    uint32_t cr3; /* shadow root to enter with */
+    uint16_t ss1;
+    uint32_t esp1;
+    bool ts;
+    bool loaded;
+    uint64_t gdt[GDT_ENTRIES];
+    uint64_t *idt;   /* 256 gates, a page of its own */
+    uint8_t *fxsave; /* 512 bytes, 16-aligned */
+};
+
+/* Enters the guest, see hv/arch_if.h.  Whatever the guest did to its regs page,
+ * ring 0 loads only flags and selectors that keep it in its rings. */
+#ifndef HV_HOST_TEST
+#include "arch/regs.h"
+#include "switcher/switcher.h"
+
+#define ARCH_EFLAGS_GUEST                                                  \
+    (EFLAGS_CF | EFLAGS_PF | EFLAGS_AF | EFLAGS_ZF | EFLAGS_SF | EFLAGS_TF | \
+     EFLAGS_DF | EFLAGS_OF | EFLAGS_NT | EFLAGS_RF | EFLAGS_AC | EFLAGS_ID)
+
+HV_INLINE uint32_t arch_vcpu_run(struct guest_regs *r, uint32_t cr3)
+{
+    r->eflags = (r->eflags & ARCH_EFLAGS_GUEST) | EFLAGS_IF | EFLAGS_FIXED;
+    if (hv_unlikely(!(r->cs & r->ss & 1))) /* RPL 1 or 3 in both */
+        return 256;
+    switcher_enter(cr3);
+    return r->trapnum;
+}
+
+HV_INLINE uint32_t arch_read_cr2(void)
+{
+    uint32_t v;
+
+    __asm__ volatile("movl %%cr2, %0" : "=r"(v));
+    return v;
+}
+#else
+uint32_t arch_vcpu_run(struct guest_regs *r, uint32_t cr3);
+uint32_t arch_read_cr2(void);
+#endif

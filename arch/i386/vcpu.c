@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+/* T:210 The architectural half of a virtual CPU: its pages in the switcher area,
+ * its GDT and IDT in the state page, its ring-1 thunk, its FPU state.  At any
+ * time at most one vCPU is loaded on a CPU; everything of it that a guest could
+ * read is wiped or replaced when another one comes. */
+#include "hv/vcpu.h"
+
+#include "arch/cpu.h"
+#include "arch/desc.h"
+#include "arch/fpu.h"
+#include "hv/arch_if.h"
+#include "hv/assert.h"
+#include "hv/frame.h"
+#include "hv/guest.h"
+#include "hv/percpu.h"
+#include "hv/pmm.h"
+#include "hv/string.h"
+#include "switcher/switcher.h"
+
+static volatile uint64_t *state_idt(void)
+{
+    return (volatile uint64_t *)(SW_STATE + STATE_IDT);
+}
+
+static volatile uint64_t *state_gdt(void)
+{
+    return (volatile uint64_t *)(SW_STATE + STATE_GDT);
+}
+
+static volatile uint32_t *tss_word(uint32_t offset)
+{
+    return (volatile uint32_t *)(SW_STATE + STATE_TSS + offset);
+}
+
+#define TSS_ESP1 0x0c
+#define TSS_SS1 0x10
+
+/* Entries of the one GDT that are the host's (ABI 6.2). */
+static bool gdt_index_is_host(uint32_t i)
+{
+    return i == 0 || i == GDT_HOST_CS || i == GDT_HOST_DS || i == GDT_TSS ||
+           i == GDT_DF_TSS;
+}
+
+int arch_vcpu_init(struct vcpu *v)
+{
+    struct arch_vcpu *a = &v->arch;
+
+    a->regs_frame = pmm_alloc(PMM_DIRECT);
+    a->thunk_frame = pmm_alloc(PMM_DIRECT);
+    a->idt = pmm_alloc_page();
+    if (hfn_is_none(a->regs_frame) || hfn_is_none(a->thunk_frame) || !a->idt) {
+        arch_vcpu_fini(v);
+        return -HV_ENOMEM;
+    }
+    v->regs = (struct guest_regs *)((uint8_t *)frame_ptr(a->regs_frame) +
+                                    HV_PAGE_SIZE - sizeof(struct guest_regs));
+    /* The IDT takes 2 KiB; the FPU image lies behind it. */
+    a->fxsave = (uint8_t *)a->idt + 2048;
+    fpu_init_image(a->fxsave);
+    for (uint32_t i = 0; i < 256; i++)
+        a->idt[i] = arch_stub_gate(i, i == VEC_HCALL ? 1 : 0);
+    return 0;
+}
+
+void arch_vcpu_fini(struct vcpu *v)
+{
+    struct arch_vcpu *a = &v->arch;
+
+    if (a->loaded)
+        arch_vcpu_put(v);
+    if (!hfn_is_none(a->regs_frame))
+        pmm_unref(a->regs_frame);
+    if (!hfn_is_none(a->thunk_frame))
+        pmm_unref(a->thunk_frame);
+    if (a->idt)
+        pmm_free_page(a->idt);
+    memset(a, 0, sizeof(*a));
+}
+
+static void load_tables(struct arch_vcpu *a)
+{
+    for (uint32_t i = 0; i < GDT_ENTRIES; i++)
+        if (!gdt_index_is_host(i))
+            state_gdt()[i] = a->gdt[i];
+    for (uint32_t i = 0; i < 256; i++)
+        state_idt()[i] = a->idt[i];
+    *tss_word(TSS_ESP1) = a->esp1;
+    *tss_word(TSS_SS1) = a->ss1;
+}
+
+void arch_vcpu_load(struct vcpu *v)
+{
+    struct percpu *cpu = this_cpu();
+    struct arch_vcpu *a = &v->arch;
+
+    if (cpu->loaded == v)
+        return;
+    if (cpu->loaded)
+        arch_vcpu_put(cpu->loaded);
+    switcher_map_vcpu(a->regs_frame, a->thunk_frame, a->lgdata_frame[0],
+                      a->lgdata_frame[1]);
+    load_tables(a);
+    cpu_clts();
+    fpu_restore(a->fxsave);
+    cpu->arch.cr0 &= ~CR0_TS;
+    a->loaded = true;
+    cpu->loaded = v;
+    if (a->ts)
+        arch_vcpu_set_ts(v, true);
+}
+
+void arch_vcpu_put(struct vcpu *v)
+{
+    struct percpu *cpu = this_cpu();
+
+    hv_assert(cpu->loaded == v);
+    cpu_clts();
+    cpu->arch.cr0 &= ~CR0_TS;
+    fpu_save(v->arch.fxsave);
+    switcher_map_vcpu(HFN_NONE, HFN_NONE, HFN_NONE, HFN_NONE);
+    v->arch.loaded = false;
+    cpu->loaded = NULL;
+}
+
+void arch_vcpu_set_gdt(struct vcpu *v, uint32_t index, uint64_t desc)
+{
+    hv_assert(index < GDT_ENTRIES);
+    if (gdt_index_is_host(index))
+        return;
+    v->arch.gdt[index] = desc;
+    if (v->arch.loaded)
+        state_gdt()[index] = desc;
+}
+
+void arch_vcpu_set_idt(struct vcpu *v, uint32_t vector, uint64_t gate)
+{
+    hv_assert(vector < 256);
+    v->arch.idt[vector] = gate;
+    if (v->arch.loaded)
+        state_idt()[vector] = gate;
+}
+
+void arch_vcpu_set_stack(struct vcpu *v, uint16_t ss1, uint32_t esp1)
+{
+    v->arch.ss1 = ss1;
+    v->arch.esp1 = esp1;
+    if (v->arch.loaded) {
+        *tss_word(TSS_ESP1) = esp1;
+        *tss_word(TSS_SS1) = ss1;
+    }
+}
+
+/* The monitor itself never touches the FPU, so CR0.TS can stay the guest's
+ * while ring 0 runs: it is written only when it changes. */
+void arch_vcpu_set_ts(struct vcpu *v, bool ts)
+{
+    struct percpu *cpu = this_cpu();
+
+    v->arch.ts = ts;
+    if (!v->arch.loaded || ts == ((cpu->arch.cr0 & CR0_TS) != 0))
+        return;
+    cpu->arch.cr0 ^= CR0_TS;
+    cpu_write_cr0(cpu->arch.cr0);
+}
+
+void arch_vcpu_map_lguest_data(struct vcpu *v, hfn_t first, hfn_t second)
+{
+    v->arch.lgdata_frame[0] = first;
+    v->arch.lgdata_frame[1] = second;
+    if (v->arch.loaded)
+        switcher_map_lgdata(first, second);
+}
+
+static void put_byte(uint8_t **p, uint8_t b)
+{
+    *(*p)++ = b;
+}
+
+static void put_word(uint8_t **p, uint32_t w)
+{
+    for (uint32_t i = 0; i < 4; i++)
+        put_byte(p, (uint8_t)(w >> (8 * i)));
+}
+
+/* op [ss:disp32], imm32 with the ModRM byte given: 0x36 op modrm disp32 imm32. */
+static void put_mem_imm(uint8_t **p, uint8_t op, uint8_t modrm, uint32_t at,
+                        uint32_t imm)
+{
+    put_byte(p, 0x36);
+    put_byte(p, op);
+    put_byte(p, modrm);
+    put_word(p, at);
+    put_word(p, imm);
+}
+
+/* The ring-1 thunk for a system-call *interrupt* gate (design 3).  The CPU has
+ * come through a real trap gate and pushed IF 1; what hardware would have
+ * pushed is the virtual IF, and it would have cleared it on the way in:
+ *
+ *         test  dword [ss:irq_enabled], 0x200
+ *         jz    slow
+ *         mov   dword [ss:irq_enabled], 0
+ *         jmp   handler
+ *   slow: and   dword [esp+8], ~0x200     ; IF was virtually 0: push that
+ *         mov   dword [ss:irq_enabled], 0
+ *         jmp   handler
+ *
+ * SS is the guest kernel's stack segment, DS may still be the user's. */
+void arch_vcpu_set_thunk(struct vcpu *v, uint32_t handler)
+{
+    uint8_t *base = frame_ptr(v->arch.thunk_frame);
+    uint8_t *p = base;
+    uint32_t irq_enabled = SW_LGDATA + (v->guest->lguest_data & HV_PAGE_MASK);
+
+    put_mem_imm(&p, 0xf7, 0x05, irq_enabled, EFLAGS_IF);
+    put_byte(&p, 0x74); /* jz slow */
+    put_byte(&p, 11 + 5);
+    for (uint32_t slow = 0; slow < 2; slow++) {
+        if (slow) {
+            put_byte(&p, 0x81); /* and dword [esp+8], imm32 */
+            put_byte(&p, 0x64);
+            put_byte(&p, 0x24);
+            put_byte(&p, 0x08);
+            put_word(&p, ~EFLAGS_IF);
+        }
+        put_mem_imm(&p, 0xc7, 0x05, irq_enabled, 0);
+        put_byte(&p, 0xe9); /* jmp rel32 */
+        put_word(&p, handler - (SW_THUNK + (uint32_t)(p - base) + 4));
+    }
+}
+
+uint64_t arch_stub_gate(uint32_t vector, uint32_t dpl)
+{
+    uint32_t off = (uint32_t)(switcher_stubs - switcher_text_start) +
+                   vector * SWITCHER_STUB_BYTES;
+
+    return gate_make(SEL_HOST_CS, SW_TEXT + off, dpl, false);
+}
+
+uint64_t arch_thunk_gate(uint32_t dpl)
+{
+    return gate_make(SEL_GUEST_CS, SW_THUNK, dpl, true);
+}
+
+bool arch_eip_in_thunk(uint32_t eip)
+{
+    return eip - SW_THUNK < HV_PAGE_SIZE;
+}
+
+hpa_t arch_switcher_pt(void)
+{
+    return this_cpu()->arch.switcher_guest_pt;
+}
