@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* From loader to C, private to boot/.  entry.asm hands over a magic number and
+ * an address; boot_info_init() turns what lies there into struct boot_info,
+ * copied and checked.  Nothing that the loader wrote is believed: not a length,
+ * not a count, not that a string ends. */
+#pragma once
+
+#include "hv/boot_info.h"
+#include "hv/log.h"
+
+/* What entry.asm passes as magic.  The first two are the loader's EAX; a PVH
+ * loader gives none, so its entry point passes the magic of its structure. */
+#define BOOT_MAGIC_MULTIBOOT1 0x2badb002u
+#define BOOT_MAGIC_MULTIBOOT2 0x36d76289u
+#define BOOT_MAGIC_PVH 0x336ec578u
+
+/* Fills boot_info from the loader's structure at info_pa.  Call it once, with
+ * paging off or with the identity map, before any of that memory is used for
+ * something else.  Always returns; what was refused is in .complaints. */
+void boot_info_init(uint32_t magic, uint32_t info_pa);
+
+/* Takes memory off the map that this CPU cannot address. After cpu_detect(). */
+void boot_clip_memory(void);
+
+/* Copies modules that the direct map will not cover to where it does. Paging is
+ * off, the frame allocator works. One that does not fit is complained about. */
+void boot_bring_modules_down(void);
+
+/* boot_info.modules -> hv_add_guest() for every guest that is configured well.
+ * Each refusal is one line through log_config_error. */
+void modules_parse(void);
+
+/* ---- between the files of boot/ ---- */
+
+/* [pa, pa + len) as readable bytes, or NULL: the first KiB, above 4 GiB and the
+ * monitor's own image are not readable. The host tests bring their own. */
+const void *boot_phys(uint64_t pa, uint32_t len);
+
+/* A part of the configuration is lost: counted as such. */
+#define boot_complain(bi, ...) \
+    do { \
+        (bi)->complaints++; \
+        log_config_error(__VA_ARGS__); \
+    } while (0)
+
+/* The loader or firmware wrote nonsense that the user did not configure. */
+#define boot_warn(bi, ...) \
+    do { \
+        (bi)->complaints++; \
+        log_warn(__VA_ARGS__); \
+    } while (0)
+
+/* Adds memory in any order and with any overlap: where two entries meet the
+ * more restrictive type wins. Unknown types count as reserved. */
+void boot_info_add_region(struct boot_info *bi, uint64_t base, uint64_t bytes,
+                          uint32_t type);
+
+/* KiB below 1 MiB and from 1 MiB on, for loaders without a map. */
+void boot_info_add_basic_memory(struct boot_info *bi, uint32_t lower_kib,
+                                uint32_t upper_kib);
+
+/* A string in loader memory: at most len bytes at p, or at a physical address
+ * up to its NUL. */
+struct boot_string {
+    const char *p;
+    uint32_t len;
+    uint64_t pa; /* if p is NULL; 0: no string */
+};
+
+void boot_info_set_cmdline(struct boot_info *bi, struct boot_string s);
+void boot_info_add_module(struct boot_info *bi, uint64_t base, uint64_t bytes,
+                          struct boot_string s);
+void boot_info_set_framebuffer(struct boot_info *bi,
+                               const struct boot_framebuffer *fb);
+
+/* Drops modules that lie where no module may lie. After all was added. */
+void boot_info_finish(struct boot_info *bi);
+
+void multiboot1_parse(struct boot_info *bi, uint32_t info_pa);
+void multiboot2_parse(struct boot_info *bi, uint32_t info_pa);
+void pvh_parse(struct boot_info *bi, uint32_t info_pa);
+
+/* modules_parse() on any boot_info. */
+void modules_build(const struct boot_info *bi);
+
+/* The lines of a config module: each that is neither empty nor a comment,
+ * trimmed; .line is its number afterwards. The text needs no NUL. */
+struct config_text {
+    const char *p;
+    uint32_t n;
+    uint32_t line;
+};
+struct span;
+bool config_next_line(struct config_text *t, struct span *line);
+
+/* Little-endian loads from loader structures, of any alignment. */
+static inline uint32_t boot_get32(const uint8_t *p)
+{
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
+           (uint32_t)p[3] << 24;
+}
+
+static inline uint64_t boot_get64(const uint8_t *p)
+{
+    return boot_get32(p) | (uint64_t)boot_get32(p + 4) << 32;
+}

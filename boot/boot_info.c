@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: MIT */
+/* The sanitised boot information.  The parsers of the three formats feed it
+ * raw numbers; here they become a sorted map without overlap and a list of
+ * modules that lie in RAM below 4 GiB, apart from the monitor and from each
+ * other (reach.c brings down those that paging will not cover).  What is refused
+ * costs one line; nothing is guessed. */
+#include "boot.h"
+#include "span.h"
+
+#include "hv/arch_if.h"
+#include "hv/range.h"
+
+struct boot_info boot_info HV_INIT_BSS;
+
+#define BOOT_PHYS_END 0x100000000ull
+
+/* No frame number beyond fits hfn_t, and no CPU of this kind has more. */
+#define BOOT_RAM_END (1ull << 44)
+
+#define BOOT_VECTORS_END 0x400u
+
+#ifndef HV_HOST_TEST
+HV_INIT const void *boot_phys(uint64_t pa, uint32_t len)
+{
+    uint64_t image, bytes;
+
+    /* Paging is off: page 0 is there, and QEMU puts the memory map of a PVH
+     * boot behind the interrupt vectors. */
+    if (pa < BOOT_VECTORS_END || !range_fits64(pa, len, BOOT_PHYS_END))
+        return NULL;
+    arch_image_range(&image, &bytes);
+    if (range_overlaps64(pa, len, image, bytes))
+        return NULL;
+    return (const void *)(uintptr_t)pa;
+}
+#endif
+
+/* ---- memory map ---- */
+
+/* Which type wins where two entries overlap. */
+HV_INIT static uint32_t region_rank(enum boot_region_type type)
+{
+    switch (type) {
+    case BOOT_REGION_RAM:
+        return 0;
+    case BOOT_REGION_ACPI:
+        return 1;
+    case BOOT_REGION_NVS:
+        return 2;
+    case BOOT_REGION_BAD:
+        return 4;
+    case BOOT_REGION_RESERVED:
+    default:
+        return 3;
+    }
+}
+
+/* The map being rebuilt: appended to in order of address. */
+struct region_list {
+    struct boot_region *r;
+    uint32_t n;
+    bool full;
+};
+
+HV_INIT static void region_emit(struct region_list *l, uint64_t from,
+                                uint64_t to, enum boot_region_type type)
+{
+    struct boot_region *last = l->n > 0 ? &l->r[l->n - 1] : NULL;
+
+    if (from >= to)
+        return;
+    if (last && last->type == type && last->base + last->bytes == from) {
+        last->bytes += to - from;
+    } else if (l->n < BOOT_MAX_REGIONS) {
+        l->r[l->n++] = (struct boot_region){from, to - from, type};
+    } else {
+        l->full = true; /* becomes a hole, which is never used as RAM */
+    }
+}
+
+static struct boot_region region_scratch[BOOT_MAX_REGIONS] HV_INIT_BSS;
+
+/* Inserts [from, to): walks the sorted old map once and writes the new one. */
+HV_INIT static bool region_paint(struct boot_info *bi, uint64_t from,
+                                 uint64_t to, enum boot_region_type type)
+{
+    struct region_list out = {region_scratch, 0, false};
+    uint64_t at = from; /* up to here the new range is written */
+
+    for (uint32_t i = 0; i < bi->nr_regions; i++) {
+        struct boot_region o = bi->regions[i];
+        uint64_t end = o.base + o.bytes;
+
+        if (end <= from) {
+            region_emit(&out, o.base, end, o.type);
+            continue;
+        }
+        if (o.base < from) {
+            region_emit(&out, o.base, from, o.type);
+            o.base = from;
+        }
+        if (o.base >= to) {
+            region_emit(&out, at, to, type);
+            at = to;
+            region_emit(&out, o.base, end, o.type);
+            continue;
+        }
+        uint64_t both_end = end < to ? end : to;
+
+        region_emit(&out, at, o.base, type);
+        region_emit(&out, o.base, both_end,
+                    region_rank(type) > region_rank(o.type) ? type : o.type);
+        at = both_end;
+        region_emit(&out, both_end, end, o.type);
+    }
+    region_emit(&out, at, to, type);
+    memcpy(bi->regions, out.r, out.n * sizeof(out.r[0]));
+    bi->nr_regions = out.n;
+    return !out.full;
+}
+
+HV_INIT void boot_info_add_region(struct boot_info *bi, uint64_t base,
+                                  uint64_t bytes, uint32_t type)
+{
+    uint64_t end = bytes <= UINT64_MAX - base ? base + bytes : UINT64_MAX;
+
+    if (type < BOOT_REGION_RAM || type > BOOT_REGION_BAD)
+        type = BOOT_REGION_RESERVED;
+    if (base >= BOOT_RAM_END || bytes == 0)
+        return;
+    if (end > BOOT_RAM_END)
+        end = BOOT_RAM_END;
+    if (type == BOOT_REGION_RAM) {
+        base = (base + HV_PAGE_MASK) & ~(uint64_t)HV_PAGE_MASK;
+        end &= ~(uint64_t)HV_PAGE_MASK;
+    } else {
+        base &= ~(uint64_t)HV_PAGE_MASK;
+        end = (end + HV_PAGE_MASK) & ~(uint64_t)HV_PAGE_MASK;
+    }
+    if (base >= end)
+        return;
+    /* A full map has lost pieces; RAM that came later could cover them. */
+    if (bi->regions_full && type == BOOT_REGION_RAM)
+        return;
+    if (!region_paint(bi, base, end, (enum boot_region_type)type) &&
+        !bi->regions_full) {
+        bi->regions_full = true;
+        boot_warn(bi, "memory map: more than %u pieces, the rest is not used",
+                  BOOT_MAX_REGIONS);
+    }
+}
+
+HV_INIT void boot_info_add_basic_memory(struct boot_info *bi,
+                                        uint32_t lower_kib, uint32_t upper_kib)
+{
+    boot_info_add_region(bi, 0, (uint64_t)hv_min_u32(lower_kib, 640) << 10,
+                         BOOT_REGION_RAM);
+    boot_info_add_region(bi, HV_MIB(1), (uint64_t)upper_kib << 10,
+                         BOOT_REGION_RAM);
+}
+
+/* ---- strings ---- */
+
+enum copied { COPIED, COPIED_CUT, COPIED_UNREADABLE };
+
+/* Copies up to the NUL, the end of what is readable or size - 1 bytes. */
+HV_INIT static enum copied copy_string(char *dst, uint32_t size,
+                                       struct boot_string s)
+{
+    uint32_t n = 0;
+
+    if (!s.p && s.pa == 0) {
+        dst[0] = '\0';
+        return COPIED;
+    }
+    for (;; n++) {
+        const char *c = s.p ? (n < s.len ? &s.p[n] : "") : boot_phys(s.pa + n, 1);
+
+        dst[n] = '\0';
+        if (!c)
+            return COPIED_UNREADABLE;
+        if (*c == '\0')
+            return COPIED;
+        if (n + 1 >= size)
+            return COPIED_CUT;
+        dst[n] = *c;
+    }
+}
+
+HV_INIT void boot_info_set_cmdline(struct boot_info *bi, struct boot_string s)
+{
+    enum copied c = copy_string(bi->cmdline, BOOT_CMDLINE_BYTES, s);
+    uint32_t n = (uint32_t)strlen(bi->cmdline);
+
+    if (c == COPIED)
+        return;
+    /* Half a word would be another word. */
+    while (n > 0 && !span_is_blank(bi->cmdline[n - 1]))
+        n--;
+    bi->cmdline[n] = '\0';
+    if (c == COPIED_CUT)
+        boot_complain(bi, "command line: longer than %u bytes, the rest is "
+                      "ignored", BOOT_CMDLINE_BYTES - 1);
+    else
+        boot_complain(bi, "command line: not readable to its end");
+}
+
+/* ---- modules ---- */
+
+HV_INIT static const char *add_string(struct boot_info *bi,
+                                      struct boot_string s)
+{
+    uint32_t left = (uint32_t)sizeof(bi->strings) - bi->strings_used;
+    char *dst = bi->strings + bi->strings_used;
+    enum copied c;
+
+    if (left == 0) {
+        boot_complain(bi, "module %u: no room for its string, not used",
+                      bi->modules_seen);
+        return NULL;
+    }
+    c = copy_string(dst, hv_min_u32(left, BOOT_MODSTR_BYTES), s);
+    if (c == COPIED) {
+        bi->strings_used += (uint32_t)strlen(dst) + 1;
+        return dst;
+    }
+    if (c == COPIED_UNREADABLE)
+        boot_complain(bi, "module %u: string not readable, not used",
+                      bi->modules_seen);
+    else
+        boot_complain(bi, "module %u: string too long (%u bytes are left), "
+                      "not used", bi->modules_seen,
+                      hv_min_u32(left, BOOT_MODSTR_BYTES) - 1);
+    return NULL;
+}
+
+HV_INIT void boot_info_add_module(struct boot_info *bi, uint64_t base,
+                                  uint64_t bytes, struct boot_string s)
+{
+    const char *string;
+
+    bi->modules_seen++;
+    if (bi->modules_seen > BOOT_MAX_MODULES) {
+        if (bi->modules_seen == BOOT_MAX_MODULES + 1)
+            boot_complain(bi, "more than %u modules, the rest is not used",
+                          BOOT_MAX_MODULES);
+        return;
+    }
+    string = add_string(bi, s);
+    if (!string)
+        return;
+    if (bytes == 0) {
+        boot_complain(bi, "module %u: empty, not used", bi->modules_seen);
+        return;
+    }
+    if (!range_fits64(base, bytes, BOOT_PHYS_END)) {
+        boot_complain(bi, "module %u: at 0x%llx, above what can be reached, "
+                      "not used", bi->modules_seen, (unsigned long long)base);
+        return;
+    }
+    bi->modules[bi->nr_modules++] =
+        (struct boot_module){(uint32_t)base, (uint32_t)bytes, string};
+}
+
+HV_INIT static bool lies_in_ram(const struct boot_info *bi,
+                                const struct boot_module *m)
+{
+    for (uint32_t i = 0; i < bi->nr_regions; i++) {
+        const struct boot_region *r = &bi->regions[i];
+
+        if (r->type == BOOT_REGION_RAM && m->base >= r->base &&
+            range_fits64(m->base - r->base, m->bytes, r->bytes))
+            return true;
+    }
+    return false;
+}
+
+/* Why a module may not be used, or NULL. modules[0, kept) are good. */
+HV_INIT static const char *module_fault(const struct boot_info *bi,
+                                        const struct boot_module *m,
+                                        uint32_t kept)
+{
+    uint64_t image, bytes;
+
+    arch_image_range(&image, &bytes);
+    if (range_overlaps64(m->base, m->bytes, image, bytes))
+        return "lies over the monitor";
+    if (m->base < HV_PAGE_SIZE)
+        return "lies in page 0";
+    if (!lies_in_ram(bi, m))
+        return "does not lie in RAM";
+    for (uint32_t i = 0; i < kept; i++) {
+        if (range_overlaps64(m->base, m->bytes, bi->modules[i].base,
+                             bi->modules[i].bytes))
+            return "overlaps an earlier module";
+    }
+    return NULL;
+}
+
+HV_INIT void boot_info_finish(struct boot_info *bi)
+{
+    uint32_t kept = 0;
+
+    if (bi->nr_regions == 0)
+        boot_warn(bi, "the loader gave no memory map and no memory size");
+    for (uint32_t i = 0; i < bi->nr_modules; i++) {
+        const struct boot_module m = bi->modules[i];
+        const char *fault = module_fault(bi, &m, kept);
+        struct span_text t;
+
+        if (fault)
+            boot_complain(bi, "module \"%s\" at 0x%x, 0x%x bytes: %s, not used",
+                          span_show(span_of(m.string), &t), m.base, m.bytes,
+                          fault);
+        else
+            bi->modules[kept++] = m;
+    }
+    bi->nr_modules = kept;
+}
+
+/* ---- the rest ---- */
+
+HV_INIT void boot_info_set_framebuffer(struct boot_info *bi,
+                                       const struct boot_framebuffer *fb)
+{
+    uint32_t bytes_pp = (fb->bpp + 7u) / 8;
+    uint32_t top = 0;
+    const uint8_t field[3][2] = {{fb->red_pos, fb->red_bits},
+                                 {fb->green_pos, fb->green_bits},
+                                 {fb->blue_pos, fb->blue_bits}};
+
+    for (uint32_t i = 0; i < 3; i++)
+        top = hv_max_u32(top, (uint32_t)field[i][0] + field[i][1]);
+    if (fb->base == 0 || bytes_pp < 2 || bytes_pp > 4 || top > fb->bpp ||
+        fb->width == 0 || fb->width > 16384 || fb->height == 0 ||
+        fb->height > 16384 || fb->pitch_bytes < fb->width * bytes_pp ||
+        fb->pitch_bytes > 65536 * 4 ||
+        !range_fits64(fb->base, (uint64_t)fb->pitch_bytes * fb->height,
+                      BOOT_RAM_END)) {
+        boot_warn(bi, "framebuffer: description makes no sense, not used");
+        return;
+    }
+    bi->fb = *fb;
+}
+
+HV_INIT void boot_info_init(uint32_t magic, uint32_t info_pa)
+{
+    struct boot_info *bi = &boot_info;
+
+    memset(bi, 0, sizeof(*bi));
+    switch (magic) {
+    case BOOT_MAGIC_MULTIBOOT1:
+        multiboot1_parse(bi, info_pa);
+        break;
+    case BOOT_MAGIC_MULTIBOOT2:
+        multiboot2_parse(bi, info_pa);
+        break;
+    case BOOT_MAGIC_PVH:
+        pvh_parse(bi, info_pa);
+        break;
+    default:
+        boot_complain(bi, "unknown loader: magic 0x%x", magic);
+        break;
+    }
+    boot_info_finish(bi);
+}

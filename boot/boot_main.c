@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* T:010 From the loader to the run loop: the table of contents of the boot.  One
+ * call a line; a comment where the order matters.  First half on the boot stack
+ * with paging off, second half on the CPU's own stack. */
+#include "arch/asm_entry.h"
+#include "arch/cpu.h"
+#include "arch/desc.h"
+#include "arch/irq.h"
+#include "arch/nmi.h"
+#include "arch/paging.h"
+#include "arch/time.h"
+#include "boot.h"
+#include "hv/arch_if.h"
+#include "hv/assert.h"
+#include "hv/cmdline.h"
+#include "hv/console.h"
+#include "hv/driver.h"
+#include "hv/main.h"
+#include "hv/percpu.h"
+#include "hv/pmm.h"
+#include "hv/timerq.h"
+#include "switcher/switcher.h"
+
+static HV_INIT void boot_on_cpu_stack(void)
+{
+    percpu_init_this();
+    vga_text_set_memory(arch_map_device(HPA(VGA_TEXT_BASE), VGA_TEXT_BYTES));
+    switcher_map_init(); /* state and private page, where the GDT goes */
+    desc_init();
+    idt_use_df_task();
+    traps_init_switcher();
+    (void)paging_check_wx();
+    arch_irq_init();
+    timerq_init();
+    arch_time_init();
+    console_start();
+    watchdog_init(); /* wants the timer's calibration */
+    modules_parse();
+    hv_run();
+}
+
+HV_INIT HV_ASMCALL void boot_main(uint32_t magic, uint32_t info_pa)
+{
+    struct percpu *cpu;
+
+    idt_init(); /* a mistake from here on is told, once there is a console */
+    cpu_detect();
+    boot_info_init(magic, info_pa);
+    cmdline_parse(&hv_options, boot_info.cmdline);
+    console_init_early();
+    boot_clip_memory();
+    pmm_init();
+    boot_bring_modules_down();
+    paging_init();
+    cpu = percpu_create(0);
+    hv_assert(cpu != NULL);
+    paging_enable(cpu->arch.host_cr3);
+    cpu_call_on_stack(LAYOUT_STACK + LAYOUT_STACK_PAGES * HV_PAGE_SIZE,
+                      boot_on_cpu_stack);
+}

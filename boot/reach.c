@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* What the monitor will be able to reach: memory beyond the CPU's addresses is
+ * taken off the map, and modules above the direct map are copied down while
+ * paging is off, because afterwards nobody could read them. */
+#include "boot.h"
+
+#include "arch/cpu.h"
+#include "hv/frame.h"
+#include "hv/pmm.h"
+#include "hv/string.h"
+
+HV_INIT void boot_clip_memory(void)
+{
+    uint64_t limit = 1ull << cpu_features.phys_bits, lost = 0;
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < boot_info.nr_regions; i++) {
+        struct boot_region r = boot_info.regions[i];
+        uint64_t fits = r.base < limit ? limit - r.base : 0;
+
+        if (r.bytes > fits) {
+            if (r.type == BOOT_REGION_RAM)
+                lost += r.bytes - fits;
+            r.bytes = fits;
+        }
+        if (r.bytes > 0)
+            boot_info.regions[kept++] = r;
+    }
+    boot_info.nr_regions = kept;
+    if (lost > 0)
+        log_warn("memory: %u MiB lie beyond the %u address bits of this CPU",
+                 (uint32_t)(lost >> 20), cpu_features.phys_bits);
+}
+
+/* RAM between 3 and 4 GiB is where a loader finds such places. */
+static HV_INIT bool bring_down(struct boot_module *m)
+{
+    uint32_t first = m->base & ~HV_PAGE_MASK, off = m->base & HV_PAGE_MASK;
+    uint32_t n = (uint32_t)(((uint64_t)off + m->bytes + HV_PAGE_MASK)
+                            >> HV_PAGE_SHIFT);
+    hfn_t to = pmm_alloc_contig(n, 1, 0);
+    uint8_t *at;
+
+    if (hfn_is_none(to))
+        return false;
+    at = (uint8_t *)frame_ptr(to) + off;
+    memcpy(at, (const void *)(uintptr_t)m->base, m->bytes);
+    m->base = (uint32_t)(uintptr_t)at;
+    pmm_give_range(first, (uint64_t)n << HV_PAGE_SHIFT);
+    return true;
+}
+
+HV_INIT void boot_bring_modules_down(void)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < boot_info.nr_modules; i++) {
+        struct boot_module *m = &boot_info.modules[i];
+
+        if ((uint64_t)m->base + m->bytes > HV_DIRECT_END && !bring_down(m)) {
+            boot_complain(&boot_info, "module \"%.64s\" lies above 3 GiB and there "
+                          "is no room below, not used", m->string);
+            continue;
+        }
+        boot_info.modules[kept++] = *m;
+    }
+    boot_info.nr_modules = kept;
+}
