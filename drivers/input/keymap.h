@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* From scan codes (set 1) to what a terminal would send: characters in UTF-8,
+ * control codes, ANSI sequences.  Pure, so that it has a host test; private to
+ * drivers/. */
+#pragma once
+
+#include "hv/types.h"
+
+enum keymap_id { KEYMAP_ID_US, KEYMAP_ID_DE, KEYMAP_ID_FR, KEYMAP_NR };
+
+#define KEYMAP_MAX_BYTES 8u
+
+struct keymap_state {
+    enum keymap_id layout;
+    bool shift_left, shift_right, ctrl_left, ctrl_right, alt, altgr;
+    bool caps_lock, num_lock;
+    bool extended;     /* the last code was 0xe0 */
+    uint8_t skip;      /* codes of the Pause key still to come */
+};
+
+void keymap_init(struct keymap_state *k, int layout);
+
+/* Takes one scan code; returns how many bytes were written to out. */
+uint32_t keymap_feed(struct keymap_state *k, uint8_t code,
+                     uint8_t out[KEYMAP_MAX_BYTES]);
