@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* The switcher area: the one thing that is mapped in both worlds (design 2).
+ * Addresses are in arch/layout.h; here is the private page, what C may call,
+ * and how the pages get where they are. */
+#pragma once
+
+#include "arch/layout.h"
+#include "hv/addr.h"
+
+/* The private page: host view only. Shared with NASM by asm_offsets. */
+struct switcher_private {
+    uint32_t host_esp;
+    uint16_t pad0;
+    uint16_t host_idt_limit;
+    uint32_t host_idt_base;
+    uint16_t pad1;
+    uint16_t guest_idt_limit;
+    uint32_t guest_idt_base;
+    uint32_t nmi_cr3, nmi_esp; /* where an NMI in the switcher goes back to */
+    uint32_t mce_cr3, mce_esp;
+    uint32_t nmi_handler, mce_handler; /* void f(void), HV_ASMCALL */
+    uint32_t fatal_handler;            /* void f(uint32_t *frame) */
+    uint32_t nmi_in_switcher;          /* how many came at ring 0 here */
+};
+
+#define SW_PRIVATE_DF_TSS 0x800 /* the #DF task's TSS lies in the same page */
+
+_Static_assert(sizeof(struct switcher_private) == 52, "switcher.asm counts on it");
+
+/* The switcher's text as linked; it runs at SW_TEXT. */
+extern const uint8_t switcher_text_start[], switcher_text_end[];
+extern const uint8_t switcher_stubs[], switcher_enter_code[];
+#define SWITCHER_STUB_BYTES 9
+
+/* Maps text, state, private of this CPU in both views. After paging_init. */
+void switcher_map_init(void);
+
+/* Puts a vCPU's pages under the fixed addresses (HFN_NONE: absent). */
+void switcher_map_vcpu(hfn_t regs, hfn_t thunk, hfn_t lgdata0, hfn_t lgdata1);
+void switcher_map_lgdata(hfn_t first, hfn_t second);
+
+/* Enters the guest whose registers are in the regs page, with this CR3, and
+ * comes back when it traps.  Interrupts off; callee-saved registers kept. */
+HV_INLINE void switcher_enter(uint32_t guest_cr3)
+{
+    uint32_t at = SW_TEXT + (uint32_t)(switcher_enter_code - switcher_text_start);
+
+    __asm__ volatile("call *%1"
+                     : "+a"(guest_cr3)
+                     : "r"(at)
+                     : "ecx", "edx", "memory", "cc");
+}
