@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* T:125 The table from trap vector to handler. */
+#include "hv/exit.h"
+
+#include "hv/arch_if.h"
+#include "hv/guest.h"
+#include "hv/reflect.h"
+
+static void exit_reflect(struct vcpu *v)
+{
+    uint32_t vec = v->regs->trapnum & 0xff;
+
+    reflect_trap(v, vec, vector_has_error(vec), v->regs->errcode);
+}
+
+static void exit_invalid_opcode(struct vcpu *v)
+{
+    if ((v->regs->cs & 3) == 1 && exit_try_vmcall(v))
+        return;
+    reflect_trap(v, VEC_UD, false, 0);
+}
+
+/* The state of the FPU is always the guest's own (eager switching), so this
+ * comes only when the guest wants it (ABI 5.6). */
+static void exit_no_math(struct vcpu *v)
+{
+    if (v->ts)
+        reflect_trap(v, VEC_NM, false, 0);
+    else
+        arch_vcpu_set_ts(v, false);
+}
+
+static void exit_nmi(struct vcpu *v)
+{
+    (void)v;
+    arch_handle_nmi();
+}
+
+static void exit_mce(struct vcpu *v)
+{
+    (void)v;
+    arch_handle_mce();
+}
+
+static void exit_irq(struct vcpu *v)
+{
+    arch_handle_irq(v->regs->trapnum & 0xff);
+}
+
+static void exit_unhandled(struct vcpu *v)
+{
+    guest_kill(v->guest, "unhandled trap %u at %#x (%#x)", v->regs->trapnum,
+               v->regs->eip, v->regs->errcode);
+}
+
+static void exit_bad_iret(struct vcpu *v)
+{
+    guest_kill(v->guest, "cannot return to cs=%#x ss=%#x at %#x: bad segment",
+               v->regs->cs, v->regs->ss, v->regs->eip);
+}
+
+const exit_handler_t exit_table[EXIT_REASONS] = {
+    [VEC_DE] = exit_reflect,
+    [VEC_DB] = exit_reflect,
+    [VEC_NMI] = exit_nmi,
+    [VEC_BP ... VEC_BR] = exit_reflect,
+    [VEC_UD] = exit_invalid_opcode,
+    [VEC_NM] = exit_no_math,
+    [VEC_DF] = exit_unhandled,
+    [9 ... VEC_SS] = exit_reflect,
+    [VEC_GP] = exit_general_protection,
+    [VEC_PF] = exit_page_fault,
+    [15] = exit_unhandled,
+    [VEC_MF ... VEC_AC] = exit_reflect,
+    [VEC_MC] = exit_mce,
+    [VEC_XM ... 30] = exit_reflect,
+    [VEC_HCALL] = exit_hcall,
+    [32 ... 255] = exit_irq,
+    [ARCH_EXIT_BAD_IRET] = exit_bad_iret,
+};
+
+const char *const exit_names[32] = {
+    "#DE", "#DB", "NMI", "#BP", "#OF", "#BR", "#UD", "#NM", "#DF", "9", "#TS",
+    "#NP", "#SS", "#GP", "#PF", "15", "#MF", "#AC", "#MC", "#XM", "20", "#CP",
+    "22", "23", "24", "25", "26", "27", "28", "29", "30", "hypercall",
+};

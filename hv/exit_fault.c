@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* T:126 #PF: filled in the shadow, or the guest's own business. */
+#include "hv/arch_if.h"
+#include "hv/exit.h"
+#include "hv/guest.h"
+#include "hv/lgdata.h"
+#include "hv/reflect.h"
+#include "hv/shadow.h"
+
+void exit_page_fault(struct vcpu *v)
+{
+    uint32_t cr2 = arch_read_cr2(), err;
+
+    if (hv_likely(shadow_fault(v, GVA(cr2), v->regs->errcode, &err)))
+        return;
+    if (hv_likely(v->irq_enabled != NULL))
+        hv_write_once(v->irq_enabled[LGD_CR2], cr2);
+    reflect_trap(v, VEC_PF, true, err);
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* T:150 The one door to guest memory by guest-physical address.  Everything is copied
+ * through here page by page; nobody keeps a pointer. */
+#include "hv/gmem.h"
+
+#include "hv/frame.h"
+#include "hv/guest.h"
+#include "hv/range.h"
+#include "hv/shadow.h"
+#include "hv/string.h"
+
+#define FRAME_BITS 0x00ffffffu
+
+bool gmem_range_ok(const struct guest *g, gpa_t a, uint32_t len)
+{
+    uint32_t limit = g->limit_pages;
+
+    /* limit is at most 2^20 pages: count in pages to stay within 32 bits. */
+    if (len == 0)
+        return a.v >> HV_PAGE_SHIFT < limit;
+    if (len - 1 > UINT32_MAX - a.v)
+        return false;
+    return (a.v + (len - 1)) >> HV_PAGE_SHIFT < limit;
+}
+
+static uint8_t *bytes_at(const struct guest *g, gpa_t a)
+{
+    hfn_t f = HFN(g->pages[a.v >> HV_PAGE_SHIFT].frame & FRAME_BITS);
+
+    return (uint8_t *)frame_ptr(f) + gpa_offset(a);
+}
+
+bool gmem_read(struct guest *g, void *dst, gpa_t src, uint32_t len)
+{
+    uint8_t *to = dst;
+
+    if (!gmem_range_ok(g, src, len)) {
+        memset(dst, 0, len);
+        return false;
+    }
+    while (len) {
+        uint32_t n = hv_min_u32(len, HV_PAGE_SIZE - gpa_offset(src));
+
+        memcpy(to, bytes_at(g, src), n);
+        hv_barrier(); /* the copy is what gets checked */
+        to += n;
+        len -= n;
+        src = GPA(src.v + n);
+    }
+    return true;
+}
+
+bool gmem_write(struct guest *g, gpa_t dst, const void *src, uint32_t len)
+{
+    const uint8_t *from = src;
+
+    if (!gmem_range_ok(g, dst, len))
+        return false;
+    while (len) {
+        uint32_t n = hv_min_u32(len, HV_PAGE_SIZE - gpa_offset(dst));
+
+        shadow_note_write(g, gpa_to_gfn(dst));
+        memcpy(bytes_at(g, dst), from, n);
+        from += n;
+        len -= n;
+        dst = GPA(dst.v + n);
+    }
+    return true;
+}
+
+bool gmem_zero(struct guest *g, gpa_t dst, uint32_t len)
+{
+    if (!gmem_range_ok(g, dst, len))
+        return false;
+    while (len) {
+        uint32_t n = hv_min_u32(len, HV_PAGE_SIZE - gpa_offset(dst));
+
+        shadow_note_write(g, gpa_to_gfn(dst));
+        memset(bytes_at(g, dst), 0, n);
+        len -= n;
+        dst = GPA(dst.v + n);
+    }
+    return true;
+}
+
+uint32_t gmem_read_string(struct guest *g, char *dst, gpa_t src, uint32_t size)
+{
+    uint32_t n = 0;
+
+    while (n + 1 < size && gmem_range_ok(g, src, 1)) {
+        char c = (char)*bytes_at(g, src);
+
+        if (!c)
+            break;
+        dst[n++] = c;
+        src = GPA(src.v + 1);
+    }
+    dst[n] = '\0';
+    return n;
+}
+
+bool gmem_read16(struct guest *g, gpa_t a, uint16_t *v)
+{
+    *v = 0;
+    if ((a.v & 1) || !gmem_range_ok(g, a, 2))
+        return false;
+    *v = *(volatile uint16_t *)(void *)bytes_at(g, a);
+    return true;
+}
+
+bool gmem_write16(struct guest *g, gpa_t a, uint16_t v)
+{
+    if ((a.v & 1) || !gmem_range_ok(g, a, 2))
+        return false;
+    shadow_note_write(g, gpa_to_gfn(a));
+    *(volatile uint16_t *)(void *)bytes_at(g, a) = v;
+    return true;
+}
+
+bool gmem_read32(struct guest *g, gpa_t a, uint32_t *v)
+{
+    *v = 0;
+    if ((a.v & 3) || !gmem_range_ok(g, a, 4))
+        return false;
+    *v = *(volatile uint32_t *)(void *)bytes_at(g, a);
+    return true;
+}
+
+bool gmem_write32(struct guest *g, gpa_t a, uint32_t v)
+{
+    if ((a.v & 3) || !gmem_range_ok(g, a, 4))
+        return false;
+    shadow_note_write(g, gpa_to_gfn(a));
+    *(volatile uint32_t *)(void *)bytes_at(g, a) = v;
+    return true;
+}

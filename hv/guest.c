@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/* T:140 The life of a guest: built from a configuration, started, ended for a reason,
+ * taken apart to the last page. */
+#include "hv/guest.h"
+
+#include "hv/arch_if.h"
+#include "hv/cmdline.h"
+#include "hv/console.h"
+#include "hv/exit.h"
+#include "hv/frame.h"
+#include "hv/hcall.h"
+#include "hv/loader.h"
+#include "hv/pmm.h"
+#include "hv/sched.h"
+#include "hv/shadow.h"
+#include "hv/string.h"
+#include "hv/vdev.h"
+#include "hv/vgdt.h"
+#include "hv/vtime.h"
+
+#define GPAGE_OURS 0x08000000u /* hv/mmu/mmu.h: may be mapped writable */
+#define FRAME_BITS 0x00ffffffu
+
+/* Pages between two preemption points while memory is prepared. */
+#define PAGES_A_STEP 32u
+
+struct list guest_list = {&guest_list, &guest_list};
+
+static uint32_t frames_for(uint32_t bytes)
+{
+    return (bytes + HV_PAGE_MASK) >> HV_PAGE_SHIFT;
+}
+
+struct guest *guest_find(const char *name)
+{
+    list_for_each(l, &guest_list)
+    {
+        struct guest *g = HV_CONTAINER_OF(l, struct guest, link);
+
+        if (!strcmp(g->config.name, name))
+            return g;
+    }
+    return NULL;
+}
+
+void guest_end(struct guest *g, enum guest_end how, const char *reason)
+{
+    if (g->end != END_NONE)
+        return; /* the first reason is kept */
+    g->end = how;
+    str_copy(g->reason, reason, sizeof(g->reason));
+    if (g->vcpu)
+        g->vcpu->attention |= VCPU_ATTN_DEAD;
+}
+
+void guest_kill(struct guest *g, const char *fmt, ...)
+{
+    char text[sizeof(g->reason)];
+    va_list ap;
+
+    va_start(ap, fmt);
+    hv_vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    guest_end(g, END_KILLED, text);
+}
+
+void guest_request_end(struct guest *g, const char *why)
+{
+    guest_kill(g, "%s", why);
+}
+
+void guest_pause(struct guest *g)
+{
+    if (g->state == GUEST_RUNNING) {
+        g->state = GUEST_PAUSED;
+        g->vcpu->attention |= VCPU_ATTN_RESCHED;
+    }
+}
+
+void guest_resume(struct guest *g)
+{
+    if (g->state == GUEST_PAUSED) {
+        g->state = GUEST_RUNNING;
+        sched_wake(g->vcpu);
+    }
+}
+
+/* ---- building ---- */
+
+static uint32_t new_id(void)
+{
+    for (uint32_t id = 0;; id++) {
+        bool used = false;
+
+        list_for_each(l, &guest_list)
+            used |= HV_CONTAINER_OF(l, struct guest, link)->id == id;
+        if (!used)
+            return id;
+    }
+}
+
+/* Zero-filled frames for every page of the guest. */
+static int alloc_memory(struct guest *g)
+{
+    hfn_t table;
+
+    g->pages_order_frames = frames_for(g->limit_pages * (uint32_t)sizeof(struct gpage));
+    table = pmm_alloc_contig(g->pages_order_frames, 1, 0);
+    if (hfn_is_none(table))
+        return -HV_ENOMEM;
+    g->pages = frame_ptr(table);
+    for (uint32_t i = 0; i < g->limit_pages; i++) {
+        hfn_t f = pmm_alloc(PMM_GUEST);
+
+        if (hfn_is_none(f))
+            return -HV_ENOMEM;
+        g->pages[i].frame = f.v | GPAGE_OURS;
+        rmap_set_owner(f, i);
+        if (i % PAGES_A_STEP == 0)
+            arch_preempt_point();
+    }
+    return 0;
+}
+
+static void free_memory(struct guest *g)
+{
+    hfn_t table;
+
+    if (!g->pages)
+        return;
+    for (uint32_t i = 0; i < g->limit_pages; i++) {
+        hfn_t f = HFN(g->pages[i].frame & FRAME_BITS);
+
+        if (!hfn_is_none(f))
+            pmm_unref(f);
+        if (i % PAGES_A_STEP == 0)
+            arch_preempt_point();
+    }
+    table = HFN((uintptr_t)g->pages >> HV_PAGE_SHIFT);
+    pmm_free_contig(table, g->pages_order_frames);
+    g->pages = NULL;
+}
+
+/* ABI 1.3. */
+static void init_registers(struct vcpu *v, uint32_t entry)
+{
+    struct guest_regs *r = v->regs;
+
+    memset(r, 0, sizeof(*r));
+    r->cs = SEL_GUEST_CS;
+    r->ss = r->ds = r->es = SEL_GUEST_DS;
+    r->eip = entry;
+    r->eflags = EFLAGS_IF | EFLAGS_FIXED;
+}
+
+static int create_vcpu(struct guest *g)
+{
+    struct vcpu *v;
+    hfn_t f = pmm_alloc_contig(frames_for(sizeof(struct vcpu)), 1, 0);
+
+    if (hfn_is_none(f))
+        return -HV_ENOMEM;
+    v = frame_ptr(f);
+    g->vcpu = v;
+    v->guest = g;
+    v->hcall_status = hcall_look_closer;
+    list_init(&v->run_link);
+    vtime_init(v);
+    if (arch_vcpu_init(v) != 0)
+        return -HV_ENOMEM;
+    vgdt_init(v);
+    v->audit_every = hv_options.audit;
+    if (v->audit_every)
+        v->attention |= VCPU_ATTN_AUDIT;
+    return 0;
+}
+
+static int build(struct guest *g, char *err, uint32_t err_bytes)
+{
+    struct load_result image;
+    int rc;
+
+    hv_snprintf(err, err_bytes, "not enough memory for %u KiB",
+                g->ram_pages * (HV_PAGE_SIZE / 1024));
+    rc = alloc_memory(g);
+    if (rc == 0)
+        rc = create_vcpu(g);
+    if (rc == 0)
+        rc = vdev_create(g);
+    if (rc != 0)
+        return rc;
+    rc = loader_load(g, &g->config, &image, err, err_bytes);
+    if (rc != 0)
+        return rc;
+    g->entry = image.entry;
+    g->boot_pgdir = image.pgdir;
+    g->image_abi = image.version;
+    g->linear = image.pgdir == 0;
+    g->pae = !g->linear && g->config.pae == 1;
+    g->kernel_address = 0xc0000000u; /* until INIT says so */
+    init_registers(g->vcpu, image.entry);
+    hv_snprintf(err, err_bytes, "not enough memory for its page tables");
+    return shadow_create(g);
+}
+
+struct guest *guest_create(const struct guest_config *c)
+{
+    hfn_t f = pmm_alloc_contig(frames_for(sizeof(struct guest)), 1, 0);
+    struct guest *g;
+    char err[160];
+
+    if (hfn_is_none(f)) {
+        log_config_error("guest %s: not started: not enough memory", c->name);
+        return NULL;
+    }
+    g = frame_ptr(f);
+    g->config = *c;
+    g->id = new_id();
+    g->ram_pages = c->memory_kib ? c->memory_kib / 4 : c->memory_mib * 256;
+    g->limit_pages = g->ram_pages + vdev_pages(c);
+    list_init(&g->link);
+    if (build(g, err, sizeof(err)) != 0) {
+        log_config_error("guest %s: not started: %s", c->name, err);
+        guest_destroy(g);
+        return NULL;
+    }
+    list_add_tail(&guest_list, &g->link);
+    g->state = c->paused ? GUEST_PAUSED : GUEST_RUNNING;
+    g->started_ns = arch_time_ns();
+    log_always("guest %s: started kernel=%s memory=%uMiB", c->name,
+               c->kernel_name[0] ? c->kernel_name : "-", (g->ram_pages + 255) / 256);
+    sched_add(g->vcpu);
+    return g;
+}
+
+void guest_destroy(struct guest *g)
+{
+    list_remove(&g->link);
+    console_guest_gone(g);
+    if (g->vcpu) {
+        sched_remove(g->vcpu);
+        vtime_fini(g->vcpu);
+    }
+    shadow_destroy(g);
+    if (g->vdevs)
+        vdev_destroy(g);
+    if (g->vcpu) {
+        arch_vcpu_fini(g->vcpu);
+        pmm_free_contig(HFN((uintptr_t)g->vcpu >> HV_PAGE_SHIFT),
+                        frames_for(sizeof(struct vcpu)));
+    }
+    free_memory(g);
+    pmm_free_contig(HFN((uintptr_t)g >> HV_PAGE_SHIFT), frames_for(sizeof(*g)));
+}
+
+/* ---- for people ---- */
+
+/* Frames the monitor spends on the guest besides the guest's own pages. */
+static uint32_t overhead_frames(const struct guest *g)
+{
+    return shadow_overhead_frames(g) + g->pages_order_frames +
+           frames_for(sizeof(struct guest)) + frames_for(sizeof(struct vcpu)) + 3 +
+           (g->limit_pages - g->ram_pages);
+}
+
+void guest_print_info(struct guest *g)
+{
+    static const char *const states[] = {"built", "running", "paused", "ended"};
+    const struct vcpu *v = g->vcpu;
+
+    log_raw("%s: %s%s%s\n", g->config.name, states[g->state],
+            g->end ? ", " : "", g->end ? g->reason : "");
+    log_raw("  memory %u KiB, overhead %u KiB, abi %s, pae %d, restarts %u\n",
+            g->ram_pages * 4, overhead_frames(g) * 4, g->abi ? g->abi->name : "-",
+            g->pae, g->restarts);
+    shadow_print(g);
+    log_raw("  exits %u:", vcpu_exits(v));
+    for (uint32_t i = 0; i < 32; i++)
+        if (v->exit_count[i])
+            log_raw(" %s %u", exit_names[i], v->exit_count[i]);
+    log_raw("\n");
+    vdev_print(g);
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* T:220 Hypercall dispatch.  The ring runs first, then the direct call; INIT comes
+ * before everything.  No call returns a value and no register is changed. */
+#include "hv/hcall.h"
+
+#include "hv/arch_if.h"
+#include "hv/exit.h"
+#include "hv/guest.h"
+#include "hv/lgdata.h"
+#include "hv/shadow.h"
+#include "hv/vdev.h"
+#include "hv/vidt.h"
+#include "hv/vtime.h"
+
+static void hcall_flush_async(HCALL_ARGS)
+{
+}
+
+static void hcall_init_again(HCALL_ARGS)
+{
+    guest_kill(v->guest, "already have lguest_data");
+}
+
+static void hcall_flush_tlb(HCALL_ARGS)
+{
+    if (a)
+        shadow_flush_all(v);
+    else
+        shadow_flush_user(v);
+}
+
+static void hcall_load_idt_entry(HCALL_ARGS)
+{
+    vidt_load(v, a, b, v->hcall_c);
+}
+
+static void hcall_ts(HCALL_ARGS)
+{
+    v->ts = a != 0;
+    arch_vcpu_set_ts(v, v->ts);
+}
+
+static void hcall_set_clockevent(HCALL_ARGS)
+{
+    vtime_set_clockevent(v, a);
+}
+
+static void hcall_halt(HCALL_ARGS)
+{
+    v->halted = true;
+    v->attention |= VCPU_ATTN_HALTED;
+}
+
+static void hcall_set_pmd(HCALL_ARGS)
+{
+    shadow_set_pmd(v, a, b);
+}
+
+static void hcall_set_pte(HCALL_ARGS)
+{
+    shadow_set_pte(v, a, b);
+}
+
+static void hcall_set_pgd(HCALL_ARGS)
+{
+    shadow_set_pgd(v, a, b);
+}
+
+static void hcall_notify(HCALL_ARGS)
+{
+    if (!vdev_notify(v->guest, a))
+        guest_kill(v->guest, "bad notify address %#x", a);
+}
+
+/* GET_WALLCLOCK and BIND_DMA of 2.6.23. */
+static void hcall_11(HCALL_ARGS)
+{
+    hcall_bad(v, 11);
+}
+
+static void hcall_12(HCALL_ARGS)
+{
+    hcall_bad(v, 12);
+}
+
+const uint8_t hcall_look_closer[64] = {0};
+
+const hcall_fn_t hcall_table[32] = {
+    [11] = hcall_11,
+    [12] = hcall_12,
+    [HCALL_FLUSH_ASYNC] = hcall_flush_async,
+    [HCALL_INIT] = hcall_init_again,
+    [HCALL_SHUTDOWN] = hcall_shutdown,
+    [HCALL_LOAD_GDT] = hcall_load_gdt,
+    [HCALL_NEW_PGTABLE] = hcall_new_pgtable,
+    [HCALL_FLUSH_TLB] = hcall_flush_tlb,
+    [HCALL_LOAD_IDT_ENTRY] = hcall_load_idt_entry,
+    [HCALL_SET_STACK] = hcall_set_stack,
+    [HCALL_TS] = hcall_ts,
+    [HCALL_SET_CLOCKEVENT] = hcall_set_clockevent,
+    [HCALL_HALT] = hcall_halt,
+    [HCALL_SET_PMD] = hcall_set_pmd,
+    [HCALL_SET_PTE] = hcall_set_pte,
+    [HCALL_SET_PGD] = hcall_set_pgd,
+    [HCALL_LOAD_TLS] = hcall_load_tls,
+    [HCALL_NOTIFY] = hcall_notify,
+    [HCALL_LOAD_GDT_ENTRY] = hcall_load_gdt_entry,
+    [HCALL_SEND_INTERRUPTS] = hcall_flush_async, /* the exit is the point */
+};
+
+void hcall_bad(struct vcpu *v, uint32_t nr)
+{
+    guest_kill(v->guest, "bad hypercall %u", nr);
+}
+
+/* Before INIT, a ring that is not empty, or the registers of 2.6.24 to 2.6.29. */
+static HV_NOINLINE void hcall_slow(struct vcpu *v)
+{
+    const struct guest_regs *r = v->regs;
+    const struct abi_row *abi = v->guest->abi;
+
+    if (!abi) {
+        hcall_first(v);
+        return;
+    }
+    ring_run(v);
+    if (hv_unlikely(guest_is_dead(v->guest)))
+        return;
+    if (abi->edx_order) {
+        v->hcall_c = r->ecx;
+        hcall_execute(v, r->eax, r->edx, r->ebx);
+    } else {
+        v->hcall_c = r->edx;
+        v->hcall_d = r->esi;
+        hcall_execute(v, r->eax, r->ebx, r->ecx);
+    }
+}
+
+void exit_hcall(struct vcpu *v)
+{
+    const struct guest_regs *r = v->regs;
+
+    if (hv_unlikely(v->hcall_status[v->ring_cursor] != 0xff)) {
+        hcall_slow(v);
+        return;
+    }
+    v->hcall_c = r->edx;
+    v->hcall_d = r->esi;
+    hcall_execute(v, r->eax, r->ebx, r->ecx);
+}

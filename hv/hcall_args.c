@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+/* T:221 The hypercalls with arguments to check: INIT, SHUTDOWN, tables, stacks.
+ * Every structure is copied from guest memory first; the copy is checked. */
+#include "hv/arch_if.h"
+#include "hv/gmem.h"
+#include "hv/guest.h"
+#include "hv/hcall.h"
+#include "hv/percpu.h"
+#include "hv/shadow.h"
+#include "hv/string.h"
+#include "hv/vgdt.h"
+#include "hv/vidt.h"
+#include "hv/vtime.h"
+
+#define SHUTDOWN_TEXT 128u /* ABI 2.2: NUL forced at the last byte */
+
+void hcall_shutdown(HCALL_ARGS)
+{
+    struct guest *g = v->guest;
+    char text[SHUTDOWN_TEXT], safe[SHUTDOWN_TEXT];
+    uint32_t n = 0;
+
+    /* Linux reboots with a text at an address that is no memory (ABI 2.3). */
+    gmem_read_string(g, text, GPA(a), sizeof(text));
+    for (uint32_t i = 0; text[i] && n + 5 < sizeof(safe); i++) {
+        uint8_t ch = (uint8_t)text[i];
+
+        if (ch >= 0x20 && ch < 0x7f)
+            safe[n++] = (char)ch;
+        else
+            n += (uint32_t)hv_snprintf(safe + n, sizeof(safe) - n, "\\x%02x", ch);
+    }
+    safe[n] = '\0';
+    if (b == 2)
+        guest_end(g, END_REBOOT, n ? safe : "restart");
+    else if (!strcmp(safe, "Power down") || !strcmp(safe, "PASS") ||
+             str_starts(safe, "SKIP: "))
+        guest_end(g, END_POWEROFF, safe);
+    else
+        guest_end(g, END_CRASH, n ? safe : "no text");
+}
+
+/* PAE is not announced (ABI 3.4): the first top-level table shows it. */
+static bool looks_like_pae(struct guest *g, uint32_t cr3)
+{
+    uint32_t q[8];
+    bool any = false;
+
+    if (cr3 & HV_PAGE_MASK)
+        return true;
+    if (!gmem_read(g, q, GPA(cr3), sizeof(q)))
+        return false;
+    for (uint32_t i = 0; i < 8; i += 2) {
+        if (!q[i] && !q[i + 1])
+            continue;
+        if ((q[i] & HV_PAGE_MASK) != 1 || q[i + 1])
+            return false;
+        any = true;
+    }
+    return any;
+}
+
+static void decide_pae(struct guest *g, uint32_t cr3)
+{
+    bool pae = looks_like_pae(g, cr3);
+
+    if (g->linear) {
+        g->pae = pae;
+    } else if (g->pae != pae) {
+        guest_kill(g, "its page tables are %s, the boot tables were built %s: "
+                      "give pae=%d", pae ? "PAE" : "2-level",
+                   g->pae ? "PAE" : "2-level", pae);
+        return;
+    }
+    g->pae_known = true;
+    log_always("guest %s: abi %s pae=%d", g->config.name, g->abi->name, g->pae);
+}
+
+void hcall_new_pgtable(HCALL_ARGS)
+{
+    if (hv_unlikely(!v->guest->pae_known)) {
+        decide_pae(v->guest, a);
+        if (guest_is_dead(v->guest))
+            return;
+    }
+    shadow_new_pgtable(v, a);
+}
+
+/* The selector must name a writable ring-1 data segment that is installed. */
+static bool stack_selector_ok(const struct vcpu *v, uint32_t sel)
+{
+    uint32_t index = sel >> 3, hi;
+
+    if ((sel & 7) != 1 || sel > 0xffff || index == 0 || index >= GDT_ENTRIES)
+        return false;
+    if (index == GDT_HOST_CS || index == GDT_HOST_DS || index == GDT_TSS ||
+        index == GDT_DF_TSS)
+        return false;
+    hi = (uint32_t)(v->arch.gdt[index] >> 32);
+    /* present, S, data, writable, DPL 1 */
+    return (hi & 0xfa00u) == 0xb200u;
+}
+
+void hcall_set_stack(HCALL_ARGS)
+{
+    struct guest *g = v->guest;
+
+    if (hv_unlikely(!stack_selector_ok(v, a))) {
+        guest_kill(g, "bad stack segment %#x", a);
+        return;
+    }
+    if (hv_unlikely(v->hcall_c > 2)) {
+        guest_kill(g, "bad stack pages %u", v->hcall_c);
+        return;
+    }
+    if (hv_unlikely(b - 1 >= LAYOUT_GUEST_TOP)) {
+        guest_kill(g, "bad stack page %#x", b);
+        return;
+    }
+    v->ss1 = (uint16_t)a;
+    v->esp1 = b;
+    v->stack_pages = (uint8_t)v->hcall_c;
+    shadow_forget_caches(g); /* the stack's pages are looked after specially */
+    arch_vcpu_set_stack(v, v->ss1, v->esp1);
+    v->attention |= VCPU_ATTN_PIN;
+}
+
+void hcall_load_tls(HCALL_ARGS)
+{
+    uint64_t desc[3];
+
+    if (!gmem_read(v->guest, desc, GPA(a), sizeof(desc)))
+        guest_kill(v->guest, "bad read address %#x len %u", a,
+                   (uint32_t)sizeof(desc));
+    else
+        vgdt_load_tls(v, desc);
+}
+
+void hcall_load_gdt(HCALL_ARGS)
+{
+    uint64_t desc[GDT_ENTRIES];
+
+    if (!v->guest->abi->has_gdt_table) {
+        guest_kill(v->guest, "bad hypercall %u", HCALL_LOAD_GDT);
+        return;
+    }
+    if (b > GDT_ENTRIES) {
+        guest_kill(v->guest, "too many gdt entries %u", b);
+        return;
+    }
+    if (!gmem_read(v->guest, desc, GPA(a), b * 8)) {
+        guest_kill(v->guest, "bad read address %#x len %u", a, b * 8);
+        return;
+    }
+    for (uint32_t i = 0; i < b; i++)
+        vgdt_load_entry(v, i, desc[i]);
+}
+
+void hcall_load_gdt_entry(HCALL_ARGS)
+{
+    if (a >= GDT_ENTRIES)
+        guest_kill(v->guest, "too many gdt entries %u", a);
+    else
+        vgdt_load_entry(v, a, ((uint64_t)v->hcall_c << 32) | b);
+}
+
+/* ---- INIT ---- */
+
+static bool probe_read(void *ctx, uint32_t pa, void *dst, uint32_t len)
+{
+    return gmem_read(ctx, dst, GPA(pa), len);
+}
+
+static uint32_t field(struct guest *g, uint16_t offset)
+{
+    uint32_t v = 0;
+
+    if (offset != ABI_NO_FIELD && !gmem_read32(g, GPA(g->lguest_data + offset), &v))
+        return 0; /* cannot be: the structure was checked */
+    return v;
+}
+
+static void set_field(struct guest *g, uint16_t offset, uint32_t value)
+{
+    if (offset != ABI_NO_FIELD &&
+        !gmem_write32(g, GPA(g->lguest_data + offset), value))
+        guest_kill(g, "bad guest page %#x", g->lguest_data);
+}
+
+static void map_alias(struct vcpu *v)
+{
+    struct guest *g = v->guest;
+    uint32_t gfn = g->lguest_data >> HV_PAGE_SHIFT;
+    uint32_t last = (g->lguest_data + g->abi->size_bytes - 1) >> HV_PAGE_SHIFT;
+    hfn_t f[2] = {HFN(g->pages[gfn].frame & 0xffffffu), HFN_NONE};
+
+    shadow_note_alias(g, GFN(gfn));
+    if (last != gfn) {
+        f[1] = HFN(g->pages[last].frame & 0xffffffu);
+        shadow_note_alias(g, GFN(last));
+    }
+    arch_vcpu_map_lguest_data(v, f[0], f[1]);
+    v->irq_enabled = (volatile uint32_t *)(uintptr_t)(SW_LGDATA +
+                                                      (g->lguest_data & HV_PAGE_MASK));
+    if (!g->abi->edx_order)
+        v->hcall_status =
+            (const volatile uint8_t *)v->irq_enabled + g->abi->hcall_status;
+}
+
+/* AR-09: 0x80, and 0x40 for Plan 9; nothing that hardware or the monitor has. */
+static bool syscall_vec_ok(uint32_t vec)
+{
+    return vec == 0x80 || vec == 0x40;
+}
+
+static void read_window(struct guest *g)
+{
+    const struct abi_row *abi = g->abi;
+
+    if (abi->noirq_iret != ABI_NO_FIELD) {
+        g->noirq_start = field(g, abi->noirq_iret);
+        g->noirq_end = g->noirq_start + 1;
+    } else {
+        g->noirq_start = field(g, abi->noirq_start);
+        g->noirq_end = field(g, abi->noirq_end);
+    }
+}
+
+static void init(struct vcpu *v, const struct abi_probe_out *p)
+{
+    struct guest *g = v->guest;
+    uint32_t vec, kernel;
+
+    g->lguest_data = p->lguest_data;
+    if ((g->lguest_data & 3) ||
+        !gmem_range_ok(g, GPA(g->lguest_data), p->row->size_bytes)) {
+        guest_kill(g, "bad guest page %#x", g->lguest_data);
+        return;
+    }
+    g->abi = p->row;
+    set_field(g, g->abi->tsc_khz, arch_tsc_khz());
+    vec = field(g, g->abi->syscall_vec) & 0xffffu;
+    if (field(g, g->abi->syscall_vec) > 0xff || !syscall_vec_ok(vec)) {
+        guest_kill(g, "bad syscall vector %u", field(g, g->abi->syscall_vec));
+        return;
+    }
+    kernel = field(g, g->abi->kernel_address);
+    if (kernel == 0 || kernel >= LAYOUT_GUEST_TOP || (kernel & 0x3fffffu)) {
+        guest_kill(g, "bad kernel address %#x", kernel);
+        return;
+    }
+    g->syscall_vec = (uint8_t)vec;
+    g->kernel_address = kernel;
+    read_window(g);
+    set_field(g, g->abi->reserve_mem, LAYOUT_RESERVE_MEM);
+    if (g->boot_pgdir)
+        set_field(g, g->abi->pgdir, g->boot_pgdir);
+    map_alias(v);
+    vtime_write_wallclock(v);
+    shadow_drop_all(v);
+    vidt_rebuild(v);
+}
+
+void hcall_first(struct vcpu *v)
+{
+    const struct guest_regs *r = v->regs;
+    struct guest *g = v->guest;
+    struct abi_probe_in in = {
+        .via = g->uses_vmcall ? ABI_VIA_VMCALL : ABI_VIA_INT,
+        .ebx = r->ebx,
+        .edx = r->edx,
+        .config = g->config.abi,
+        .image = g->image_abi,
+        .read = probe_read,
+        .ctx = g,
+    };
+    struct abi_probe_out out;
+
+    if (r->eax != HCALL_INIT) {
+        guest_kill(g, "hypercall %u before INIT", r->eax);
+        return;
+    }
+    abi_probe(&in, &out);
+    init(v, &out);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* Private to hv/loader.c and hv/loader_boot.c: where everything goes, computed
+ * and checked in full before the first byte of guest memory is written. */
+#pragma once
+
+#include "hv/loader.h"
+
+/* The parts of low memory that belong to boot_params and command line. */
+#define BOOT_PARAMS_PA 0x0000u
+#define BOOT_CMDLINE_PA 0x1000u
+#define BOOT_LOW_END 0x2000u
+
+struct load_plan {
+    struct guest *g;
+    const struct guest_config *c;
+    char *err;
+    uint32_t err_bytes;
+
+    uint32_t ram_bytes;
+    enum image_kind kind;
+    uint32_t entry;
+    uint32_t image_end; /* highest address the image takes */
+    enum abi_revision version;
+
+    uint32_t setup_bytes; /* bzImage: real-mode part, file bytes [0, n) */
+    uint32_t payload_bytes;
+
+    uint32_t initrd_pa, initrd_bytes; /* bytes rounded up to pages */
+    uint32_t pgdir; /* 0: linear mode */
+    uint32_t pmd_pa, pte_pa;
+    uint32_t pte_pages;
+    bool pae;
+    bool high_map; /* also at PAGE_OFFSET */
+};
+
+/* Writes the sentence and returns -HV_EINVAL. */
+int load_fail(struct load_plan *p, const char *fmt, ...) HV_PRINTF(2, 3);
+
+/* Copies to guest memory in pieces, with a preemption point after each. */
+int load_copy(struct load_plan *p, uint32_t pa, const void *src, uint32_t len)
+    HV_MUST_CHECK;
+
+/* Places initrd and boot page tables; writes all but the image. */
+int loader_place_boot(struct load_plan *p) HV_MUST_CHECK;
+int loader_write_boot(struct load_plan *p) HV_MUST_CHECK;

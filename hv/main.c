@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+/* T:110 The monitor's own loop on a CPU, and what happens when guests end. */
+#include "hv/main.h"
+
+#include "hv/arch_if.h"
+#include "hv/boot_info.h"
+#include "hv/cmdline.h"
+#include "hv/console.h"
+#include "hv/exit.h"
+#include "hv/frame.h"
+#include "hv/guest.h"
+#include "hv/percpu.h"
+#include "hv/pmm.h"
+#include "hv/sched.h"
+#include "hv/shadow.h"
+#include "hv/string.h"
+#include "hv/suite.h"
+#include "hv/timerq.h"
+#include "version.h"
+
+static struct {
+    uint32_t nr_configs;
+    struct guest_config *configs[GUEST_MAX];
+    uint32_t failures;
+    bool finished; /* the last guest has ended; exit=wait stays here */
+    struct guest_config scratch; /* too large for a stack; boot CPU only */
+} hv;
+
+int hv_add_guest(const struct guest_config *c)
+{
+    hfn_t f;
+
+    if (hv.nr_configs == GUEST_MAX)
+        return -HV_ENOSPC;
+    for (uint32_t i = 0; i < hv.nr_configs; i++)
+        if (!strcmp(hv.configs[i]->name, c->name))
+            return -HV_EEXIST;
+    f = pmm_alloc_contig((sizeof(*c) + HV_PAGE_MASK) >> HV_PAGE_SHIFT, 1, 0);
+    if (hfn_is_none(f))
+        return -HV_ENOMEM;
+    hv.configs[hv.nr_configs] = frame_ptr(f);
+    *hv.configs[hv.nr_configs++] = *c;
+    return 0;
+}
+
+uint32_t hv_nr_configured(void)
+{
+    return hv.nr_configs;
+}
+
+const struct guest_config *hv_configured(uint32_t i)
+{
+    return hv.configs[i];
+}
+
+void hv_count_failure(void)
+{
+    hv.failures++;
+}
+
+void hv_finish(bool ok)
+{
+    console_flush();
+    switch (hv_options.exit_mode) {
+    case EXIT_DEBUG:
+        arch_debug_exit(ok ? 0 : 1);
+        arch_halt();
+    case EXIT_POWEROFF:
+        arch_poweroff();
+    case EXIT_REBOOT:
+        arch_reboot();
+    case EXIT_HALT:
+    case EXIT_WAIT:
+    default:
+        arch_halt();
+    }
+}
+
+/* ---- the end of a guest ---- */
+
+static const char *end_word(enum guest_end e)
+{
+    switch (e) {
+    case END_POWEROFF:
+        return "poweroff";
+    case END_REBOOT:
+        return "reboot";
+    case END_CRASH:
+        return "crash";
+    case END_KILLED:
+    case END_NONE:
+    default:
+        return "killed";
+    }
+}
+
+static enum guest_on_end policy(const struct guest *g)
+{
+    if (g->end == END_POWEROFF)
+        return g->config.on_poweroff;
+    if (g->end == END_REBOOT)
+        return g->config.on_reboot;
+    return g->config.on_crash;
+}
+
+static void restart(struct guest *g)
+{
+    uint32_t restarts = g->restarts + 1;
+
+    hv.scratch = g->config;
+    guest_destroy(g);
+    g = guest_create(&hv.scratch);
+    if (!g) {
+        hv_count_failure();
+        return;
+    }
+    g->restarts = restarts;
+    if (hv.nr_configs <= 1)
+        console_attach(g);
+}
+
+static void guest_ended(struct guest *g)
+{
+    bool bad = g->end == END_CRASH || g->end == END_KILLED;
+
+    g->state = GUEST_ENDED;
+    if (bad && !g->config.is_test)
+        guest_dump(g);
+    log_always("guest %s: ended %s: %s", g->config.name, end_word(g->end), g->reason);
+    if (g->config.is_test) {
+        suite_guest_ended(g);
+        guest_destroy(g);
+        return;
+    }
+    if (bad)
+        hv_count_failure();
+    switch (policy(g)) {
+    case ON_RESTART:
+        restart(g);
+        break;
+    case ON_PRESERVE:
+        console_guest_gone(g);
+        break;
+    case ON_DESTROY:
+    default:
+        guest_destroy(g);
+        break;
+    }
+}
+
+static void reap(void)
+{
+    list_for_each_safe(l, next, &guest_list)
+    {
+        struct guest *g = HV_CONTAINER_OF(l, struct guest, link);
+
+        if (guest_is_dead(g) && g->state != GUEST_ENDED)
+            guest_ended(g);
+    }
+}
+
+static bool any_alive(void)
+{
+    list_for_each(l, &guest_list)
+        if (HV_CONTAINER_OF(l, struct guest, link)->state != GUEST_ENDED)
+            return true;
+    return false;
+}
+
+/* Once, when nothing is left to run. exit=wait keeps the shell. */
+static void all_ended(void)
+{
+    bool ok = hv.failures == 0 && log_config_errors() == 0 && suite_result() == 0;
+
+    if (hv.finished)
+        return;
+    hv.finished = true;
+    if (hv_options.exit_mode != EXIT_WAIT)
+        hv_finish(ok);
+    log_info("all guests have ended; the shell is here (help)");
+    console_attach(NULL);
+}
+
+/* ---- start ---- */
+
+static bool add_demo(void)
+{
+    struct guest_config *c = &hv.scratch;
+
+    guest_config_init(c);
+    c->kernel = hv_embedded_demo();
+    if (!c->kernel.bytes)
+        return false;
+    str_copy(c->name, "demo", sizeof(c->name));
+    str_copy(c->kernel_name, "demo", sizeof(c->kernel_name));
+    c->memory_mib = 8;
+    return hv_add_guest(c) == 0;
+}
+
+static void start_guests(void)
+{
+    struct guest *only = NULL;
+    uint32_t started = 0;
+
+    if (hv.nr_configs == 0 && !hv_options.demo_off && !suite_wanted())
+        add_demo();
+    for (uint32_t i = 0; i < hv.nr_configs; i++) {
+        struct guest *g = guest_create(hv.configs[i]);
+
+        if (g) {
+            only = g;
+            started++;
+        }
+    }
+    if (started == 1)
+        console_attach(only);
+    else if (started > 1)
+        console_show_all();
+    else if (!suite_wanted())
+        console_attach(NULL);
+}
+
+/* boot_info is boot-only memory: before hv_init_free(). */
+static void print_banner(void)
+{
+    static const char *const loaders[] = {
+        [BOOT_MULTIBOOT1] = "multiboot1",
+        [BOOT_MULTIBOOT2] = "multiboot2",
+        [BOOT_PVH] = "pvh",
+        [BOOT_EFI] = "efi",
+    };
+
+    log_always("ringside %s cpus=1 memory=%uMiB boot=%s", HV_VERSION,
+               pmm_total_frames() / 256, loaders[boot_info.loader]);
+    log_info("%s", console_way_out_hint());
+}
+
+void hv_run(void)
+{
+    print_banner();
+    hv_init_free();
+    sched_init();
+    rmap_init();
+    start_guests();
+    for (;;) {
+        struct vcpu *v;
+
+        this_cpu()->progress++;
+        arch_preempt_point();
+        timerq_run();
+        console_poll();
+        reap();
+        if (suite_wanted() && !suite_step() && !any_alive())
+            all_ended();
+        v = sched_pick();
+        if (v) {
+            vcpu_run(v);
+            continue;
+        }
+        if (!suite_wanted() && !any_alive())
+            all_ended();
+        arch_idle();
+    }
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/* audit=N: the reference check of the shadow.  Everything that is derived is
+ * derived again here, slowly, from the guest's tables and from the shadow
+ * entries themselves, and compared; it shares no code with what it checks. */
+#include "mmu.h"
+
+#include "hv/arch_if.h"
+
+struct audit {
+    struct guest *g;
+    struct shadow_mmu *m;
+    uint32_t bad;
+};
+
+static void differs(struct audit *a, const struct shadow_table *t, uint32_t i,
+                    const char *what)
+{
+    if (a->bad++ < 8)
+        log_error("audit %s: table %u key %#x entry %u: %s (shadow %#llx)",
+                  a->g->config.name, t->id, t->key, i, what,
+                  (unsigned long long)t->ents[i]);
+}
+
+/* A page that may have been written since the last comparison may differ. */
+static bool may_differ(const struct audit *a, const struct shadow_table *t)
+{
+    return gpage_is_dirty(a->m, &a->g->pages[t->key & KEY_GFN]);
+}
+
+static uint32_t read_guest(const struct audit *a, const struct shadow_table *t,
+                           uint32_t i, uint32_t *hi)
+{
+    const uint8_t *page = frame_ptr(
+        HFN(a->g->pages[t->key & KEY_GFN].frame & GPAGE_FRAME));
+    uint32_t q = (t->key >> 20) & 3, lo;
+
+    *hi = 0;
+    if (a->g->pae) {
+        memcpy(&lo, page + i * 8, 4);
+        memcpy(hi, page + i * 8 + 4, 4);
+    } else if (t->key & KEY_L2) {
+        memcpy(&lo, page + (q * 256 + i / 2) * 4, 4);
+    } else {
+        memcpy(&lo, page + (q * 512 + i) * 4, 4);
+    }
+    return lo;
+}
+
+static void check_leaf(struct audit *a, struct shadow_table *t, uint32_t i)
+{
+    uint64_t ent = t->ents[i];
+    uint32_t hfn = (uint32_t)(ent >> 12), gfn, lo, hi;
+
+    if ((ent >> 36) || (ent & 0xf98))
+        differs(a, t, i, "reserved, cache or global bits");
+    gfn = hfn < pmm_frame_limit() ? (uint32_t)frame_owner[hfn] : 0xffffffffu;
+    if (gfn >= a->g->limit_pages || (a->g->pages[gfn].frame & GPAGE_FRAME) != hfn) {
+        differs(a, t, i, "frame that is not the guest's");
+        return;
+    }
+    if (t->key & KEY_LINEAR) {
+        if (gfn != (t->key & KEY_GFN) + i)
+            differs(a, t, i, "linear address that is not physical");
+        return;
+    }
+    if (may_differ(a, t))
+        return;
+    lo = read_guest(a, t, i, &hi);
+    if (!(lo & 1) || !(lo & 0x20))
+        differs(a, t, i, "guest entry absent or A clear");
+    else if (lo >> 12 != gfn || hi)
+        differs(a, t, i, "another page than the guest's entry");
+    else if ((ent & 2) && (lo & 0x42) != 0x42)
+        differs(a, t, i, "writable without RW and D");
+    else if ((ent & 4) != (lo & 4))
+        differs(a, t, i, "US");
+}
+
+static void check_dir(struct audit *a, struct shadow_table *t, uint32_t i,
+                      uint16_t *links)
+{
+    uint64_t ent = t->ents[i];
+    struct shadow_table *to = NULL;
+    uint32_t lo, hi;
+
+    for (uint32_t id = 1; id <= a->m->nr_pages && !to; id++)
+        if ((uintptr_t)table_by_id(a->m, id)->ents == (ent & ~0xfffull))
+            to = table_by_id(a->m, id);
+    if (!to || frame_owner[(uint32_t)(ent >> 12)] != (uintptr_t)to) {
+        differs(a, t, i, "link to no table");
+        return;
+    }
+    links[to->id]++;
+    if ((t->key & KEY_SWITCHER) && i >= RESERVED_ENTRY)
+        differs(a, t, i, "link in the switcher's range");
+    if ((t->key | to->key) & KEY_LINEAR)
+        return;
+    if (may_differ(a, t))
+        return;
+    lo = read_guest(a, t, i, &hi);
+    if (!(lo & 1) || !(lo & 0x20) || lo >> 12 != (to->key & KEY_GFN))
+        differs(a, t, i, "link that the guest's directory does not have");
+    else if ((ent & 6) != (lo & 6))
+        differs(a, t, i, "rights of a directory entry");
+    else if (!a->g->pae && ((to->key >> 20) & 3) != (i & 1))
+        differs(a, t, i, "quadrant");
+}
+
+static void check_tables(struct audit *a, uint32_t *rmap, uint16_t *links,
+                         uint8_t *shadows)
+{
+    for (uint32_t id = 1; id <= a->m->nr_pages; id++) {
+        struct shadow_table *t = table_by_id(a->m, id);
+        uint32_t n = 0;
+
+        for (uint32_t i = 0; i < ENTRIES; i++) {
+            bool sw = (t->key & KEY_SWITCHER) && i == SWITCHER_ENTRY;
+
+            if (sw && (t->ents[i] & ~0xfffull) != arch_switcher_pt().v)
+                differs(a, t, i, "switcher entry lost");
+            if (((t->ents[i] & 1) != 0) != (sw || entry_present(t, i)))
+                differs(a, t, i, "presence bitmap");
+            if (!(t->ents[i] & 1) && t->ents[i])
+                differs(a, t, i, "absent entry with a payload");
+            if (!(t->ents[i] & 1) || sw)
+                continue;
+            n++;
+            if (t->key & KEY_L2) {
+                check_dir(a, t, i, links);
+            } else {
+                check_leaf(a, t, i);
+                if (rmap && frame_owner[t->ents[i] >> 12] < a->g->limit_pages)
+                    rmap[frame_owner[t->ents[i] >> 12]] =
+                        (rmap[frame_owner[t->ents[i] >> 12]] ^
+                         (((uint32_t)id << 9 | i) << 8)) + 1;
+            }
+        }
+        if (n != t->nr_present)
+            differs(a, t, 0, "count of present entries");
+        if (t->links && !(t->key & KEY_LINEAR))
+            shadows[t->key & KEY_GFN]++;
+    }
+}
+
+bool shadow_audit(struct guest *g)
+{
+    struct audit a = {.g = g, .m = g->mmu};
+    uint32_t frames = (g->limit_pages * 5 + a.m->nr_pages * 2 + 16) / 4096 + 1;
+    hfn_t f = pmm_alloc_contig(frames, 1, 0);
+    uint32_t *rmap;
+    uint8_t *shadows;
+    uint16_t *links;
+
+    if (hfn_is_none(f))
+        return true; /* no room to check: not a difference */
+    rmap = frame_ptr(f);
+    links = (uint16_t *)(void *)(rmap + g->limit_pages);
+    shadows = (uint8_t *)(links + a.m->nr_pages + 2);
+    for (uint32_t r = 0; r < MAX_ROOTS; r++)
+        for (uint32_t i = 0; i < 4; i++)
+            if (a.m->roots[r].in_use && a.m->roots[r].pd[i]) {
+                links[a.m->roots[r].pd[i]->id]++;
+                /* TCG sets bit 5 (A) in these, which have none. */
+                if ((a.m->roots[r].pdpt[i] & ~0x20ull) !=
+                    ((uintptr_t)a.m->roots[r].pd[i]->ents | 1))
+                    differs(&a, a.m->roots[r].pd[i], i, "top-level entry");
+            }
+    links[a.m->filler->id]++;
+    check_tables(&a, rmap, links, shadows);
+    for (uint32_t id = 1; id <= a.m->nr_pages; id++) {
+        const struct shadow_table *t = table_by_id(a.m, id);
+
+        if (t->links != links[id])
+            differs(&a, t, 0, "link count");
+    }
+    for (uint32_t p = 0; p < g->limit_pages; p++) {
+        uint32_t have = g->pages[p].rmap;
+
+        if ((have & RMAP_COUNT) != RMAP_MANY && have != rmap[p] && a.bad++ < 8)
+            log_error("audit %s: page %#x: reverse map %#x, should be %#x",
+                      g->config.name, p, have, rmap[p]);
+        if (g->pages[p].frame >> 28 != shadows[p] && a.bad++ < 8)
+            log_error("audit %s: page %#x: %u shadows counted, %u there",
+                      g->config.name, p, g->pages[p].frame >> 28, shadows[p]);
+    }
+    pmm_free_contig(f, frames);
+    return a.bad == 0;
+}

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: MIT */
+/* T:340 Filling the shadow on demand (ABI 7.3), stack pinning, and the monitor's own
+ * accesses at guest-linear addresses, which go through the same tables. */
+#include "walk.h"
+
+/* How many leaves around a fault are looked at, aligned: kernel addresses run
+ * through the direct map, user addresses are sparser. */
+#define AROUND_KERNEL 32u
+#define AROUND_USER 16u
+
+/* Fills neighbours of leaf i that the CPU could load without a fault and without
+ * writing to the guest's tables: present with A set. The directory has A. */
+HV_INLINE void fill_around(struct guest *g, struct shadow_table *t, uint32_t i,
+                           uint32_t around, const uint8_t *page, bool pae)
+{
+    uint32_t first = i & ~(around - 1);
+    uint32_t step = pae ? 2 : 1;
+    const uint32_t *e = (const uint32_t *)(const void *)page +
+                        guest_index(g, t, first) * step;
+    uint64_t *ent = t->ents + first;
+    uint32_t have = t->present[first / 32], bit = 1u << (first % 32);
+    uint32_t id = map_id(t, first), added = 0, limit = g->limit_pages;
+
+    for (uint32_t n = 0; n < around; n++, e += step, ent++, bit <<= 1, id++) {
+        uint32_t gpte = *e, flags;
+        struct gpage *p;
+
+        if ((gpte & (PT_P | PT_A | PT_PS)) != (PT_P | PT_A) || (have & bit) ||
+            gpte >> HV_PAGE_SHIFT >= limit || (pae && e[1]))
+            continue;
+        p = &g->pages[gpte >> HV_PAGE_SHIFT];
+        flags = leaf_flags(gpte, p);
+        *ent = ((uint64_t)(p->frame & GPAGE_FRAME) << HV_PAGE_SHIFT) | flags;
+        rmap_add(p, id);
+        have |= bit;
+        added++;
+    }
+    t->present[first / 32] = have;
+    t->nr_present = (uint16_t)(t->nr_present + added);
+}
+
+/* Worth looking around: the next page, or the one before, would go in. A run
+ * that the guest touches for the first time has A clear there. */
+HV_INLINE bool neighbours_wanted(const uint8_t *page, uint32_t gi, bool pae)
+{
+    const uint32_t *e = (const uint32_t *)(const void *)page;
+    uint32_t step = pae ? 2 : 1, last = pae ? 511 : 1023;
+    uint32_t next = e[(gi < last ? gi + 1 : gi - 1) * step];
+
+    return (next & (PT_P | PT_A)) == (PT_P | PT_A);
+}
+
+/* Links every directory entry whose table is cached already and whose A bit is
+ * set: a new root finds its kernel half at once. */
+static void link_around(struct shadow_mmu *m, struct shadow_table *pd, uint32_t i)
+{
+    struct guest *g = m->guest;
+    const uint8_t *page = gpage_bytes(g, pd->key & KEY_GFN);
+
+    for (uint32_t k = i & ~31u; k < (i | 31u) + 1; k++) {
+        uint32_t hi, gpde = guest_entry(g, page, guest_index(g, pd, k), &hi);
+        struct shadow_table *t;
+
+        if ((gpde & (PT_P | PT_A | GPDE_BAD)) != (PT_P | PT_A) || hi ||
+            gpde >> HV_PAGE_SHIFT >= g->limit_pages || entry_present(pd, k) ||
+            ((pd->key & KEY_SWITCHER) && k >= RESERVED_ENTRY))
+            continue;
+        t = table_find(m, g->pae ? gpde >> HV_PAGE_SHIFT
+                                 : (gpde >> HV_PAGE_SHIFT) | KEY_QUADRANT(k & 1));
+        if (!t || gpage_is_dirty(m, &g->pages[gpde >> HV_PAGE_SHIFT]))
+            continue;
+        t->links++;
+        pd->ents[k] = (uint64_t)(uintptr_t)t->ents | PT_P | PT_A |
+                      (gpde & (PT_RW | PT_US));
+        mark_present(pd, k);
+    }
+}
+
+/* A table that was built under another root and written since is compared
+ * before it is trusted here: whoever unlinked it there may not have said so. */
+static void trust(struct shadow_mmu *m, const struct shadow_table *t)
+{
+    uint32_t gfn = t->key & KEY_GFN;
+
+    if (t->links > 1 && gpage_is_dirty(m, &m->guest->pages[gfn]))
+        resync_page(m, gfn);
+}
+
+/* The directory of va in the root, linked; NULL: no room. */
+static struct shadow_table *get_dir(struct shadow_mmu *m, struct shadow_root *r,
+                                    uint32_t va, uint32_t dir_gfn)
+{
+    uint32_t top = va >> 30;
+    uint32_t key = l2_key(m->guest, dir_gfn, va);
+    struct shadow_table *pd = r->pd[top];
+
+    if (hv_likely(pd && pd->key == key))
+        return pd;
+    pd = table_get(m, key);
+    if (!pd)
+        return NULL;
+    root_set_pd(m, r, top, pd);
+    if (m->guest->pae)
+        r->raw[top] = (dir_gfn << HV_PAGE_SHIFT) | PT_P;
+    trust(m, pd);
+    if (pd->links > 1) /* and so are the tables that it brings along */
+        resync_below(m, r, top, ENTRIES);
+    return pd;
+}
+
+/* Links the table of va as the guest's directory says now; NULL: no room. */
+static HV_NOINLINE struct shadow_table *link_table(struct shadow_mmu *m,
+                                                   struct shadow_root *r, uint32_t va,
+                                                   const struct walk *w)
+{
+    struct shadow_table *pd = get_dir(m, r, va, w->dir_gfn);
+    struct shadow_table *t;
+    uint32_t i = va_l2(va);
+
+    if (!pd)
+        return NULL;
+    t = table_get(m, l1_key(m->guest, w->table_gfn, va));
+    if (!t)
+        return NULL;
+    t->links++;
+    if (pd->ents[i] & PT_P)
+        dir_zap(m, pd, i);
+    pd->ents[i] = (uint64_t)(uintptr_t)t->ents | PT_P | PT_A |
+                  (w->pde & (PT_RW | PT_US));
+    mark_present(pd, i);
+    trust(m, t);
+    link_around(m, pd, i);
+    return t;
+}
+
+/* The table of va if it is linked already just as the walk found it. */
+HV_INLINE struct shadow_table *linked_table(const struct shadow_root *r, uint32_t va,
+                                            const struct walk *w, bool pae)
+{
+    const struct shadow_table *pd = r->pd[va >> 30];
+    uint32_t key = w->table_gfn | (pae ? 0 : KEY_QUADRANT((va >> 21) & 1));
+    struct shadow_table *t;
+    uint32_t ent;
+
+    if (hv_unlikely(!pd))
+        return NULL;
+    if (pae && hv_unlikely((pd->key & (KEY_GFN | KEY_LINEAR)) != w->dir_gfn))
+        return NULL;
+    ent = (uint32_t)pd->ents[va_l2(va)];
+    if (hv_unlikely(!(ent & PT_P) || ((ent ^ w->pde) & (PT_RW | PT_US))))
+        return NULL;
+    t = table_of(ent);
+    return hv_likely(t->key == key) ? t : NULL;
+}
+
+/* Installs the leaf that the walk allowed, and its neighbours. */
+HV_INLINE void fill_leaf(struct shadow_mmu *m, struct shadow_table *t, uint32_t va,
+                         const struct walk *w, bool pae)
+{
+    struct guest *g = m->guest;
+    struct gpage *p = &g->pages[w->gfn];
+    uint32_t i = va_l1(va);
+    uint32_t flags = leaf_flags(w->pte, p);
+    uint64_t ent = t->ents[i];
+    const uint8_t *page;
+
+    if (hv_unlikely(ent)) {
+        if (owner_of(ent) == w->gfn && !((uint32_t)ent & ~flags & (PT_RW | PT_US))) {
+            t->ents[i] = ent | flags; /* only gains rights */
+            return;
+        }
+        leaf_zap(m, t, i);
+    }
+    leaf_install(t, i, p, flags);
+    page = gpage_known(g, w->table_gfn);
+    if (!neighbours_wanted(page, pae ? i : (va >> HV_PAGE_SHIFT) & 1023u, pae))
+        return;
+    fill_around(g, t, i, va >= g->kernel_address ? AROUND_KERNEL : AROUND_USER, page,
+                pae);
+}
+
+/* Makes the address accessible in the current root. */
+HV_INLINE enum walk_result fill_format(struct vcpu *v, uint32_t va, uint32_t access,
+                                       bool pae)
+{
+    struct guest *g = v->guest;
+    struct walk w;
+
+    for (;;) {
+        enum walk_result r = guest_walk(g, v->root->gcr3, va, access, &w, pae);
+        struct shadow_table *t;
+
+        if (hv_unlikely(r != WALK_OK))
+            return r;
+        t = linked_table(v->root, va, &w, pae);
+        if (hv_unlikely(!t))
+            t = link_table(g->mmu, v->root, va, &w);
+        if (hv_likely(t != NULL)) {
+            fill_leaf(g->mmu, t, va, &w, pae);
+            return WALK_OK;
+        }
+        pool_make_room(v);
+    }
+}
+
+static HV_NOINLINE enum walk_result fill_pae(struct vcpu *v, uint32_t va,
+                                             uint32_t access)
+{
+    return fill_format(v, va, access, true);
+}
+
+HV_INLINE enum walk_result fill(struct vcpu *v, uint32_t va, uint32_t access)
+{
+    if (v->guest->pae)
+        return fill_pae(v, va, access);
+    return fill_format(v, va, access, false);
+}
+
+bool shadow_fault(struct vcpu *v, gva_t gva, uint32_t hw_err, uint32_t *err)
+{
+    uint32_t va = gva.v;
+    uint32_t access = hw_err & (PT_RW | PT_US);
+    enum walk_result r = WALK_ABSENT;
+
+    if (hv_likely(va < LAYOUT_GUEST_TOP)) {
+        if (hv_unlikely(v->guest->linear)) {
+            if (!(access & PT_US))
+                return linear_fault(v, va);
+            *err = access | PF_ERR_P; /* everything is the supervisor's */
+            return false;
+        }
+        r = fill(v, va, access);
+        if (hv_likely(r == WALK_OK || r == WALK_KILLED))
+            return true;
+    }
+    *err = access | (r == WALK_DENIED ? PF_ERR_P : 0);
+    return false;
+}
+
+/* The shadow leaf of va if the CPU could use it for this access at ring 1. */
+static uint64_t present_leaf(const struct vcpu *v, uint32_t va, uint32_t need)
+{
+    const struct shadow_table *pd = v->root->pd[va >> 30];
+    uint64_t pde, ent;
+
+    if (!pd)
+        return 0;
+    pde = pd->ents[va_l2(va)];
+    if ((pde & (PT_P | need)) != (PT_P | need))
+        return 0;
+    ent = table_of(pde)->ents[va_l1(va)];
+    return (ent & (PT_P | need)) == (PT_P | need) ? ent : 0;
+}
+
+static uint64_t filled_leaf(struct vcpu *v, uint32_t va, uint32_t need)
+{
+    uint64_t ent;
+    uint32_t err;
+
+    if (hv_unlikely(va >= LAYOUT_GUEST_TOP))
+        return 0;
+    ent = present_leaf(v, va, need);
+    if (hv_likely(ent != 0))
+        return ent;
+    if (!shadow_fault(v, GVA(va), need, &err) || guest_is_dead(v->guest))
+        return 0;
+    return present_leaf(v, va, need);
+}
+
+/* The slow half: finds the leaf and remembers it, unless the page is a table of
+ * the guest, whose every write must be noted. */
+static HV_NOINLINE void *write_ptr_slow(struct vcpu *v, gva_t dst)
+{
+    struct shadow_mmu *m = v->guest->mmu;
+    uint64_t ent = filled_leaf(v, dst.v, PT_RW);
+    struct gpage *p;
+
+    if (!ent)
+        return NULL;
+    p = &v->guest->pages[owner_of(ent)];
+    if (hv_unlikely(p->frame & GPAGE_PT)) {
+        p->frame |= GPAGE_DIRTY;
+    } else {
+        m->write_va = gva_page(dst);
+        m->write_frame = p->frame & GPAGE_FRAME;
+    }
+    return (uint8_t *)frame_ptr(HFN(p->frame & GPAGE_FRAME)) + gva_offset(dst);
+}
+
+void *gva_write_ptr(struct vcpu *v, gva_t dst)
+{
+    const struct shadow_mmu *m = v->guest->mmu;
+
+    if (hv_likely(gva_page(dst) == m->write_va))
+        return (uint8_t *)frame_ptr(HFN(m->write_frame)) + gva_offset(dst);
+    return write_ptr_slow(v, dst);
+}
+
+bool gva_read(struct vcpu *v, void *dst, gva_t src, uint32_t len)
+{
+    uint8_t *to = dst;
+
+    while (len) {
+        uint64_t ent = filled_leaf(v, src.v, 0);
+        uint32_t n = hv_min_u32(len, HV_PAGE_SIZE - gva_offset(src));
+
+        if (!ent)
+            return false;
+        memcpy(to, (const uint8_t *)frame_ptr(HFN(ent >> HV_PAGE_SHIFT)) +
+                       gva_offset(src), n);
+        to += n;
+        len -= n;
+        src = gva_add(src, n);
+    }
+    return true;
+}
+
+bool gva_write(struct vcpu *v, gva_t dst, const void *src, uint32_t len)
+{
+    const uint8_t *from = src;
+
+    while (len) {
+        uint8_t *to = gva_write_ptr(v, dst);
+        uint32_t n = hv_min_u32(len, HV_PAGE_SIZE - gva_offset(dst));
+
+        if (!to)
+            return false;
+        memcpy(to, from, n);
+        from += n;
+        len -= n;
+        dst = gva_add(dst, n);
+    }
+    return true;
+}
+
+bool gva_patch(struct vcpu *v, gva_t dst, const void *src, uint32_t len)
+{
+    const uint8_t *from = src;
+    uint8_t check[16];
+
+    /* Both pages must be there before the first byte is changed. */
+    if (len > sizeof(check) || !gva_read(v, check, dst, len))
+        return false;
+    for (uint32_t i = 0; i < len; i++) {
+        uint64_t ent = filled_leaf(v, gva_add(dst, i).v, 0);
+        struct gpage *p;
+
+        if (!ent)
+            return false;
+        p = &v->guest->pages[owner_of(ent)];
+        if (!(p->frame & GPAGE_OURS))
+            return false;
+        if (p->frame & GPAGE_PT)
+            p->frame |= GPAGE_DIRTY;
+        *((uint8_t *)frame_ptr(HFN(ent >> HV_PAGE_SHIFT)) +
+          gva_offset(gva_add(dst, i))) = from[i];
+    }
+    return true;
+}
+
+bool shadow_pin_stack(struct vcpu *v)
+{
+    for (uint32_t i = 0; i < v->stack_pages; i++) {
+        uint32_t va = v->esp1 - 1 - i * HV_PAGE_SIZE;
+
+        if (hv_likely(va < LAYOUT_GUEST_TOP && present_leaf(v, va, PT_RW)))
+            continue;
+        if (!filled_leaf(v, va, PT_RW)) {
+            guest_kill(v->guest, "bad stack page %#x", va);
+            return false;
+        }
+    }
+    return true;
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/* Private to hv/mmu/: the shadow cache.
+ *
+ * A shadow table is keyed by what it shadows: {guest frame, level, quadrant,
+ * holds-the-switcher}.  It lives as long as something links to it: a root links
+ * directories, a directory links tables.  When the last link goes, the table
+ * is emptied and freed at once, so a table found in the cache has been kept up
+ * to date by announcements and flushes ever since it was built. */
+#pragma once
+
+#include "hv/assert.h"
+#include "hv/frame.h"
+#include "hv/guest.h"
+#include "hv/pmm.h"
+#include "hv/shadow.h"
+#include "hv/string.h"
+
+/* Guest and shadow entries share the low bits (SDM 3A 4.3, 4.4). */
+#define PT_P 0x001u
+#define PT_RW 0x002u
+#define PT_US 0x004u
+#define PT_A 0x020u
+#define PT_D 0x040u
+#define PT_PS 0x080u
+#define PT_LOW 0xfffu
+
+#define GPDE_BAD 0xf98u   /* ABI 7.2: a directory entry has only 0x067 */
+#define GPDPTE_BAD 0xffeu /* a PAE top-level entry only 0x001 */
+
+/* struct gpage.frame, flags above the 24 bits of frame number. */
+#define GPAGE_FRAME 0x00ffffffu
+#define GPAGE_PT 0xf0000000u      /* how many shadow tables are keyed by it */
+#define GPAGE_PT_ONE 0x10000000u
+#define GPAGE_DIRTY 0x02000000u   /* written since its shadows were compared */
+#define GPAGE_ALIASED 0x04000000u /* writable through the switcher's alias */
+#define GPAGE_OURS 0x08000000u    /* not shared: may be mapped writable */
+
+#define RMAP_COUNT 0xffu
+#define RMAP_MANY 0xffu /* saturated: never counted down */
+
+enum shadow_level { SHADOW_L1 = 1, SHADOW_L2 = 2 };
+
+/* Key of a table. Linear-mode tables have the page number of their first
+ * address instead of a guest frame. */
+#define KEY_QUADRANT(q) ((uint32_t)(q) << 20)
+#define KEY_L2 (1u << 22)
+#define KEY_SWITCHER (1u << 23)
+#define KEY_LINEAR (1u << 24)
+#define KEY_GFN 0xfffffu
+#define KEY_FILLER (KEY_LINEAR | KEY_L2 | KEY_SWITCHER | KEY_GFN)
+
+#define ENTRIES 512u
+#define SWITCHER_ENTRY 511u /* of the directory for the top GiB */
+#define RESERVED_ENTRY 510u
+
+struct shadow_table {
+    uint64_t *ents;
+    uint32_t key;
+    uint16_t id; /* not 0 */
+    uint16_t hash_next;
+    uint16_t links;
+    uint16_t nr_present;
+    uint32_t present[ENTRIES / 32]; /* the switcher's entry is not counted */
+};
+
+#define MAX_ROOTS 16u
+#define HASH_BUCKETS 256u
+#define CHUNK_TABLES 32u
+#define MAX_CHUNKS 256u
+
+struct shadow_root {
+    uint64_t *pdpt; /* 4 entries; directly mapped, below 4 GiB */
+    uint32_t hcr3;
+    uint32_t gcr3;
+    uint32_t raw[4]; /* PAE: the guest's entries as last used */
+    struct shadow_table *pd[4];
+    uint32_t used_stamp;
+    bool in_use;
+};
+
+struct shadow_mmu {
+    struct guest *guest;
+    uint16_t hash[HASH_BUCKETS];
+    struct shadow_table *chunks[MAX_CHUNKS];
+    uint32_t nr_chunks;
+    uint16_t free_ids; /* list through hash_next; tables with ents, empty */
+    uint32_t nr_tables, nr_tables_max; /* in use; bound */
+    uint32_t nr_pages;                 /* table pages owned, in use or free */
+    struct shadow_root roots[MAX_ROOTS];
+    uint8_t root_hint[MAX_ROOTS]; /* by page number of CR3 */
+    /* Remembered for speed, dropped by cache_drop() whenever a link or a right
+     * goes: the page of the last gva_write_ptr (1: none), and the table of the
+     * last SET_PTE of a user address (link_pgd 1: none). */
+    uint32_t write_va, write_frame;
+    uint32_t link_pgd, link_region; /* CR3, va >> 21 */
+    struct shadow_table *link_table;
+    struct shadow_table *filler; /* top directory of a root without its own */
+    uint64_t *pdpt_page;
+    uint32_t stamp;
+    uint32_t evictions, drops, resyncs;
+};
+
+HV_INLINE void cache_drop(struct shadow_mmu *m)
+{
+    m->write_va = 1;
+    m->link_pgd = 1;
+}
+
+/* ---- reverse map ---- */
+
+/* Guest page of a frame that a guest owns; the table of a shadow frame. */
+extern uintptr_t *frame_owner;
+
+HV_INLINE uint32_t owner_of(uint64_t ent)
+{
+    return (uint32_t)frame_owner[(uint32_t)(ent >> HV_PAGE_SHIFT)];
+}
+
+HV_INLINE uint32_t map_id(const struct shadow_table *t, uint32_t i)
+{
+    return ((uint32_t)t->id << 9) | i;
+}
+
+HV_INLINE void rmap_add(struct gpage *p, uint32_t id)
+{
+    uint32_t r = p->rmap;
+
+    if (hv_likely((r & RMAP_COUNT) != RMAP_MANY))
+        p->rmap = (r ^ (id << 8)) + 1;
+}
+
+HV_INLINE void rmap_del(struct gpage *p, uint32_t id)
+{
+    uint32_t r = p->rmap;
+
+    if (hv_likely((r & RMAP_COUNT) != RMAP_MANY))
+        p->rmap = (r ^ (id << 8)) - 1;
+}
+
+HV_INLINE struct shadow_table *table_by_id(const struct shadow_mmu *m,
+                                           uint32_t id)
+{
+    return &m->chunks[id / CHUNK_TABLES][id % CHUNK_TABLES];
+}
+
+/* The table that a shadow directory entry links. */
+HV_INLINE struct shadow_table *table_of(uint64_t ent)
+{
+    return (struct shadow_table *)frame_owner[(uint32_t)ent >> HV_PAGE_SHIFT];
+}
+
+/* True if the page may have been written since its shadows were compared. */
+bool gpage_is_dirty(const struct shadow_mmu *m, const struct gpage *p);
+
+/* From now on a write will show: before the page is read as a table. */
+void gpage_track(struct shadow_mmu *m, struct gpage *p);
+
+/* ---- tables ---- */
+
+HV_INLINE bool entry_present(const struct shadow_table *t, uint32_t i)
+{
+    return (t->present[i / 32] >> (i % 32)) & 1;
+}
+
+HV_INLINE void mark_present(struct shadow_table *t, uint32_t i)
+{
+    t->present[i / 32] |= 1u << (i % 32);
+    t->nr_present++;
+}
+
+HV_INLINE void mark_absent(struct shadow_table *t, uint32_t i)
+{
+    t->present[i / 32] &= ~(1u << (i % 32));
+    t->nr_present--;
+}
+
+/* Takes the D bit of an entry that is about to lose it or its right to write
+ * along, if its page is a page table of the guest. */
+HV_INLINE void harvest_dirty(struct gpage *p, uint64_t ent)
+{
+    if (hv_unlikely((p->frame & GPAGE_PT) &&
+                    ((uint32_t)ent & (PT_RW | PT_D)) == (PT_RW | PT_D)))
+        p->frame |= GPAGE_DIRTY;
+}
+
+/* Installs a leaf for guest page p; the slot is empty. */
+HV_INLINE void leaf_install(struct shadow_table *t, uint32_t i, struct gpage *p,
+                            uint32_t flags)
+{
+    t->ents[i] = ((uint64_t)(p->frame & GPAGE_FRAME) << HV_PAGE_SHIFT) | flags;
+    rmap_add(p, map_id(t, i));
+    mark_present(t, i);
+}
+
+HV_INLINE void leaf_zap(struct shadow_mmu *m, struct shadow_table *t, uint32_t i)
+{
+    uint64_t ent = t->ents[i];
+    struct gpage *p = &m->guest->pages[owner_of(ent)];
+
+    harvest_dirty(p, ent);
+    rmap_del(p, map_id(t, i));
+    t->ents[i] = 0;
+    mark_absent(t, i);
+    m->write_va = 1;
+}
+
+/* The shadow leaf flags that a guest entry allows; 0 if it must stay empty: not
+ * present or A clear.  Writable only when dirty, and if the frame is ours. */
+HV_INLINE uint32_t leaf_flags(uint32_t gpte, const struct gpage *p)
+{
+    uint32_t f = PT_P | PT_A | (gpte & PT_US);
+
+    if ((gpte & (PT_P | PT_A)) != (PT_P | PT_A))
+        return 0;
+    if ((gpte & (PT_RW | PT_D)) == (PT_RW | PT_D) && (p->frame & GPAGE_OURS))
+        f |= PT_RW;
+    return f;
+}
+
+struct shadow_table *table_find(const struct shadow_mmu *m, uint32_t key);
+
+/* Finds or makes the table; NULL when the pool is empty: the caller lets go of
+ * everything it holds, calls pool_make_room() and starts again. */
+struct shadow_table *table_get(struct shadow_mmu *m, uint32_t key);
+
+/* One link less; the last one frees the table and what it links. */
+void table_unlink(struct shadow_mmu *m, struct shadow_table *t);
+
+void dir_zap(struct shadow_mmu *m, struct shadow_table *pd, uint32_t i);
+
+/* Makes room: the least recently used root, else everything. */
+void pool_make_room(struct vcpu *v);
+
+struct shadow_root *root_find(struct shadow_mmu *m, uint32_t gcr3);
+struct shadow_root *root_make(struct vcpu *v, uint32_t gcr3);
+void root_release(struct shadow_mmu *m, struct shadow_root *r);
+void root_set_pd(struct shadow_mmu *m, struct shadow_root *r, uint32_t i,
+                 struct shadow_table *pd);
+void root_drop_pd(struct shadow_mmu *m, struct shadow_root *r, uint32_t i);
+
+/* PAE: lets go of the directories whose top-level entry has changed, as a load
+ * of CR3 would (SDM 3A 4.4.1). */
+void root_reload_pdptes(struct shadow_mmu *m, struct shadow_root *r);
+
+/* Key of the top directory of the linear root. */
+#define LINEAR_TOP_KEY (KEY_LINEAR | KEY_L2 | KEY_SWITCHER | 0xc0000u)
+
+/* Brings all shadows of a guest page up to date with what it holds now. */
+void resync_page(struct shadow_mmu *m, uint32_t gfn);
+
+/* The same for the tables that the first entries of a root's directory link. */
+void resync_below(struct shadow_mmu *m, struct shadow_root *r, uint32_t top,
+                  uint32_t nr_entries);
+
+/* Linear mode (no guest tables yet): VA == PA. */
+bool linear_fault(struct vcpu *v, uint32_t va);
+
+/* A bug of the monitor in the shadow: prints, then panics. */
+#define mmu_assert(e) hv_assert(e)

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* T:320 The reverse map.  For each guest page: how many shadow leaves map it and the
+ * exclusive-or of their ids.  Adding and removing are a few instructions, and
+ * whenever exactly one mapping is left, the exclusive-or is its id: that is how
+ * the one writable mapping of a page-table page is found, whose D bit the CPU
+ * sets when the guest writes there. */
+#include "mmu.h"
+
+#include "hv/panic.h"
+
+uintptr_t *frame_owner;
+
+void rmap_init(void)
+{
+    uint32_t frames = pmm_frame_limit();
+    uint32_t pages = (frames * (uint32_t)sizeof(*frame_owner) + HV_PAGE_MASK) >> HV_PAGE_SHIFT;
+    hfn_t f = pmm_alloc_contig(pages, 1, 0);
+
+    if (hfn_is_none(f))
+        hv_panic("no memory for the frame owner table (%u pages)", pages);
+    frame_owner = frame_ptr(f);
+}
+
+void rmap_set_owner(hfn_t f, uint32_t gfn)
+{
+    frame_owner[f.v] = gfn;
+}
+
+static uint64_t *only_mapping(const struct shadow_mmu *m, const struct gpage *p)
+{
+    uint32_t id = p->rmap >> 8;
+
+    return &table_by_id(m, id >> 9)->ents[id & (ENTRIES - 1)];
+}
+
+bool gpage_is_dirty(const struct shadow_mmu *m, const struct gpage *p)
+{
+    uint32_t count = p->rmap & RMAP_COUNT;
+
+    if (p->frame & (GPAGE_DIRTY | GPAGE_ALIASED))
+        return true;
+    if (count == 0)
+        return false;
+    if (count > 1)
+        return true; /* not worth telling which */
+    return ((uint32_t)*only_mapping(m, p) & (PT_RW | PT_D)) == (PT_RW | PT_D);
+}
+
+void gpage_track(struct shadow_mmu *m, struct gpage *p)
+{
+    m->write_va = 1;
+    p->frame &= ~GPAGE_DIRTY;
+    if ((p->rmap & RMAP_COUNT) == 1)
+        *only_mapping(m, p) &= ~(uint64_t)PT_D;
+    /* With more mappings the page counts as always dirty; when all but one
+     * are gone, the one that stays may have D set from long ago: that only
+     * costs a comparison. */
+}
+
+void shadow_note_write(struct guest *g, gfn_t f)
+{
+    struct gpage *p = &g->pages[f.v];
+
+    if (p->frame & GPAGE_PT)
+        p->frame |= GPAGE_DIRTY;
+}
+
+void shadow_note_alias(struct guest *g, gfn_t f)
+{
+    g->pages[f.v].frame |= GPAGE_ALIASED;
+}

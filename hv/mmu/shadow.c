@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: MIT */
+/* T:300 The shadow cache: pool, hash, links, roots.  See mmu.h for the rules.  A
+ * free table is always all zero, so taking one costs nothing and giving one
+ * back costs what is in it. */
+#include "walk.h"
+
+#include "hv/arch_if.h"
+#include "hv/log.h"
+
+/* Tables per guest: enough for its RAM mapped once plus room for user tables. */
+static uint32_t pool_limit(const struct guest *g)
+{
+    return 192 + g->ram_pages / 64;
+}
+
+static uint32_t hash_of(uint32_t key)
+{
+    return (key ^ (key >> 8) ^ (key >> 15)) & (HASH_BUCKETS - 1);
+}
+
+struct shadow_table *table_find(const struct shadow_mmu *m, uint32_t key)
+{
+    uint32_t id = m->hash[hash_of(key)];
+
+    while (id) {
+        struct shadow_table *t = table_by_id(m, id);
+
+        if (t->key == key)
+            return t;
+        id = t->hash_next;
+    }
+    return NULL;
+}
+
+static void hash_remove(struct shadow_mmu *m, struct shadow_table *t)
+{
+    uint16_t *at = &m->hash[hash_of(t->key)];
+
+    while (*at != t->id)
+        at = &table_by_id(m, *at)->hash_next;
+    *at = t->hash_next;
+}
+
+static bool add_chunk(struct shadow_mmu *m)
+{
+    struct shadow_table *c;
+
+    if (m->nr_chunks == MAX_CHUNKS)
+        return false;
+    _Static_assert(sizeof(struct shadow_table) * CHUNK_TABLES <= 4096, "chunk");
+    c = pmm_alloc_page();
+    if (!c)
+        return false;
+    for (uint32_t i = 0; i < CHUNK_TABLES; i++)
+        c[i].id = (uint16_t)(m->nr_chunks * CHUNK_TABLES + i);
+    m->chunks[m->nr_chunks++] = c;
+    return true;
+}
+
+/* A free table with its page, all zero. */
+static struct shadow_table *pool_take(struct shadow_mmu *m)
+{
+    struct shadow_table *t;
+
+    if (m->nr_tables >= m->nr_tables_max)
+        return NULL;
+    if (m->free_ids) {
+        t = table_by_id(m, m->free_ids);
+        m->free_ids = t->hash_next;
+        m->nr_tables++;
+        return t;
+    }
+    if (m->nr_pages + 1 >= m->nr_chunks * CHUNK_TABLES && !add_chunk(m))
+        return NULL;
+    t = table_by_id(m, m->nr_pages + 1); /* id 0 is never used */
+    t->ents = pmm_alloc_page();
+    if (!t->ents)
+        return NULL;
+    frame_owner[(uintptr_t)t->ents >> HV_PAGE_SHIFT] = (uintptr_t)t;
+    m->nr_pages++;
+    m->nr_tables++;
+    return t;
+}
+
+static void pool_give(struct shadow_mmu *m, struct shadow_table *t)
+{
+    t->key = 0;
+    t->hash_next = m->free_ids;
+    m->free_ids = t->id;
+    m->nr_tables--;
+}
+
+struct shadow_table *table_get(struct shadow_mmu *m, uint32_t key)
+{
+    struct shadow_table *t = table_find(m, key);
+    uint32_t bucket = hash_of(key);
+
+    if (t)
+        return t;
+    t = pool_take(m);
+    if (!t)
+        return NULL;
+    t->key = key;
+    t->links = 0;
+    t->hash_next = m->hash[bucket];
+    m->hash[bucket] = t->id;
+    if (!(key & KEY_LINEAR)) {
+        struct gpage *p = &m->guest->pages[key & KEY_GFN];
+
+        /* Tracked already if another shadow of the page lives: then what was
+         * written since must stay visible for that one. */
+        if (!(p->frame & GPAGE_PT))
+            gpage_track(m, p);
+        p->frame += GPAGE_PT_ONE;
+    }
+    if (key & KEY_SWITCHER)
+        t->ents[SWITCHER_ENTRY] = arch_switcher_pt().v | PT_P | PT_RW | PT_A;
+    return t;
+}
+
+static void table_free(struct shadow_mmu *m, struct shadow_table *t)
+{
+    for (uint32_t w = 0; w < ENTRIES / 32; w++) {
+        while (t->present[w]) {
+            uint32_t i = w * 32 + (uint32_t)__builtin_ctz(t->present[w]);
+
+            if (t->key & KEY_L2)
+                dir_zap(m, t, i);
+            else
+                leaf_zap(m, t, i);
+        }
+    }
+    mmu_assert(t->nr_present == 0);
+    t->ents[SWITCHER_ENTRY] = 0;
+    hash_remove(m, t);
+    if (!(t->key & KEY_LINEAR))
+        m->guest->pages[t->key & KEY_GFN].frame -= GPAGE_PT_ONE;
+    pool_give(m, t);
+    arch_preempt_point(); /* everything is consistent between tables */
+}
+
+void table_unlink(struct shadow_mmu *m, struct shadow_table *t)
+{
+    mmu_assert(t->links > 0);
+    if (--t->links == 0)
+        table_free(m, t);
+}
+
+void dir_zap(struct shadow_mmu *m, struct shadow_table *pd, uint32_t i)
+{
+    struct shadow_table *t = table_of(pd->ents[i]);
+
+    cache_drop(m);
+
+    pd->ents[i] = 0;
+    mark_absent(pd, i);
+    table_unlink(m, t);
+}
+
+void shadow_forget_caches(struct guest *g)
+{
+    cache_drop(g->mmu);
+}
+
+/* ---- roots ---- */
+
+struct shadow_root *root_find(struct shadow_mmu *m, uint32_t gcr3)
+{
+    uint8_t *hint = &m->root_hint[(gcr3 >> HV_PAGE_SHIFT) % MAX_ROOTS];
+    struct shadow_root *r = &m->roots[*hint];
+
+    if (hv_likely(r->gcr3 == gcr3 && r->in_use))
+        return r;
+    for (uint32_t i = 0; i < MAX_ROOTS; i++)
+        if (m->roots[i].gcr3 == gcr3 && m->roots[i].in_use) {
+            *hint = (uint8_t)i;
+            return &m->roots[i];
+        }
+    return NULL;
+}
+
+void root_set_pd(struct shadow_mmu *m, struct shadow_root *r, uint32_t i,
+                 struct shadow_table *pd)
+{
+    cache_drop(m);
+    pd->links++;
+    if (r->pd[i])
+        root_drop_pd(m, r, i);
+    r->pd[i] = pd;
+    r->pdpt[i] = (uintptr_t)pd->ents | PT_P;
+}
+
+void root_drop_pd(struct shadow_mmu *m, struct shadow_root *r, uint32_t i)
+{
+    struct shadow_table *pd = r->pd[i];
+
+    r->pd[i] = NULL;
+    r->pdpt[i] = 0;
+    r->raw[i] = 0;
+    cache_drop(m);
+    if (pd)
+        table_unlink(m, pd);
+}
+
+void root_release(struct shadow_mmu *m, struct shadow_root *r)
+{
+    for (uint32_t i = 0; i < 4; i++)
+        root_drop_pd(m, r, i);
+    r->in_use = false;
+}
+
+static struct shadow_root *root_oldest(struct shadow_mmu *m,
+                                       const struct shadow_root *but)
+{
+    struct shadow_root *old = NULL;
+
+    for (uint32_t i = 0; i < MAX_ROOTS; i++) {
+        struct shadow_root *r = &m->roots[i];
+
+        if (r->in_use && r != but &&
+            (!old || (int32_t)(r->used_stamp - old->used_stamp) < 0))
+            old = r;
+    }
+    return old;
+}
+
+/* The top directory that every root has, for the switcher's sake: the guest's
+ * own where the key is known by now, else one that shadows nothing. */
+static bool root_add_top(struct shadow_mmu *m, struct shadow_root *r)
+{
+    struct guest *g = m->guest;
+    struct shadow_table *pd = m->filler;
+
+    if (g->linear)
+        pd = table_get(m, LINEAR_TOP_KEY);
+    else if (!g->pae)
+        pd = table_get(m, l2_key(g, r->gcr3 >> HV_PAGE_SHIFT, 0xc0000000u));
+    if (!pd)
+        return false;
+    root_set_pd(m, r, 3, pd);
+    return true;
+}
+
+struct shadow_root *root_make(struct vcpu *v, uint32_t gcr3)
+{
+    struct shadow_mmu *m = v->guest->mmu;
+
+    for (;;) {
+        struct shadow_root *r = NULL;
+
+        for (uint32_t i = 0; i < MAX_ROOTS && !r; i++)
+            if (!m->roots[i].in_use)
+                r = &m->roots[i];
+        if (!r) {
+            m->evictions++;
+            root_release(m, root_oldest(m, v->root));
+            continue;
+        }
+        r->gcr3 = gcr3;
+        r->in_use = true;
+        memset(r->raw, 0, sizeof(r->raw));
+        if (root_add_top(m, r))
+            return r;
+        r->in_use = false;
+        pool_make_room(v);
+    }
+}
+
+void pool_make_room(struct vcpu *v)
+{
+    struct shadow_mmu *m = v->guest->mmu;
+    struct shadow_root *old = root_oldest(m, v->root);
+
+    if (old) {
+        m->evictions++;
+        root_release(m, old);
+        return;
+    }
+    /* Only the current root is left and still there is no room: start again
+     * with it empty. A guest that does this all the time pays for it with its
+     * own time slices; the counter shows it. */
+    m->drops++;
+    for (uint32_t i = 0; i < 4; i++)
+        if (v->root && v->root->pd[i] && i != 3)
+            root_drop_pd(m, v->root, i);
+    if (v->root && v->root->pd[3]) {
+        struct shadow_table *pd = v->root->pd[3];
+
+        for (uint32_t i = 0; i < ENTRIES; i++)
+            if (entry_present(pd, i))
+                dir_zap(m, pd, i);
+    }
+    v->attention |= VCPU_ATTN_PIN;
+}
+
+static void use_root(struct vcpu *v, struct shadow_root *r)
+{
+    v->root = r;
+    cache_drop(v->guest->mmu);
+    r->used_stamp = ++v->guest->mmu->stamp;
+    v->arch.cr3 = r->hcr3;
+    v->attention |= VCPU_ATTN_PIN;
+}
+
+void shadow_drop_all(struct vcpu *v)
+{
+    struct shadow_mmu *m = v->guest->mmu;
+    uint32_t gcr3 = v->root ? v->root->gcr3 : 0;
+
+    v->root = NULL;
+    for (uint32_t i = 0; i < MAX_ROOTS; i++)
+        if (m->roots[i].in_use)
+            root_release(m, &m->roots[i]);
+    use_root(v, root_make(v, gcr3));
+}
+
+/* ---- creation ---- */
+
+/* So many pages a guest can always count on: one access never needs more, so
+ * recycling works however little memory the machine has left. */
+#define POOL_PREFILL 16u
+
+static bool pool_prefill(struct shadow_mmu *m)
+{
+    struct shadow_table *t[POOL_PREFILL];
+
+    for (uint32_t i = 0; i < POOL_PREFILL; i++) {
+        t[i] = pool_take(m);
+        if (!t[i])
+            return false;
+    }
+    for (uint32_t i = 0; i < POOL_PREFILL; i++)
+        pool_give(m, t[i]);
+    return true;
+}
+
+int shadow_create(struct guest *g)
+{
+    struct shadow_mmu *m = pmm_alloc_page();
+
+    _Static_assert(sizeof(struct shadow_mmu) <= 4096, "one page");
+    if (!m)
+        return -HV_ENOMEM;
+    g->mmu = m;
+    m->guest = g;
+    m->nr_tables_max = pool_limit(g);
+    m->pdpt_page = pmm_alloc_page();
+    if (!m->pdpt_page || !add_chunk(m) || !pool_prefill(m))
+        return -HV_ENOMEM;
+    m->filler = table_get(m, KEY_FILLER);
+    m->filler->links = 1;
+    for (uint32_t i = 0; i < MAX_ROOTS; i++) {
+        m->roots[i].pdpt = m->pdpt_page + i * 4;
+        m->roots[i].hcr3 = (uint32_t)(uintptr_t)m->roots[i].pdpt;
+    }
+    use_root(g->vcpu, root_make(g->vcpu, g->boot_pgdir));
+    return 0;
+}
+
+void shadow_destroy(struct guest *g)
+{
+    struct shadow_mmu *m = g->mmu;
+
+    if (!m)
+        return;
+    for (uint32_t i = 0; i < MAX_ROOTS; i++)
+        if (m->roots[i].in_use)
+            root_release(m, &m->roots[i]);
+    if (m->filler)
+        table_unlink(m, m->filler);
+    for (uint32_t id = 1; id <= m->nr_pages; id++)
+        pmm_free_page(table_by_id(m, id)->ents);
+    for (uint32_t i = 0; i < m->nr_chunks; i++)
+        pmm_free_page(m->chunks[i]);
+    if (m->pdpt_page)
+        pmm_free_page(m->pdpt_page);
+    pmm_free_page(m);
+    g->mmu = NULL;
+}
+
+uint32_t shadow_overhead_frames(const struct guest *g)
+{
+    return g->mmu ? g->mmu->nr_pages + g->mmu->nr_chunks + 2 : 0;
+}
+
+void shadow_print(struct guest *g)
+{
+    const struct shadow_mmu *m = g->mmu;
+
+    log_raw("  shadow: %u tables of at most %u, %u pages, %u evictions, "
+            "%u restarts, %u comparisons\n",
+            m->nr_tables, m->nr_tables_max, m->nr_pages, m->evictions, m->drops,
+            m->resyncs);
+}
+
+/* ---- NEW_PGTABLE ---- */
+
+/* PAE: the CPU would read the four top-level entries now (SDM 3A 4.4.1). */
+void root_reload_pdptes(struct shadow_mmu *m, struct shadow_root *r)
+{
+    const uint8_t *page = gpage_bytes(m->guest, r->gcr3 >> HV_PAGE_SHIFT);
+    const volatile uint32_t *e =
+        (const volatile uint32_t *)(const volatile void *)(page +
+            (r->gcr3 & (HV_PAGE_MASK & ~31u)));
+
+    for (uint32_t i = 0; i < 4; i++)
+        if (hv_unlikely(r->raw[i] != e[i * 2] || e[i * 2 + 1]) && r->raw[i]) {
+            root_drop_pd(m, r, i);
+            if (i == 3)
+                root_set_pd(m, r, 3, m->filler);
+        }
+}
+
+static void leave_linear_mode(struct vcpu *v, uint32_t gcr3)
+{
+    struct guest *g = v->guest;
+    struct shadow_mmu *m = g->mmu;
+
+    v->root = NULL;
+    for (uint32_t i = 0; i < MAX_ROOTS; i++)
+        if (m->roots[i].in_use)
+            root_release(m, &m->roots[i]);
+    g->linear = false;
+    use_root(v, root_make(v, gcr3));
+}
+
+void shadow_new_pgtable(struct vcpu *v, uint32_t gcr3)
+{
+    struct guest *g = v->guest;
+    struct shadow_root *r;
+
+    if (hv_unlikely((gcr3 >> HV_PAGE_SHIFT) >= g->limit_pages ||
+                    (gcr3 & (g->pae ? 31u : HV_PAGE_MASK)))) {
+        guest_kill(g, "bad page directory address %#x", gcr3);
+        return;
+    }
+    if (hv_unlikely(g->linear)) {
+        leave_linear_mode(v, gcr3);
+        return;
+    }
+    r = v->root->gcr3 == gcr3 ? v->root : root_find(g->mmu, gcr3);
+    if (hv_unlikely(!r)) {
+        use_root(v, root_make(v, gcr3));
+        return;
+    }
+    if (g->pae) {
+        root_reload_pdptes(g->mmu, r);
+    } else {
+        struct gpage *p = &g->pages[gcr3 >> HV_PAGE_SHIFT];
+
+        if (hv_unlikely(gpage_is_dirty(g->mmu, p)))
+            resync_page(g->mmu, gcr3 >> HV_PAGE_SHIFT);
+    }
+    use_root(v, r);
+}

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: MIT */
+/* T:330 Keeping shadows true: comparing a table with the guest's after it was
+ * written, the flushes, and the announcements SET_PTE, SET_PGD and SET_PMD.
+ *
+ * A flush need not drop anything.  The CPU sets D in the shadow leaf through
+ * which the guest writes a page-table page; every other way to write there
+ * (the monitor's own writes, the switcher's alias, more than one mapping)
+ * counts as dirty.  So a page that is not dirty still says what its shadows
+ * say, and only dirty ones are compared. */
+#include "walk.h"
+
+#include "hv/arch_if.h"
+
+/* D first, then the comparison: a write after this shows up again. */
+static void start_clean(struct shadow_mmu *m, uint32_t gfn)
+{
+    gpage_track(m, &m->guest->pages[gfn]);
+    m->resyncs++;
+}
+
+/* The flags a present leaf may keep, or 0: it must go. */
+static uint32_t leaf_expected(const struct guest *g, uint64_t ent, uint32_t gpte,
+                              uint32_t hi)
+{
+    uint32_t gfn = gpte >> HV_PAGE_SHIFT;
+
+    if (hi || (gpte & PT_PS) || gfn != owner_of(ent))
+        return 0;
+    return leaf_flags(gpte, &g->pages[gfn]);
+}
+
+static void resync_leaf(struct shadow_mmu *m, struct shadow_table *t, uint32_t i,
+                        uint32_t gpte, uint32_t hi)
+{
+    uint64_t ent = t->ents[i];
+    uint32_t want = leaf_expected(m->guest, ent, gpte, hi);
+    uint32_t have = (uint32_t)ent & PT_LOW & ~PT_D;
+
+    if (hv_likely(want == have))
+        return;
+    if (!want) {
+        leaf_zap(m, t, i);
+        return;
+    }
+    if (!(want & PT_RW)) {
+        harvest_dirty(&m->guest->pages[owner_of(ent)], ent);
+        ent &= ~(uint64_t)PT_D;
+        cache_drop(m);
+    }
+    t->ents[i] = (ent & ~(uint64_t)(PT_LOW & ~PT_D)) | want;
+}
+
+static void resync_l1(struct shadow_mmu *m, struct shadow_table *t)
+{
+    struct guest *g = m->guest;
+    const uint8_t *page = gpage_bytes(g, t->key & KEY_GFN);
+
+    for (uint32_t w = 0; w < ENTRIES / 32; w++) {
+        uint32_t bits = t->present[w];
+
+        while (bits) {
+            uint32_t i = w * 32 + (uint32_t)__builtin_ctz(bits);
+            uint32_t hi, gpte = guest_entry(g, page, guest_index(g, t, i), &hi);
+
+            bits &= bits - 1;
+            resync_leaf(m, t, i, gpte, hi);
+        }
+    }
+}
+
+/* The shadow flags of a directory entry: its own RW and US, never more. */
+static uint32_t dir_flags(uint32_t gpde)
+{
+    return PT_P | PT_A | (gpde & (PT_RW | PT_US));
+}
+
+static void resync_l2(struct shadow_mmu *m, struct shadow_table *t)
+{
+    struct guest *g = m->guest;
+    const uint8_t *page = gpage_bytes(g, t->key & KEY_GFN);
+
+    for (uint32_t w = 0; w < ENTRIES / 32; w++) {
+        uint32_t bits = t->present[w];
+
+        while (bits) {
+            uint32_t i = w * 32 + (uint32_t)__builtin_ctz(bits);
+            uint32_t hi, gpde = guest_entry(g, page, guest_index(g, t, i), &hi);
+            uint64_t ent = t->ents[i];
+
+            bits &= bits - 1;
+            if ((gpde & (PT_P | PT_A)) != (PT_P | PT_A) || (gpde & GPDE_BAD) ||
+                hi || gpde >> HV_PAGE_SHIFT != (table_of(ent)->key & KEY_GFN))
+                dir_zap(m, t, i);
+            else if ((ent & (PT_RW | PT_US)) != (gpde & (PT_RW | PT_US))) {
+                t->ents[i] = (ent & ~(uint64_t)PT_LOW) | dir_flags(gpde);
+                cache_drop(m);
+            }
+        }
+    }
+}
+
+/* Zapping a directory entry can free tables, also tables keyed by this very
+ * page (a directory that maps itself), so the cache is asked afresh each time. */
+void resync_page(struct shadow_mmu *m, uint32_t gfn)
+{
+    start_clean(m, gfn);
+    for (uint32_t q = 0; q < 4; q++) {
+        struct shadow_table *t;
+
+        if (q < 2 && (t = table_find(m, gfn | KEY_QUADRANT(q))) != NULL)
+            resync_l1(m, t);
+        t = table_find(m, gfn | KEY_L2 | KEY_QUADRANT(q));
+        if (t)
+            resync_l2(m, t);
+        t = table_find(m, gfn | KEY_L2 | KEY_SWITCHER | KEY_QUADRANT(q));
+        if (t)
+            resync_l2(m, t);
+    }
+}
+
+static void resync_if_dirty(struct shadow_mmu *m, uint32_t key)
+{
+    uint32_t gfn = key & KEY_GFN;
+
+    if (!(key & KEY_LINEAR) && gpage_is_dirty(m, &m->guest->pages[gfn]))
+        resync_page(m, gfn);
+}
+
+/* ---- flushes ---- */
+
+void resync_below(struct shadow_mmu *m, struct shadow_root *r, uint32_t top,
+                  uint32_t nr_entries)
+{
+    for (uint32_t w = 0; w * 32 < nr_entries; w++) {
+        uint32_t bits = r->pd[top] ? r->pd[top]->present[w] : 0;
+
+        while (bits) {
+            uint32_t i = w * 32 + (uint32_t)__builtin_ctz(bits);
+
+            bits &= bits - 1;
+            /* An earlier round may have zapped it. */
+            if (i < nr_entries && r->pd[top] && entry_present(r->pd[top], i))
+                resync_if_dirty(m, table_of(r->pd[top]->ents[i])->key);
+        }
+    }
+}
+
+void shadow_flush_user(struct vcpu *v)
+{
+    struct guest *g = v->guest;
+    struct shadow_mmu *m = g->mmu;
+    struct shadow_root *r = v->root;
+    uint32_t kernel = g->kernel_address >> 21;
+
+    if (g->linear)
+        return;
+    if (g->pae)
+        root_reload_pdptes(m, r);
+    for (uint32_t top = 0; top < 4 && top * ENTRIES < kernel; top++) {
+        if (!r->pd[top])
+            continue;
+        resync_if_dirty(m, r->pd[top]->key);
+        if (r->pd[top])
+            resync_below(m, r, top, hv_min_u32(kernel - top * ENTRIES, ENTRIES));
+    }
+    v->attention |= VCPU_ATTN_PIN;
+}
+
+void shadow_flush_all(struct vcpu *v)
+{
+    struct guest *g = v->guest;
+    struct shadow_mmu *m = g->mmu;
+
+    if (g->linear)
+        return;
+    if (g->pae)
+        for (uint32_t i = 0; i < MAX_ROOTS; i++)
+            if (m->roots[i].in_use)
+                root_reload_pdptes(m, &m->roots[i]);
+    for (uint32_t id = 1; id <= m->nr_pages; id++) {
+        struct shadow_table *t = table_by_id(m, id);
+
+        if (t->links) /* key 0 is a key: page 0 as a table */
+            resync_if_dirty(m, t->key);
+    }
+    v->attention |= VCPU_ATTN_PIN;
+}
+
+/* ---- SET_PTE ---- */
+
+/* One announced entry.  What counts is guest memory; the value in the call
+ * only saves the fault that would follow (design section 4). The entry is
+ * replaced in place where one is there, which is what most calls are for. */
+HV_INLINE void announce_leaf(struct shadow_mmu *m, struct shadow_table *t, uint32_t va,
+                             uint32_t lo, uint32_t hi)
+{
+    const struct guest *g = m->guest;
+    uint32_t i = va_l1(va), flags = 0, id = map_id(t, i), cur_hi;
+    uint32_t cur = guest_entry(g, gpage_known(g, t->key & KEY_GFN),
+                               guest_index(g, t, i), &cur_hi);
+    struct gpage *new = &g->pages[lo >> HV_PAGE_SHIFT];
+    uint64_t old = t->ents[i];
+    struct gpage *p;
+
+    if ((lo & PT_P) && (lo & (PT_A | PT_D)) && !((cur ^ lo) & ~(PT_A | PT_D)) &&
+        cur_hi == hi)
+        flags = leaf_flags(cur, new);
+    m->write_va = 1;
+    if (hv_likely(old != 0)) {
+        p = &g->pages[owner_of(old)];
+        harvest_dirty(p, old);
+        rmap_del(p, id);
+        if (hv_unlikely(!flags)) {
+            t->ents[i] = 0;
+            mark_absent(t, i);
+            return;
+        }
+    } else {
+        if (!flags)
+            return;
+        mark_present(t, i);
+    }
+    t->ents[i] = ((uint64_t)(new->frame & GPAGE_FRAME) << HV_PAGE_SHIFT) | flags;
+    rmap_add(new, id);
+}
+
+/* Not a cached root: find the table in guest memory and forget the entry. */
+static void forget_leaf(struct vcpu *v, uint32_t pgd, uint32_t va)
+{
+    struct shadow_mmu *m = v->guest->mmu;
+    struct shadow_table *t;
+    uint32_t gfn;
+
+    if (!guest_find_table(v->guest, pgd, va, &gfn))
+        return;
+    t = table_find(m, l1_key(v->guest, gfn, va));
+    if (t && t->ents[va_l1(va)])
+        leaf_zap(m, t, va_l1(va));
+}
+
+static void announce_kernel_leaf(struct shadow_mmu *m, uint32_t va, uint32_t lo,
+                                 uint32_t hi)
+{
+    struct shadow_table *last = NULL;
+
+    for (uint32_t i = 0; i < MAX_ROOTS; i++) {
+        struct shadow_root *r = &m->roots[i];
+        struct shadow_table *t = r->in_use ? root_l1(r, va) : NULL;
+
+        if (t && t != last)
+            announce_leaf(m, t, va, lo, hi);
+        if (t)
+            last = t;
+    }
+}
+
+/* Pages of the kernel stack are pinned again when their entries change. */
+static bool near_stack(const struct vcpu *v, uint32_t va)
+{
+    return v->esp1 - 1 - va < 0x4000u || va - v->esp1 < 0x1000u;
+}
+
+static HV_NOINLINE void set_pte_slow(struct vcpu *v, uint32_t pgd, uint32_t va,
+                                     uint32_t lo, uint32_t hi)
+{
+    struct guest *g = v->guest;
+    struct shadow_mmu *m = g->mmu;
+    struct shadow_root *r = v->root;
+    struct shadow_table *t;
+
+    if (hv_unlikely(va >= LAYOUT_GUEST_TOP)) {
+        guest_kill(g, "attempt to set pte into Switcher pages (%#x)", va);
+        return;
+    }
+    if (g->linear)
+        return;
+    if (near_stack(v, va))
+        v->attention |= VCPU_ATTN_PIN;
+    if (va >= g->kernel_address) {
+        announce_kernel_leaf(m, va, lo, hi);
+        return;
+    }
+    if (r->gcr3 != pgd)
+        r = root_find(m, pgd);
+    if (!r) {
+        forget_leaf(v, pgd, va);
+        return;
+    }
+    t = root_l1(r, va);
+    if (!t)
+        return;
+    announce_leaf(m, t, va, lo, hi);
+    if (!near_stack(v, va & ~0x1fffffu) && !near_stack(v, va | 0x1fffffu) &&
+        (va | 0x1fffffu) < g->kernel_address && ((v->esp1 - 1) ^ va) >> 21) {
+        m->link_pgd = pgd;
+        m->link_region = va >> 21;
+        m->link_table = t;
+    }
+}
+
+void shadow_set_pte(struct vcpu *v, uint32_t pgd, uint32_t va)
+{
+    struct guest *g = v->guest;
+    struct shadow_mmu *m = g->mmu;
+    uint32_t lo = v->hcall_c, hi = g->pae ? v->hcall_d : 0;
+
+    if (hv_unlikely((lo & PT_PS) || lo >> HV_PAGE_SHIFT >= g->limit_pages || hi)) {
+        if ((lo & PT_P) && (lo & (PT_A | PT_D))) {
+            guest_kill(g, "bad page table entry %#x%08x", hi, lo);
+            return;
+        }
+        lo = hi = 0; /* not present or not used: there is nothing to install */
+    }
+    if (hv_likely(m->link_pgd == pgd && m->link_region == va >> 21))
+        announce_leaf(m, m->link_table, va, lo, hi);
+    else
+        set_pte_slow(v, pgd, va, lo, hi);
+}
+
+/* ---- SET_PGD, SET_PMD ---- */
+
+/* Forgets guest directory entry i of every shadow of this page. */
+static void forget_dir(struct shadow_mmu *m, uint32_t gfn, uint32_t i)
+{
+    uint32_t first = m->guest->pae ? i : (i & 255) * 2;
+    uint32_t n = m->guest->pae ? 1 : 2;
+    uint32_t q = m->guest->pae ? 0 : i / 256;
+
+    for (uint32_t sw = 0; sw < 2; sw++)
+        for (uint32_t k = first; k < first + n; k++) {
+            uint32_t key = gfn | KEY_L2 | KEY_QUADRANT(q) | (sw ? KEY_SWITCHER : 0);
+            struct shadow_table *t = table_find(m, key);
+
+            if (t && entry_present(t, k))
+                dir_zap(m, t, k);
+        }
+}
+
+void shadow_set_pgd(struct vcpu *v, uint32_t pgd, uint32_t index)
+{
+    struct guest *g = v->guest;
+    struct shadow_mmu *m = g->mmu;
+
+    if (hv_unlikely(index >= (g->pae ? 4u : 1024u) ||
+                    pgd >> HV_PAGE_SHIFT >= g->limit_pages)) {
+        guest_kill(g, "attempt to set pgd %u of %#x", index, pgd);
+        return;
+    }
+    if (g->linear)
+        return;
+    if (g->pae) {
+        struct shadow_root *r = root_find(m, pgd);
+
+        if (r && r->raw[index]) {
+            root_drop_pd(m, r, index);
+            if (index == 3)
+                root_set_pd(m, r, 3, m->filler);
+        }
+    } else {
+        forget_dir(m, pgd >> HV_PAGE_SHIFT, index);
+    }
+    v->attention |= VCPU_ATTN_PIN;
+}
+
+void shadow_set_pmd(struct vcpu *v, uint32_t pmd, uint32_t index)
+{
+    struct guest *g = v->guest;
+
+    if (hv_unlikely((g->pae_known && !g->pae) || index >= ENTRIES || pmd >> HV_PAGE_SHIFT >= g->limit_pages)) {
+        guest_kill(g, "attempt to set pmd %u of %#x", index, pmd);
+        return;
+    }
+    if (g->linear)
+        return;
+    forget_dir(g->mmu, pmd >> HV_PAGE_SHIFT, index);
+    v->attention |= VCPU_ATTN_PIN;
+}

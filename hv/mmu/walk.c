@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* T:310 The guest's own page tables, walked as the CPU would walk them (SDM 3A 4.3
+ * and 4.4, CR0.WP = 1), with the checks of the ABI, section 7.2.  Each entry is
+ * read once; A and D are set with compare-and-exchange. */
+#include "walk.h"
+
+enum walk_result walk_bad(struct guest *g, const char *what, uint32_t lo,
+                          uint32_t hi)
+{
+    guest_kill(g, "bad %s %#x%08x", what, hi, lo);
+    return WALK_KILLED;
+}
+
+enum walk_result walk_pdpte(struct guest *g, uint32_t gcr3, uint32_t va,
+                            uint32_t *dir_gfn)
+{
+    const uint8_t *page = gpage_known(g, gcr3 >> HV_PAGE_SHIFT);
+    const volatile uint32_t *e =
+        (const volatile uint32_t *)(const volatile void *)(page +
+            (gcr3 & (HV_PAGE_MASK & ~31u)) + (va >> 30) * 8);
+    uint32_t lo = e[0], hi = e[1];
+
+    if (!(lo & PT_P))
+        return WALK_ABSENT;
+    if ((lo & GPDPTE_BAD) || hi || lo >> HV_PAGE_SHIFT >= g->limit_pages)
+        return walk_bad(g, "page directory entry", lo, hi);
+    *dir_gfn = lo >> HV_PAGE_SHIFT;
+    return WALK_OK;
+}
+
+static uint32_t pde_index(const struct guest *g, uint32_t va)
+{
+    return g->pae ? va_l2(va) : va >> 22;
+}
+
+static uint32_t pte_index(const struct guest *g, uint32_t va)
+{
+    return g->pae ? va_l1(va) : (va >> HV_PAGE_SHIFT) & 1023u;
+}
+
+bool guest_find_table(struct guest *g, uint32_t gcr3, uint32_t va,
+                      uint32_t *table_gfn)
+{
+    uint32_t dir = gcr3 >> HV_PAGE_SHIFT;
+    const uint8_t *page = gpage_bytes(g, dir);
+    const volatile uint32_t *e;
+    uint32_t pde, hi;
+
+    if (!page)
+        return false;
+    if (g->pae) {
+        e = (const volatile uint32_t *)(const volatile void *)(page +
+                (gcr3 & (HV_PAGE_MASK & ~31u)) + (va >> 30) * 8);
+        pde = *e;
+        if (!(pde & PT_P))
+            return false;
+        page = gpage_bytes(g, pde >> HV_PAGE_SHIFT);
+        if (!page)
+            return false;
+    }
+    pde = guest_entry(g, page, pde_index(g, va), &hi);
+    *table_gfn = pde >> HV_PAGE_SHIFT;
+    return (pde & PT_P) && *table_gfn < g->limit_pages;
+}
+
+static bool peek_byte(struct vcpu *v, uint32_t va, uint8_t *byte)
+{
+    struct guest *g = v->guest;
+    uint32_t gfn = va >> HV_PAGE_SHIFT, hi, table;
+    const uint8_t *page;
+
+    if (!g->linear) {
+        if (!guest_find_table(g, v->root->gcr3, va, &table))
+            return false;
+        gfn = guest_entry(g, gpage_bytes(g, table), pte_index(g, va), &hi);
+        if (!(gfn & PT_P))
+            return false;
+        gfn >>= HV_PAGE_SHIFT;
+    }
+    page = gpage_bytes(g, gfn);
+    if (!page)
+        return false;
+    *byte = page[va & HV_PAGE_MASK];
+    return true;
+}
+
+bool gva_peek(struct vcpu *v, void *dst, gva_t src, uint32_t len)
+{
+    uint8_t *to = dst;
+
+    for (uint32_t i = 0; i < len; i++)
+        if (!peek_byte(v, src.v + i, &to[i]))
+            return false;
+    return true;
+}

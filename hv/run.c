@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* T:120 The run loop of a virtual CPU: look after what needs attention, enter the
+ * guest, hand the trap to its handler.  Nothing else happens on the fast path. */
+#include "hv/arch_if.h"
+#include "hv/exit.h"
+#include "hv/guest.h"
+#include "hv/panic.h"
+#include "hv/percpu.h"
+#include "hv/shadow.h"
+#include "hv/vdev.h"
+#include "hv/virq.h"
+
+/* True: enter the guest. false: leave the run loop. */
+static bool attend(struct vcpu *v)
+{
+    if (v->attention & VCPU_ATTN_AUDIT) {
+        if (++v->audit_count >= v->audit_every) {
+            v->audit_count = 0;
+            if (!shadow_audit(v->guest))
+                hv_panic("audit: the shadow of %s differs", v->guest->config.name);
+        }
+    }
+    if (v->attention & (VCPU_ATTN_DEAD | VCPU_ATTN_RESCHED))
+        return false;
+    if (v->attention & VCPU_ATTN_VDEV)
+        vdev_poll(v->guest);
+    if (v->attention & VCPU_ATTN_VIRQ)
+        virq_deliver(v);
+    if (v->halted)
+        return false;
+    if (v->attention & VCPU_ATTN_PIN) {
+        v->attention &= ~VCPU_ATTN_PIN;
+        if (!shadow_pin_stack(v))
+            return false;
+    }
+    return !guest_is_dead(v->guest);
+}
+
+/* The number on the entry stack is no vector as it stands: the stubs push those
+ * from 128 up as negative.  Anything else is a frame of virtual-8086 mode, four
+ * words longer (SDM 3A 20.3): the flag cannot be set at ring 1, except under
+ * emulators that let it. A hardware interrupt in it must not get lost. */
+static HV_NOINLINE uint32_t odd_vector(struct vcpu *v, uint32_t vec)
+{
+    const uint32_t *words = (const uint32_t *)v->regs;
+    uint32_t real = words[offsetof(struct guest_regs, trapnum) / 4 - 4] & 0xff;
+
+    if (vec >= 0xffffff80u)
+        return vec & 0xff;
+    guest_kill(v->guest, "entered virtual-8086 mode");
+    if (real >= VEC_IRQ0)
+        arch_handle_irq(real);
+    else if (real == VEC_NMI)
+        arch_handle_nmi();
+    else if (real == VEC_MC)
+        arch_handle_mce();
+    return EXIT_REASONS;
+}
+
+void vcpu_run(struct vcpu *v)
+{
+    struct percpu *cpu = this_cpu();
+
+    arch_vcpu_load(v);
+    for (;;) {
+        uint32_t vec;
+
+        if (hv_unlikely(v->attention) && !attend(v))
+            return;
+        cpu->progress++;
+        vec = arch_vcpu_run(v->regs, v->arch.cr3);
+        if (hv_unlikely(vec >= EXIT_REASONS)) {
+            vec = odd_vector(v, vec);
+            if (vec >= EXIT_REASONS)
+                continue;
+        }
+        v->exit_count[vec]++;
+        exit_table[vec](v);
+    }
+}
+
+uint32_t vcpu_exits(const struct vcpu *v)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < EXIT_REASONS; i++)
+        n += v->exit_count[i];
+    return n;
+}

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+/* The shell's commands about guests. */
+#include "shell.h"
+
+#include "hv/console.h"
+#include "hv/exit.h"
+#include "hv/guest.h"
+#include "hv/main.h"
+#include "hv/string.h"
+
+#define NS_PER_SECOND 1000000000u
+
+static struct guest *guest_named(const char *name)
+{
+    struct guest *g = guest_find(name);
+
+    if (g == NULL)
+        shell_say("no guest \"%s\", list shows them", name);
+    return g;
+}
+
+static const char *state_name(const struct guest *g)
+{
+    if (g->state == GUEST_PAUSED)
+        return "paused";
+    if (g->state == GUEST_ENDED || guest_is_dead(g))
+        return "ended";
+    if (g->state == GUEST_BUILT)
+        return "built";
+    return g->vcpu != NULL && g->vcpu->halted ? "idle" : "running";
+}
+
+static uint32_t exits_of(const struct guest *g)
+{
+    return g->vcpu != NULL ? vcpu_exits(g->vcpu) : 0;
+}
+
+/* Whole seconds since the guest's start. */
+static uint32_t uptime_s(const struct guest *g)
+{
+    return (uint32_t)div64(arch_time_ns() - g->started_ns, NS_PER_SECOND, NULL);
+}
+
+static void cmd_list(uint32_t nr_args, char *const *args)
+{
+    (void)nr_args;
+    (void)args;
+    shell_say("  # %-16s %-8s %7s %8s %9s %s", "name", "state", "memory",
+              "up", "exits", "abi");
+    list_for_each(p, &guest_list) {
+        struct guest *g = HV_CONTAINER_OF(p, struct guest, link);
+
+        shell_say("%3u %-16s %-8s %4uMiB %7us %9u %s", g->id + 1,
+                  g->config.name, state_name(g), g->ram_pages >> 8,
+                  uptime_s(g),
+                  exits_of(g),
+                  g->abi != NULL ? g->abi->name : "?");
+    }
+    for (uint32_t i = 0; i < hv_nr_configured(); i++) {
+        const struct guest_config *c = hv_configured(i);
+
+        if (guest_find(c->name) == NULL)
+            shell_say("  - %-16s %-8s %4uMiB", c->name, "off", c->memory_mib);
+    }
+}
+
+static void cmd_info(uint32_t nr_args, char *const *args)
+{
+    struct guest *g = guest_named(args[0]);
+
+    (void)nr_args;
+    if (g != NULL)
+        guest_print_info(g);
+}
+
+static void cmd_pause(uint32_t nr_args, char *const *args)
+{
+    struct guest *g = guest_named(args[0]);
+
+    (void)nr_args;
+    if (g == NULL)
+        return;
+    if (g->state == GUEST_ENDED || guest_is_dead(g))
+        shell_say("guest %s has ended", g->config.name);
+    else if (g->state == GUEST_PAUSED)
+        shell_say("guest %s is paused already", g->config.name);
+    else
+        guest_pause(g);
+}
+
+static void cmd_resume(uint32_t nr_args, char *const *args)
+{
+    struct guest *g = guest_named(args[0]);
+
+    (void)nr_args;
+    if (g == NULL)
+        return;
+    if (g->state != GUEST_PAUSED)
+        shell_say("guest %s is not paused", g->config.name);
+    else
+        guest_resume(g);
+}
+
+static void cmd_destroy(uint32_t nr_args, char *const *args)
+{
+    struct guest *g = guest_named(args[0]);
+
+    (void)nr_args;
+    if (g == NULL)
+        return;
+    if (g->state == GUEST_ENDED) { /* kept by preserve */
+        guest_destroy(g);
+        shell_say("%s is gone", args[0]);
+        return;
+    }
+    g->config.on_crash = ON_DESTROY;
+    guest_request_end(g, "destroyed from the shell");
+}
+
+static void cmd_start(uint32_t nr_args, char *const *args)
+{
+    (void)nr_args;
+    if (guest_find(args[0]) != NULL) {
+        shell_say("guest %s is there already", args[0]);
+        return;
+    }
+    for (uint32_t i = 0; i < hv_nr_configured(); i++) {
+        const struct guest_config *c = hv_configured(i);
+
+        if (strcmp(c->name, args[0]) == 0) {
+            (void)guest_create(c);
+            return;
+        }
+    }
+    shell_say("no guest \"%s\" is configured, list shows them", args[0]);
+}
+
+/* The same way that the guest's own restart goes, whatever on_reboot= says. */
+static void cmd_restart(uint32_t nr_args, char *const *args)
+{
+    struct guest *g = guest_named(args[0]);
+
+    (void)nr_args;
+    if (g == NULL)
+        return;
+    g->config.on_reboot = ON_RESTART;
+    if (g->state == GUEST_ENDED) { /* kept by preserve: it ends once more */
+        g->state = GUEST_PAUSED;
+        g->end = END_NONE;
+    }
+    guest_end(g, END_REBOOT, "restarted from the shell");
+}
+
+static void cmd_console(uint32_t nr_args, char *const *args)
+{
+    struct guest *g;
+
+    (void)nr_args;
+    if (strcmp(args[0], "all") == 0) {
+        console_show_all();
+        return;
+    }
+    g = guest_named(args[0]);
+    if (g != NULL)
+        console_attach(g);
+}
+
+static void print_exits(const struct guest *g)
+{
+    shell_say("%s: %u exits", g->config.name,
+              exits_of(g));
+    for (uint32_t i = 0; i < HV_ARRAY_SIZE(g->vcpu->exit_count); i++) {
+        if (g->vcpu->exit_count[i] != 0)
+            shell_say("  vector %3u: %u", i, g->vcpu->exit_count[i]);
+    }
+}
+
+static void cmd_stats(uint32_t nr_args, char *const *args)
+{
+    struct guest *g;
+
+    if (nr_args == 0) {
+        shell_print_stats();
+        return;
+    }
+    g = guest_named(args[0]);
+    if (g != NULL && g->vcpu != NULL)
+        print_exits(g);
+}
+
+static void cmd_bt(uint32_t nr_args, char *const *args)
+{
+    struct guest *g = guest_named(args[0]);
+
+    (void)nr_args;
+    if (g != NULL)
+        guest_dump(g);
+}
+
+/* part of whole in tenths of a percent, for any times. */
+static uint32_t permille(uint64_t part, uint64_t whole)
+{
+    while ((whole >> 32) != 0) {
+        whole >>= 1;
+        part >>= 1;
+    }
+    if (whole == 0)
+        return 0;
+    return (uint32_t)div64(part * 1000, (uint32_t)whole, NULL);
+}
+
+/* What the last `top` saw, by guest id; another guest may have the id now. */
+struct top_sample {
+    uint64_t at_ns, run_ns, started_ns;
+    uint32_t exits;
+};
+
+static void cmd_top(uint32_t nr_args, char *const *args)
+{
+    static struct top_sample last[GUEST_MAX];
+
+    (void)nr_args;
+    (void)args;
+    shell_say("  # %-16s %6s %10s", "name", "cpu", "exits");
+    list_for_each(p, &guest_list) {
+        struct guest *g = HV_CONTAINER_OF(p, struct guest, link);
+        struct top_sample *s = &last[g->id % GUEST_MAX];
+        struct top_sample now = {arch_time_ns(), 0, g->started_ns, 0};
+        uint32_t pm;
+
+        if (g->vcpu == NULL)
+            continue;
+        now.run_ns = g->vcpu->run_ns;
+        now.exits = exits_of(g);
+        if (s->started_ns != g->started_ns || s->run_ns > now.run_ns)
+            *s = (struct top_sample){.at_ns = g->started_ns};
+        pm = permille(now.run_ns - s->run_ns, now.at_ns - s->at_ns);
+        shell_say("%3u %-16s %3u.%u%% %10u", g->id + 1, g->config.name,
+                  pm / 10, pm % 10, now.exits - s->exits);
+        *s = now;
+    }
+}
+
+const struct shell_command shell_guest_commands[] = {
+    {"list", "", "guests and their state", 0, 0, cmd_list},
+    {"info", "NAME", "memory, devices, exits of a guest", 1, 1, cmd_info},
+    {"pause", "NAME", "stop it for a while", 1, 1, cmd_pause},
+    {"resume", "NAME", "let it run on", 1, 1, cmd_resume},
+    {"destroy", "NAME", "end it and free its memory", 1, 1, cmd_destroy},
+    {"start", "NAME", "start a configured guest", 1, 1, cmd_start},
+    {"restart", "NAME", "boot it afresh", 1, 1, cmd_restart},
+    {"console", "NAME|all", "attach the keyboard and screen", 1, 1, cmd_console},
+    {"stats", "[NAME]", "interrupts, or a guest's exits by vector", 0, 1,
+     cmd_stats},
+    {"bt", "NAME", "registers and backtrace of a guest", 1, 1, cmd_bt},
+    {"top", "", "CPU time since the last top", 0, 0, cmd_top},
+    {NULL, NULL, NULL, 0, 0, NULL},
+};

@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: MIT */
+/* Runs the selected cases one after the other beside the canary (contract.md,
+ * "test="; hostile-guests.md, "Checks after every case").  A state machine that
+ * suite_step() advances between time slices; nothing here waits.
+ *
+ * After each case: the canary beats and says that all is well (P1), the
+ * monitor's code and constants are unchanged (P2), frames and timers are back
+ * where they were before the case (P4), the guest ended as declared (P6). */
+
+#include "hv/arch_if.h"
+#include "hv/cmdline.h"
+#include "hv/console.h"
+#include "hv/frame.h"
+#include "hv/guest.h"
+#include "hv/percpu.h"
+#include "hv/pmm.h"
+#include "hv/string.h"
+#include "hv/suite.h"
+#include "suite_pack.h"
+
+extern const uint8_t hv_text_start[], hv_text_end[];
+extern const uint8_t hv_rodata_start[], hv_rodata_end[];
+extern const uint8_t hv_ro_after_init_start[], hv_ro_after_init_end[];
+
+#define CANARY_NAME "canary"
+#define CANARY_MEMORY_KIB 2048u
+#define CANARY_BEATS 0x00ffffffu /* the rest of its word: what is wrong */
+#define CANARY_WAIT_NS 3000000000ull
+/* A canary that beats at least this often had its share of the CPU. */
+#define CANARY_SLOWEST_BEAT_NS 100000000u
+#define RUNS_DEFAULT_S 2u
+#define TSS_ESP0_OFFSET 4u /* SDM 3A 7.2.1; SS0 follows */
+#define TSS_IOMAP_OFFSET 102u
+
+enum phase {
+    PHASE_START,
+    PHASE_CANARY, /* wait until it beats */
+    PHASE_NEXT,   /* choose a case, take the baseline */
+    PHASE_BEFORE, /* the case that goes first is running */
+    PHASE_RUN,
+    PHASE_END,    /* guests are on their way out */
+    PHASE_CHECK,  /* wait for the canary's next beat, then judge */
+    PHASE_LAST, /* the canary is on its way out */
+    PHASE_DONE,
+};
+
+struct baseline {
+    uint32_t free_frames, checksum;
+};
+
+static struct {
+    enum phase phase;
+    struct suite_pack pack;
+    uint32_t canary_case;
+    struct guest *canary;    /* NULL once it has ended */
+    struct guest *main, *peer;
+    struct suite_end end, peer_end;
+    uint32_t index, number;
+    uint64_t start_ns, deadline_ns, run_ns;
+    uint32_t beats_at_start, beats_at_end, timeout_s;
+    bool timed_out, runs;
+    struct timer alarm; /* so that an idle CPU looks at the deadline */
+    struct baseline before;
+    uint32_t timers_floor; /* armed when nothing of a case is there */
+    uint8_t *disk;
+    uint8_t selected[SUITE_MAX_CASES];
+} suite;
+
+bool suite_wanted(void)
+{
+    return hv_options.test[0] != '\0';
+}
+
+int suite_result(void)
+{
+    return suite_report_failed() ? 1 : 0;
+}
+
+static void alarm_fired(struct timer *t)
+{
+    (void)t; /* the wake-up is all that was wanted */
+}
+
+static void set_deadline(uint64_t ns_from_now)
+{
+    suite.deadline_ns = arch_time_ns() + ns_from_now;
+    timer_arm(&suite.alarm, suite.deadline_ns);
+}
+
+static bool past_deadline(void)
+{
+    return arch_time_ns() >= suite.deadline_ns;
+}
+
+static const struct suite_case *current(void)
+{
+    return &suite.pack.cases[suite.index];
+}
+
+static uint32_t canary_word(void)
+{
+    return suite.canary ? suite.canary->test_word : 0;
+}
+
+/* ---- guests ---- */
+
+static void add_disk(struct guest_config *g)
+{
+    struct guest_disk *d = &g->disks[0];
+
+    if (!suite.disk)
+        return;
+    g->nr_disks = 1;
+    str_copy(d->name, "vda", sizeof(d->name));
+    d->data = suite.disk;
+    d->bytes = SUITE_DISK_BYTES;
+    for (uint32_t i = 0; i < SUITE_DISK_BYTES; i++)
+        suite.disk[i] = (uint8_t)(i / 512 + i);
+}
+
+static struct guest *start_guest(uint32_t index, const char *name)
+{
+    static struct guest_config g; /* large */
+    const struct suite_case *c = &suite.pack.cases[index];
+    const struct suite_image *image = &suite.pack.images[c->image];
+
+    guest_config_init(&g);
+    str_copy(g.name, name, sizeof(g.name));
+    str_copy(g.kernel_name, c->entry, sizeof(g.kernel_name));
+    g.kernel.data = suite.pack.blob + image->offset;
+    g.kernel.bytes = image->bytes;
+    g.memory_kib = c->memory_kib ? c->memory_kib : SUITE_MEMORY_KIB;
+    g.on_poweroff = g.on_reboot = g.on_crash = ON_DESTROY;
+    g.abi = (enum abi_revision)c->abi;
+    if (c->abi)
+        g.pae = c->flags & GT_PAE ? 1 : 0;
+    g.is_test = true;
+    if (c->flags & GT_DISK)
+        add_disk(&g);
+    hv_snprintf(g.cmdline, sizeof(g.cmdline), "case=%s pae=%u seed=%u", c->entry,
+                c->flags & GT_PAE ? 1u : 0u,
+                hv_options.seed_given ? (uint32_t)hv_options.seed : 1u);
+    return guest_create(&g);
+}
+
+static void start_canary(void)
+{
+    suite.canary = start_guest(suite.canary_case, CANARY_NAME);
+    set_deadline(CANARY_WAIT_NS);
+    suite.phase = PHASE_CANARY;
+}
+
+void suite_guest_ended(struct guest *g)
+{
+    struct suite_end *e = NULL;
+
+    if (g == suite.canary)
+        suite.canary = NULL;
+    else if (g == suite.main)
+        e = &suite.end;
+    else if (g == suite.peer)
+        e = &suite.peer_end;
+    if (!e)
+        return;
+    e->ended = true;
+    e->how = g->end;
+    str_copy(e->reason, g->reason, sizeof(e->reason));
+    if (g == suite.main)
+        suite.main = NULL;
+    else
+        suite.peer = NULL;
+}
+
+/* ---- what must be as before ---- */
+
+static uint32_t checksum_range(uint32_t crc, const uint8_t *from, const uint8_t *to)
+{
+    while (from < to) {
+        uint32_t n = hv_min_u32((uint32_t)(to - from), 1024);
+
+        crc = hv_crc32(crc, from, n);
+        from += n;
+        arch_preempt_point();
+    }
+    return crc;
+}
+
+/* The monitor's part of GDT and TSS; the rest of both belongs to the vCPU that
+ * is loaded. The host IDT is among the data that is read-only after boot. */
+static uint32_t checksum_tables(uint32_t crc)
+{
+    static const uint8_t host_entries[] = {GDT_HOST_CS, GDT_HOST_DS, GDT_TSS,
+                                           GDT_DF_TSS};
+    const uint8_t *gdt = (const uint8_t *)STATE_GDT_VA;
+    const uint8_t *tss = (const uint8_t *)STATE_TSS_VA;
+
+    for (uint32_t i = 0; i < HV_ARRAY_SIZE(host_entries); i++)
+        crc = hv_crc32(crc, gdt + host_entries[i] * 8u, 8);
+    crc = hv_crc32(crc, tss + TSS_ESP0_OFFSET, 8);
+    return hv_crc32(crc, tss + TSS_IOMAP_OFFSET, 2);
+}
+
+/* Armed timers besides our own and the canary's. The scheduler's slice comes
+ * and goes, so only the smallest number that was seen means something. */
+static uint32_t timers_now(void)
+{
+    uint32_t n = timerq_count();
+
+    if (timer_is_armed(&suite.alarm))
+        n--;
+    if (suite.canary && timer_is_armed(&suite.canary->vcpu->clockevent))
+        n--;
+    return n;
+}
+
+static bool timers_are_down(void)
+{
+    uint32_t n = timers_now();
+
+    suite.timers_floor = hv_min_u32(suite.timers_floor, n);
+    return n <= suite.timers_floor;
+}
+
+static void take_baseline(struct baseline *b)
+{
+    b->free_frames = pmm_free_frames();
+    b->checksum = checksum_range(0, hv_text_start, hv_text_end);
+    b->checksum = checksum_range(b->checksum, hv_rodata_start, hv_rodata_end);
+    b->checksum = checksum_range(b->checksum, hv_ro_after_init_start,
+                                 hv_ro_after_init_end);
+    b->checksum = checksum_tables(b->checksum);
+}
+
+/* ---- the phases ---- */
+
+static void phase_start(void)
+{
+    char word[64];
+    uint32_t n, unknown = 0;
+
+    console_set_test_mode(true);
+    timer_init(&suite.alarm, alarm_fired);
+    suite.timers_floor = UINT32_MAX;
+    if (!suite_pack_open(&suite.pack)) {
+        suite_report_plan(1);
+        suite_report_case(1, "suite", SUITE_FAIL, "no test guests");
+        suite.phase = PHASE_LAST;
+        return;
+    }
+    n = suite_select(&suite.pack, hv_options.test, suite.selected);
+    while (suite_unknown_word(&suite.pack, hv_options.test, unknown, word,
+                              sizeof(word)))
+        unknown++;
+    suite_report_plan(n + unknown);
+    for (uint32_t i = 0; i < unknown; i++) {
+        (void)suite_unknown_word(&suite.pack, hv_options.test, i, word, sizeof(word));
+        suite_report_case(++suite.number, word, SUITE_FAIL, "no such test or group");
+    }
+    suite.index = 0;
+    suite.disk = frame_ptr(pmm_alloc_contig(SUITE_DISK_BYTES / HV_PAGE_SIZE, 1, 0));
+    suite.canary_case = suite_pack_find(&suite.pack, "canary.canary");
+    suite.phase = PHASE_NEXT;
+    if (n && suite.canary_case != SUITE_NO_CASE)
+        start_canary();
+}
+
+static void phase_canary(void)
+{
+    (void)timers_are_down();
+    if ((canary_word() & CANARY_BEATS) >= 3 || past_deadline())
+        suite.phase = PHASE_NEXT;
+}
+
+static void start_main(void)
+{
+    const struct suite_case *c = current();
+    uint32_t seconds = c->timeout_s ? c->timeout_s : hv_options.timeout_s;
+
+    if (suite.runs)
+        seconds = c->timeout_s ? c->timeout_s : RUNS_DEFAULT_S;
+    suite.timeout_s = seconds;
+    suite.main = start_guest(suite.index, c->name);
+    if (!suite.main) {
+        suite.end.ended = true;
+        str_copy(suite.end.reason, "could not be started", sizeof(suite.end.reason));
+    }
+    suite.beats_at_start = canary_word();
+    suite.start_ns = arch_time_ns();
+    set_deadline((uint64_t)seconds * 1000000000u);
+    suite.phase = PHASE_RUN;
+}
+
+static void phase_next(void)
+{
+    const struct suite_case *c;
+
+    while (suite.index < suite.pack.nr_cases && !suite.selected[suite.index])
+        suite.index++;
+    if (suite.index >= suite.pack.nr_cases) {
+        suite.phase = PHASE_LAST;
+        return;
+    }
+    c = current();
+    memset(&suite.end, 0, sizeof(suite.end));
+    memset(&suite.peer_end, 0, sizeof(suite.peer_end));
+    suite.timed_out = false;
+    suite.runs = strcmp(c->expect, "runs") == 0;
+    take_baseline(&suite.before);
+    if (c->with != SUITE_NO_CASE)
+        suite.peer = start_guest(c->with, "peer");
+    if (suite.peer && (c->flags & GT_BEFORE)) {
+        set_deadline((uint64_t)hv_options.timeout_s * 1000000000u);
+        suite.phase = PHASE_BEFORE;
+        return;
+    }
+    start_main();
+}
+
+static void phase_before(void)
+{
+    if (suite.peer && past_deadline()) {
+        guest_request_end(suite.peer, "suite: time limit");
+        suite.timed_out = true;
+        set_deadline(CANARY_WAIT_NS);
+    }
+    if (!suite.peer && !guest_find("peer"))
+        start_main();
+}
+
+static void phase_run(void)
+{
+    if (!suite.end.ended && !past_deadline())
+        return;
+    suite.run_ns = arch_time_ns() - suite.start_ns;
+    if (!suite.end.ended) {
+        suite.timed_out = !suite.runs;
+        guest_request_end(suite.main, "suite: time limit");
+    } else if (suite.runs) {
+        suite.timed_out = true; /* it should not have ended */
+    }
+    if (suite.peer)
+        guest_request_end(suite.peer, "suite: the case is over");
+    suite.beats_at_end = canary_word();
+    set_deadline(CANARY_WAIT_NS);
+    suite.phase = PHASE_END;
+}
+
+static void phase_end(void)
+{
+    if (!past_deadline() && (suite.main || suite.peer || guest_find("peer") ||
+                             guest_find(current()->name)))
+        return;
+    suite.beats_at_end = canary_word();
+    set_deadline(CANARY_WAIT_NS);
+    suite.phase = PHASE_CHECK;
+}
+
+/* P1 to P4, in the order in which they explain each other. */
+static bool aftermath_is_good(char *why, uint32_t bytes)
+{
+    struct baseline now;
+    uint32_t word = canary_word();
+
+    take_baseline(&now);
+    if (suite.main || suite.peer)
+        hv_snprintf(why, bytes, "the guest could not be ended");
+    else if (!suite.canary)
+        hv_snprintf(why, bytes, "the canary is dead");
+    else if (word & ~CANARY_BEATS)
+        hv_snprintf(why, bytes, "the canary complains: %#x", word);
+    else if (word == suite.beats_at_end)
+        hv_snprintf(why, bytes, "the canary does not beat");
+    else if (now.checksum != suite.before.checksum)
+        hv_snprintf(why, bytes, "the monitor's code, constants or tables changed");
+    else if (now.free_frames != suite.before.free_frames)
+        hv_snprintf(why, bytes, "%d frames are missing",
+                    (int)(suite.before.free_frames - now.free_frames));
+    else if (!timers_are_down())
+        hv_snprintf(why, bytes, "%u timers armed, not %u", timers_now(),
+                    suite.timers_floor);
+    else
+        return true;
+    return false;
+}
+
+static enum suite_verdict judge(char *why, uint32_t bytes)
+{
+    uint32_t beats = suite.beats_at_end - suite.beats_at_start;
+    enum suite_verdict v = SUITE_PASS;
+
+    if (suite.timed_out) {
+        hv_snprintf(why, bytes, "%s%s", suite.runs ? "ended: " : "time limit",
+                    suite.runs ? suite.end.reason : "");
+        return SUITE_FAIL;
+    }
+    if (!suite.runs)
+        v = suite_judge(current(), &suite.end, why, bytes);
+    else if (beats < div64(suite.run_ns, CANARY_SLOWEST_BEAT_NS, NULL)) {
+        hv_snprintf(why, bytes, "the canary got only %u beats", beats);
+        return SUITE_FAIL;
+    }
+    if (v == SUITE_FAIL)
+        return v;
+    return aftermath_is_good(why, bytes) ? v : SUITE_FAIL;
+}
+
+static void phase_check(void)
+{
+    char why[256] = "";
+    enum suite_verdict v;
+
+    if (suite.canary && !past_deadline() &&
+        (canary_word() == suite.beats_at_end || !timers_are_down()))
+        return;
+    v = judge(why, sizeof(why));
+    suite_report_case(++suite.number, current()->name, v, why);
+    suite.main = suite.peer = NULL;
+    suite.index++;
+    suite.phase = PHASE_NEXT;
+    if (!suite.canary)
+        start_canary();
+}
+
+/* The canary goes last; then the end is printed, once. */
+static void phase_last(void)
+{
+    timer_cancel(&suite.alarm);
+    if (suite.canary)
+        guest_request_end(suite.canary, "suite: the end");
+    if (guest_find(CANARY_NAME))
+        return;
+    log_raw("# longest time with interrupts off: %u ns\n",
+            (uint32_t)this_cpu()->longest_irqs_off);
+    suite_report_totals();
+    suite.phase = PHASE_DONE;
+}
+
+bool suite_step(void)
+{
+    enum phase before;
+
+    do {
+        before = suite.phase;
+        switch (suite.phase) {
+        case PHASE_START: phase_start(); break;
+        case PHASE_CANARY: phase_canary(); break;
+        case PHASE_NEXT: phase_next(); break;
+        case PHASE_BEFORE: phase_before(); break;
+        case PHASE_RUN: phase_run(); break;
+        case PHASE_END: phase_end(); break;
+        case PHASE_CHECK: phase_check(); break;
+        case PHASE_LAST: phase_last(); break;
+        case PHASE_DONE: break;
+        }
+    } while (suite.phase != before);
+    return suite.phase != PHASE_DONE;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* Private to hv/suite*.c: the blob that tools/pack-suite makes, and what the
+ * parts of the suite share.  The blob is ours, but it is checked like any
+ * other input: offsets and indices once, at the start. */
+#pragma once
+
+#include "hv/guest.h"
+
+#define SUITE_MAX_CASES 1024
+#define SUITE_NO_CASE 0xffffffffu
+
+struct suite_header {
+    char magic[8]; /* "RSSUITE1" */
+    uint32_t nr_images, nr_cases;
+};
+
+struct suite_image {
+    uint32_t offset, bytes;
+    char group[32];
+};
+
+struct suite_case {
+    uint32_t image;
+    uint32_t flags;      /* GT_* of tests/lib/gtest.h */
+    uint32_t memory_kib; /* 0: SUITE_MEMORY_KIB */
+    uint32_t timeout_s;  /* 0: timeout= */
+    uint32_t abi;        /* enum abi_revision, 0: auto */
+    uint32_t with;       /* another case, or SUITE_NO_CASE */
+    char name[48];       /* "tr.int3_reflected_pae" */
+    char entry[48];      /* case= of the image: "int3_reflected" */
+    char expect[104];
+};
+
+_Static_assert(sizeof(struct suite_header) == 16, "tools/pack-suite");
+_Static_assert(sizeof(struct suite_image) == 40, "tools/pack-suite");
+_Static_assert(sizeof(struct suite_case) == 224, "tools/pack-suite");
+
+#define GT_PAE 0x02u
+#define GT_HIDDEN 0x10u
+#define GT_BEFORE 0x20u
+#define GT_NOT_ALL 0x40u
+#define GT_DISK 0x80u
+
+#define SUITE_MEMORY_KIB 4096u
+#define SUITE_DISK_BYTES HV_KIB(64)
+#define SUITE_GROUP_BENCH "bench"
+
+struct suite_pack {
+    const uint8_t *blob;
+    uint32_t bytes;
+    const struct suite_image *images;
+    const struct suite_case *cases;
+    uint32_t nr_images, nr_cases;
+};
+
+/* False (and one logged line) if the blob is not whole. */
+bool suite_pack_open(struct suite_pack *p);
+uint32_t suite_pack_find(const struct suite_pack *p, const char *name);
+
+/* What test= selects: one flag per case. Words that name nothing are counted
+ * and can be fetched one by one: true while there is an ith, copied to word. */
+uint32_t suite_select(const struct suite_pack *p, const char *test,
+                      uint8_t selected[SUITE_MAX_CASES]);
+bool suite_unknown_word(const struct suite_pack *p, const char *test, uint32_t i,
+                        char *word, uint32_t bytes);
+
+/* How a guest of the suite ended. */
+struct suite_end {
+    bool ended;
+    enum guest_end how;
+    char reason[192];
+};
+
+enum suite_verdict { SUITE_PASS, SUITE_FAIL, SUITE_SKIP };
+
+/* Compares an end with the declared one. why (bytes long) gets the sentence
+ * for a failure or the reason of a skip. */
+enum suite_verdict suite_judge(const struct suite_case *c, const struct suite_end *e,
+                               char *why, uint32_t bytes);
+
+/* KTAP. */
+void suite_report_plan(uint32_t n);
+void suite_report_case(uint32_t n, const char *name, enum suite_verdict v,
+                       const char *why);
+void suite_report_totals(void);
+uint32_t suite_report_failed(void);

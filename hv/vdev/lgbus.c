@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/* The lguest bus (ABI 10a): a page of device descriptors above guest RAM,
+ * rings above that, NOTIFY.  The guest may rewrite that page whenever it likes:
+ * of what lies there only the status byte and the accepted features are ever
+ * read; all else is kept in struct vdev. */
+#include "vdev_priv.h"
+
+#include "guest-abi/device_page.h"
+#include "hv/console.h"
+#include "hv/gmem.h"
+#include "hv/log.h"
+#include "hv/string.h"
+
+_Static_assert(sizeof(struct gabi_device_desc) == 5, "ABI 10a");
+_Static_assert(sizeof(struct gabi_vqconfig) == 8, "ABI 10a");
+_Static_assert(GABI_VRING_BYTES(VDEV_QUEUE_NUM) <=
+                   VDEV_QUEUE_PAGES * HV_PAGE_SIZE, "ring fits its pages");
+
+#define FEATURE_BYTES 4u
+#define STATUS_OFFSET offsetof(struct gabi_device_desc, status)
+#define STRING_MAX_BYTES 4096u
+#define RING_BYTES (VDEV_QUEUE_PAGES * HV_PAGE_SIZE)
+#define FIRST_IRQ 1u /* line 0 is the timer */
+
+static uint32_t page_gpa(const struct vdev_set *s)
+{
+    return s->g->ram_pages << HV_PAGE_SHIFT;
+}
+
+static uint32_t desc_gpa(const struct vdev *d)
+{
+    return page_gpa(d->set) + d->bus_offset;
+}
+
+static uint32_t ring_gpa(const struct vdev *d, uint32_t n)
+{
+    return d->bus_ring + n * RING_BYTES;
+}
+
+/* Length of one feature bitmap: none where nothing is offered. */
+static uint8_t feature_bytes(const struct vdev *d)
+{
+    return d->offered ? FEATURE_BYTES : 0;
+}
+
+static uint32_t accepted_gpa(const struct vdev *d)
+{
+    return desc_gpa(d) + (uint32_t)sizeof(struct gabi_device_desc) +
+           d->ops->nr_queues * (uint32_t)sizeof(struct gabi_vqconfig) +
+           feature_bytes(d);
+}
+
+/* Writes d's descriptor to out and returns its length. */
+static uint32_t build_desc(const struct vdev *d, uint8_t *out)
+{
+    struct gabi_device_desc h = {
+        .type = d->ops->virtio_id,
+        .num_vq = d->ops->nr_queues,
+        .feature_len = feature_bytes(d),
+        .config_len = d->ops->config_bytes,
+    };
+    uint8_t *p = out;
+
+    memcpy(p, &h, sizeof(h));
+    p += sizeof(h);
+    for (uint32_t n = 0; n < d->ops->nr_queues; n++, p += 8) {
+        struct gabi_vqconfig c = {
+            .num = VDEV_QUEUE_NUM,
+            .irq = (uint16_t)(d->bus_irq + n),
+            .pfn = ring_gpa(d, n) >> HV_PAGE_SHIFT,
+        };
+
+        memcpy(p, &c, sizeof(c));
+    }
+    for (uint32_t i = 0; i < h.feature_len; i++)
+        *p++ = (uint8_t)(d->offered >> (8 * i));
+    for (uint32_t i = 0; i < h.feature_len; i++)
+        *p++ = 0; /* accepted */
+    if (d->ops->config)
+        d->ops->config(d, p);
+    return GABI_DEV_BYTES(&h);
+}
+
+bool lgbus_create(struct vdev_set *s)
+{
+    uint32_t ring = page_gpa(s) + HV_PAGE_SIZE;
+    uint32_t irq = FIRST_IRQ;
+    uint32_t bytes = 0;
+
+    memset(s->buf, 0, sizeof(s->buf));
+    for (uint32_t i = 0; i < s->nr; i++) {
+        struct vdev *d = &s->dev[i];
+
+        d->bus_irq = (uint8_t)irq;
+        d->bus_ring = ring;
+        d->bus_offset = (uint16_t)bytes;
+        irq += d->ops->nr_queues;
+        ring += d->ops->nr_queues * RING_BYTES;
+        bytes += build_desc(d, s->buf + bytes);
+    }
+    return gmem_write(s->g, GPA(page_gpa(s)), s->buf, bytes);
+}
+
+/* ---- status ---- */
+
+static void write_status(const struct vdev *d, uint8_t status)
+{
+    if (!gmem_write(d->set->g, GPA(desc_gpa(d) + STATUS_OFFSET), &status, 1))
+        log_debug("guest %s: %s: no status byte", d->set->g->config.name,
+                  d->name);
+}
+
+static uint8_t read_status(const struct vdev *d)
+{
+    uint8_t status;
+
+    if (!gmem_read(d->set->g, &status, GPA(desc_gpa(d) + STATUS_OFFSET), 1))
+        return GABI_DEV_FAILED;
+    return status;
+}
+
+void lgbus_show_broken(struct vdev *d)
+{
+    write_status(d, read_status(d) | VIRTIO_STATUS_NEEDS_RESET);
+}
+
+/* What is not offered cannot be accepted. */
+static void read_accepted(struct vdev *d)
+{
+    uint32_t bits = 0;
+
+    if (feature_bytes(d) != 0 &&
+        !gmem_read(d->set->g, &bits, GPA(accepted_gpa(d)), sizeof(bits)))
+        bits = 0;
+    d->accepted = bits & d->offered;
+}
+
+static void start(struct vdev *d)
+{
+    read_accepted(d);
+    if (d->state != VDEV_RESET)
+        return; /* said twice: no effect */
+    for (uint32_t n = 0; n < d->ops->nr_queues; n++) {
+        uint32_t ring = ring_gpa(d, n);
+
+        if (!vq_init(&d->vq[n], d->set->g, VDEV_QUEUE_NUM, ring,
+                     ring + GABI_VRING_AVAIL_OFFSET(VDEV_QUEUE_NUM),
+                     ring + GABI_VRING_USED_OFFSET(VDEV_QUEUE_NUM)))
+            return;
+        if (!(d->ops->request_queues & HV_BIT(n)) && !d->ops->refill)
+            vq_set_notify(&d->vq[n], false);
+    }
+    d->state = VDEV_STARTED;
+}
+
+static void reset(struct vdev *d)
+{
+    static const uint8_t none[FEATURE_BYTES];
+    struct guest *g = d->set->g;
+    bool ok = true;
+
+    vdev_reset(d);
+    if (feature_bytes(d) != 0)
+        ok = gmem_write(g, GPA(accepted_gpa(d)), none, feature_bytes(d));
+    for (uint32_t n = 0; n < d->ops->nr_queues; n++)
+        ok = gmem_zero(g, GPA(ring_gpa(d, n)), RING_BYTES) && ok;
+    if (!ok)
+        log_debug("guest %s: %s: ring memory is gone", g->config.name, d->name);
+}
+
+/* Guests up to 3.0 tell about every change and mean DRIVER_OK; later ones tell
+ * when the features are final, with ACKNOWLEDGE and DRIVER only.  Starting on
+ * either is safe, because starting twice does nothing and the features are read
+ * again each time. */
+static void status_changed(struct vdev *d)
+{
+    const uint8_t both = GABI_DEV_ACKNOWLEDGE | GABI_DEV_DRIVER;
+    uint8_t status = read_status(d);
+    struct guest *g = d->set->g;
+
+    if (status == 0) {
+        reset(d);
+    } else if (status & GABI_DEV_FAILED) {
+        if (d->state != VDEV_FAILED && log_limit_ok(&g->log_limit, 10))
+            log_info("guest %s: %s: the driver has given up", g->config.name,
+                     d->name);
+        vdev_reset(d);
+        d->state = VDEV_FAILED;
+    } else if ((status & GABI_DEV_DRIVER_OK) || (status & both) == both) {
+        start(d);
+    }
+}
+
+/* ---- NOTIFY ---- */
+
+/* A string of the early console, in pieces. RAM ends it as a NUL does. */
+static void early_string(struct vdev_set *s, uint32_t addr)
+{
+    uint32_t left = hv_min_u32(STRING_MAX_BYTES, page_gpa(s) - addr);
+
+    while (left != 0) {
+        uint32_t want = hv_min_u32(left, sizeof(s->buf) - 1);
+        uint32_t n = gmem_read_string(s->g, (char *)s->buf, GPA(addr), want + 1);
+
+        console_guest_write(s->g, s->buf, n);
+        if (n < want)
+            break;
+        addr += n;
+        left -= n;
+    }
+}
+
+/* Nothing lies at two of these addresses, so the order of the ABI (status,
+ * queue, string) is kept by any order. */
+static bool device_notify(struct vdev *d, uint32_t addr)
+{
+    if (addr == desc_gpa(d)) {
+        status_changed(d);
+        return true;
+    }
+    for (uint32_t n = 0; n < d->ops->nr_queues; n++) {
+        if (addr == ring_gpa(d, n)) {
+            if (d->state == VDEV_RESET)
+                start(d); /* drivers up to 3.0 kick before DRIVER_OK */
+            vdev_kick(d, n);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool lgbus_notify(struct vdev_set *s, uint32_t addr)
+{
+    if (addr == 0)
+        return true;
+    if (addr < page_gpa(s)) {
+        early_string(s, addr);
+        return true;
+    }
+    for (uint32_t i = 0; i < s->nr; i++) {
+        if (device_notify(&s->dev[i], addr))
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/* A disk in memory: the module that the loader brought is the disk, read and
+ * written in place.  Sector numbers are 64 bits wide and come from the guest;
+ * they are compared with the capacity before anything is multiplied. */
+#include "vdev_priv.h"
+
+#include "guest-abi/device_page.h"
+#include "hv/log.h"
+#include "hv/range.h"
+#include "hv/string.h"
+
+#define SECTOR_SHIFT 9
+#define SECTOR_BYTES HV_BIT(SECTOR_SHIFT)
+#define SEG_MAX 254u
+#define BLK_GET_ID 8u /* virtio 1.0 calls the answer a device ID string */
+#define BLK_ID_BYTES 20u
+
+/* One request moves no more than this: it is done in one go. */
+#define REQUEST_MAX_BYTES HV_MIB(16)
+#define PIECE_BYTES HV_KIB(16)
+
+_Static_assert(sizeof(struct gabi_blk_req) == 16, "ABI 10b");
+
+static uint64_t capacity_sectors(const struct vdev *d)
+{
+    return d->disk->bytes >> SECTOR_SHIFT;
+}
+
+static void vblock_config(const struct vdev *d, uint8_t *out)
+{
+    /* struct virtio_blk_config: u64 capacity, u32 size_max, u32 seg_max */
+    uint64_t capacity = capacity_sectors(d);
+    uint32_t size_max = 0, seg_max = SEG_MAX;
+
+    memcpy(out, &capacity, 8);
+    memcpy(out + 8, &size_max, 4);
+    memcpy(out + 12, &seg_max, 4);
+}
+
+/* Where a transfer lies in the disk. False if it does not lie in it. */
+static bool locate(const struct vdev *d, uint64_t sector, uint32_t bytes,
+                   uint32_t *offset)
+{
+    if (bytes % SECTOR_BYTES != 0 || bytes > REQUEST_MAX_BYTES)
+        return false;
+    if (!range_fits64(sector, bytes >> SECTOR_SHIFT, capacity_sectors(d)))
+        return false;
+    *offset = (uint32_t)sector << SECTOR_SHIFT; /* below 4 GiB, checked */
+    return true;
+}
+
+/* Moves bytes between the disk and the request, interrupts in between. */
+static bool transfer(struct vdev *d, struct virtqueue *q, struct vq_chain *c,
+                     uint8_t *disk, uint32_t bytes, bool to_guest)
+{
+    while (bytes != 0) {
+        uint32_t n = hv_min_u32(bytes, PIECE_BYTES);
+        uint32_t got = to_guest ? vq_chain_write(q, c, disk, n)
+                                : vq_chain_read(q, c, disk, n);
+
+        if (got != n || !vdev_account(d->set, n))
+            return false;
+        disk += n;
+        bytes -= n;
+    }
+    return true;
+}
+
+/* The body of a request: out_bytes from the guest, in_bytes to it. Returns the
+ * status, and how much of the data part has been written. */
+static uint8_t execute(struct vdev *d, struct virtqueue *q, struct vq_chain *c,
+                       const struct gabi_blk_req *h, uint32_t *written)
+{
+    uint32_t out_bytes = c->read_bytes - (uint32_t)sizeof(*h);
+    uint32_t in_bytes = c->write_bytes - 1;
+    uint32_t offset;
+    uint8_t id[BLK_ID_BYTES] = "ringside-";
+
+    switch (h->type) {
+    case GABI_BLK_READ:
+        if (!locate(d, h->sector, in_bytes, &offset) ||
+            !transfer(d, q, c, d->disk->data + offset, in_bytes, true))
+            return GABI_BLK_IOERR;
+        *written = in_bytes;
+        return GABI_BLK_OK;
+    case GABI_BLK_WRITE:
+        if (d->disk->read_only || !locate(d, h->sector, out_bytes, &offset) ||
+            !transfer(d, q, c, d->disk->data + offset, out_bytes, false))
+            return GABI_BLK_IOERR;
+        return GABI_BLK_OK;
+    case GABI_BLK_FLUSH:
+        return GABI_BLK_OK; /* what is written is in memory already */
+    case BLK_GET_ID:
+        (void)str_copy((char *)id + 9, d->disk->name, sizeof(id) - 9);
+        *written = vq_chain_write(q, c, id, hv_min_u32(in_bytes, sizeof(id)));
+        return GABI_BLK_OK;
+    default:
+        return GABI_BLK_UNSUPPORTED;
+    }
+}
+
+/* The status is the last byte of the writable part, wherever buffers begin and
+ * end.  The length given back covers it only if all before it was written. */
+static uint32_t vblock_request(struct vdev *d, uint32_t n, struct vq_chain *c)
+{
+    struct virtqueue *q = &d->vq[n];
+    struct gabi_blk_req h;
+    uint32_t written = 0;
+    uint8_t status = GABI_BLK_IOERR;
+
+    if (c->write_bytes == 0) {
+        (void)vq_break(q, "block request without a status byte");
+        return 0;
+    }
+    if (vq_chain_read(q, c, &h, sizeof(h)) == sizeof(h))
+        status = execute(d, q, c, &h, &written);
+    if (status != GABI_BLK_OK)
+        d->errors++;
+    vq_chain_seek_write(c, c->write_bytes - 1);
+    if (vq_chain_write(q, c, &status, 1) == 1 && written == c->write_bytes - 1)
+        written++;
+    return written;
+}
+
+static void vblock_print(const struct vdev *d)
+{
+    log_raw("           sectors=%llu%s",
+            (unsigned long long)capacity_sectors(d),
+            d->disk->read_only ? " ro" : "");
+}
+
+const struct vdev_ops vblock_ops = {
+    .virtio_id = 2,
+    .nr_queues = 1,
+    .config_bytes = 16,
+    .request_queues = HV_BIT(0),
+    .config = vblock_config,
+    .request = vblock_request,
+    .print = vblock_print,
+};

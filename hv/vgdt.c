@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* T:260 Guest descriptors.  Whatever bit pattern a guest asks for, what reaches the
+ * real GDT is a code or data segment for ring 1 or 3, or nothing. */
+#include "hv/vgdt.h"
+
+#include "hv/arch_if.h"
+#include "hv/vcpu.h"
+
+/* Bits of the high dword, SDM 3A figure 3-8. */
+#define DESC_ACCESSED HV_BIT(8)
+#define DESC_CONFORMING HV_BIT(10) /* with CODE */
+#define DESC_CODE HV_BIT(11)
+#define DESC_S HV_BIT(12)
+#define DESC_DPL_SHIFT 13
+#define DESC_P HV_BIT(15)
+#define DESC_L HV_BIT(21)
+
+uint64_t vgdt_sanitise(uint64_t desc)
+{
+    uint32_t hi = (uint32_t)(desc >> 32);
+    uint32_t dpl = (hi >> DESC_DPL_SHIFT) & 3;
+
+    if (!(hi & DESC_S))
+        return 0; /* a gate, TSS or LDT; an absent segment stays: #NP is its due */
+    if (hi & DESC_L)
+        return 0; /* 64-bit code, or a reserved bit of data */
+    if (dpl == 2)
+        return 0;
+    if (dpl == 0)
+        dpl = 1;
+    /* A conforming segment would run at the caller's level: it is as harmless
+     * as any, but ring 3 must not find ring-1 code it can simply call. */
+    if ((hi & DESC_CODE) && (hi & DESC_CONFORMING) && dpl != 3)
+        return 0;
+    hi = (hi & ~(3u << DESC_DPL_SHIFT)) | (dpl << DESC_DPL_SHIFT) | DESC_ACCESSED;
+    return ((uint64_t)hi << 32) | (uint32_t)desc;
+}
+
+static bool is_host_entry(uint32_t i)
+{
+    return i == GDT_HOST_CS || i == GDT_HOST_DS || i == GDT_TSS ||
+           i == GDT_DF_TSS;
+}
+
+void vgdt_load_entry(struct vcpu *v, uint32_t index, uint64_t desc)
+{
+    if (index == 0 || index >= GDT_ENTRIES || is_host_entry(index))
+        return;
+    arch_vcpu_set_gdt(v, index, vgdt_sanitise(desc));
+}
+
+void vgdt_load_tls(struct vcpu *v, const uint64_t desc[3])
+{
+    for (uint32_t i = 0; i < GDT_TLS_COUNT; i++)
+        arch_vcpu_set_gdt(v, GDT_TLS_FIRST + i, vgdt_sanitise(desc[i]));
+}
+
+void vgdt_init(struct vcpu *v)
+{
+    for (uint32_t i = 1; i < GDT_ENTRIES; i++)
+        vgdt_load_entry(v, i, 0);
+    vgdt_load_entry(v, GDT_GUEST_CS, 0x00cf9b000000ffffull);
+    vgdt_load_entry(v, GDT_GUEST_DS, 0x00cf93000000ffffull);
+}
