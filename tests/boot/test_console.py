@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: MIT
+"""The menu behind Ctrl-A, the shell, and what lines look like."""
+import re
+
+import pytest
+import vmlib
+from common import PROMPT, demo_command, expect_demo, monitor_lines, poweroff
+
+COMMANDS = ("help list info pause resume destroy start restart console stats "
+            "top log mem bt test reboot poweroff").split()
+
+
+def to_shell(vm):
+    vm.send("\x010")
+    vm.expect(r"\(RS\) [^\n]*\n", 10)
+
+
+def ask(vm, line, timeout=10):
+    """A shell command's output: what comes until it has been still."""
+    start = len(vm.text)
+    vm.send(line + "\r")
+    vm.send("\r")
+    try:
+        vm.expect("never printed", 1.0)
+    except AssertionError:
+        pass
+    return vm.text[start:].replace("\r", "")
+
+
+def test_menu():
+    with vmlib.boot() as vm:
+        expect_demo(vm)
+        vm.send("\x01?")
+        vm.expect(r"\(RS\) [^\n]*\n", 10)
+        vm.send("\x01l")
+        vm.expect(r"\(RS\) [^\n]*demo[^\n]*\n", 10)
+
+
+def test_shell_knows_its_commands():
+    with vmlib.boot() as vm:
+        expect_demo(vm)
+        to_shell(vm)
+        text = ask(vm, "help")
+        for command in COMMANDS:
+            assert re.search(rf"\b{command}\b", text), f"{command} not in {text}"
+
+
+@pytest.mark.parametrize("line", [
+    "frobnicate", "info", "info nobody", "pause nobody", "destroy", "start",
+    "console nobody", "test no.such", "resume nobody extra words", "bt 99 99",
+    "x" * 2000, "\x7f\x7f\x1b[A\x1b[B", "list ;;; %s%n",
+])
+def test_shell_bad_input(line):
+    """One line of answer, nothing changes, the demo still runs."""
+    with vmlib.boot() as vm:
+        expect_demo(vm)
+        to_shell(vm)
+        ask(vm, line)
+        text = ask(vm, "list")
+        assert "demo" in text, text
+        assert "PANIC" not in vm.text
+
+
+def test_pause_and_resume():
+    with vmlib.boot() as vm:
+        expect_demo(vm)
+        to_shell(vm)
+        name = re.search(r"guest (\S+): started", vm.text).group(1)
+        ask(vm, f"pause {name}")
+        assert "paused" in ask(vm, "list").lower()
+        ask(vm, f"resume {name}")
+        vm.send("\x011")
+        demo_command(vm, "")
+        vm.expect(PROMPT, 10)
+        poweroff(vm)
+
+
+def test_shell_poweroff():
+    with vmlib.boot("exit=wait") as vm:
+        expect_demo(vm)
+        to_shell(vm)
+        vm.send("poweroff\r")
+        assert vm.finish(15) == 0
+
+
+def test_literal_escape_reaches_the_guest():
+    """Ctrl-A twice is one Ctrl-A for the guest, and no menu."""
+    with vmlib.boot() as vm:
+        expect_demo(vm)
+        vm.send("\x01\x01\r")
+        vm.expect(PROMPT, 10)
+        poweroff(vm)
+
+
+def test_other_escape_key():
+    with vmlib.boot("escape=^B") as vm:
+        expect_demo(vm)
+        vm.send("\x02l")
+        vm.expect(r"\(RS\) [^\n]*demo[^\n]*\n", 10)
+
+
+def test_monitor_lines_stand_alone():
+    """Every "(RS) " begins a line, whatever the guest was printing."""
+    with vmlib.boot("loglvl=debug") as vm:
+        expect_demo(vm)
+        poweroff(vm)
+        for line in vm.text.replace("\r", "").split("\n"):
+            assert "(RS) " not in line[1:], line
+        assert monitor_lines(vm.text)
+
+
+def test_silent_serial_line():
+    """No console on COM1: the machine works all the same."""
+    with vmlib.boot("console=vga exit=debug-exit", monitor=True) as vm:
+        with pytest.raises(AssertionError):
+            vm.expect(r"\(RS\) ", 3)
+        assert vm.child.isalive()
+        screen = re.findall(r"0x([0-9a-f]{4})", vm.mon("xp /2000hx 0xb8000"))
+        text = "".join(chr(int(w, 16) & 0x7f) for w in screen)
+        assert "(RS)" in text or ">" in text
+
+
+def test_first_second(demo):
+    """Something is on the screen within the first second of the monitor."""
+    with vmlib.boot("console=vga,com1", monitor=True) as vm:
+        vm.expect(r"\(RS\) ringside", 20)
+        vm.expect(PROMPT, 20)
+        screen = re.findall(r"0x([0-9a-f]{4})", vm.mon("xp /2000hx 0xb8000"))
+        text = "".join(chr(int(w, 16) & 0x7f) for w in screen)
+        assert "(RS) ringside" in text or "> " in text

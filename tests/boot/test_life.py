@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: MIT
+"""How guests end and what the machine then does (exit=, on_*=)."""
+import pytest
+import vmlib
+from common import ENDED, PROMPT, STARTED, demo_command, expect_demo, poweroff
+
+
+@pytest.mark.parametrize("command,how", [
+    ("crash pagefault", "crash|killed"), ("crash triple", "crash|killed")])
+def test_crash(command, how):
+    """Registers and a backtrace come before the line; the guest is kept; the
+    machine reports failure."""
+    with vmlib.boot() as vm:
+        expect_demo(vm)
+        before = len(vm.text)
+        demo_command(vm, command)
+        ended = vm.expect(ENDED, 15)
+        assert ended.group(2) in how.split("|")
+        said = vm.text[before:].lower()
+        assert "eip" in said and "eax" in said, said
+        assert vm.finish(15) == vmlib.EXIT_FAIL
+
+
+def test_reboot_restarts():
+    with vmlib.boot() as vm:
+        expect_demo(vm)
+        demo_command(vm, "reboot")
+        assert vm.expect(ENDED, 15).group(2) == "reboot"
+        vm.expect(STARTED, 15)
+        vm.expect(PROMPT, 15)
+        poweroff(vm)
+
+
+def test_reboot_destroy(demo):
+    with vmlib.boot(modules=[(demo, "kernel:d memory=8 on_reboot=destroy")]) as vm:
+        expect_demo(vm)
+        demo_command(vm, "reboot")
+        assert vm.expect(ENDED, 15).group(2) == "reboot"
+        assert vm.finish(15) == vmlib.EXIT_OK
+        assert vm.text.count("started kernel") == 1
+
+
+def test_crash_restart(demo):
+    with vmlib.boot(modules=[(demo, "kernel:d memory=8 on_crash=restart")]) as vm:
+        expect_demo(vm)
+        demo_command(vm, "crash pagefault")
+        vm.expect(ENDED, 15)
+        vm.expect(STARTED, 15)
+        vm.expect(PROMPT, 15)
+
+
+def test_a_spinning_guest_does_not_hold_the_menu_up():
+    with vmlib.boot() as vm:
+        expect_demo(vm)
+        demo_command(vm, "spin")
+        vm.send("\x01l")
+        vm.expect(r"\(RS\) .*", 10)
+
+
+def test_two_guests_run_side_by_side(demo):
+    with vmlib.boot(modules=[(demo, "kernel:one memory=8"),
+                             (demo, "kernel:two memory=8")]) as vm:
+        vm.expect(STARTED, 20)
+        vm.expect(STARTED, 20)
+        vm.expect(r"\[one\] ", 20)
+        vm.expect(r"\[two\] ", 20)
+
+
+def test_exit_poweroff():
+    with vmlib.boot("exit=poweroff") as vm:
+        expect_demo(vm)
+        demo_command(vm, "poweroff")
+        vm.expect(ENDED, 15)
+        assert vm.finish(15) == 0
+
+
+def test_exit_reboot():
+    """With -no-reboot QEMU ends where the machine would start anew."""
+    with vmlib.boot("exit=reboot") as vm:
+        expect_demo(vm)
+        demo_command(vm, "poweroff")
+        vm.expect(ENDED, 15)
+        assert vm.finish(15) == 0
+
+
+@pytest.mark.parametrize("how", ["wait", "halt"])
+def test_exit_stays(how):
+    with vmlib.boot(f"exit={how}", monitor=True) as vm:
+        expect_demo(vm)
+        demo_command(vm, "poweroff")
+        vm.expect(ENDED, 15)
+        with pytest.raises(AssertionError):
+            vm.expect("never printed", 2)
+        assert vm.child.isalive()
+        assert "running" in vm.mon("info status")
+        if how == "halt":
+            assert "HLT=1" in vm.mon("info registers")
+
+
+@pytest.mark.parametrize("icount", [False, True])
+def test_demo_bench(icount):
+    """What a user will type first: it ends, and every row says yes."""
+    with vmlib.boot(icount=icount) as vm:
+        expect_demo(vm)
+        demo_command(vm, "bench")
+        vm.expect(PROMPT, 30)
+        assert "FAILED" not in vm.text
+        poweroff(vm)
+
+
+@pytest.mark.quick
+def test_debug_exit_reports_success():
+    with vmlib.boot() as vm:
+        expect_demo(vm)
+        poweroff(vm, vmlib.EXIT_OK)

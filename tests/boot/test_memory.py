@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+"""Machines of all sizes: 64 MiB holds the demo, 8 GiB is used, too little is
+said in a sentence."""
+import re
+
+import pytest
+import vmlib
+from common import STARTED, expect_demo, poweroff
+
+
+@pytest.mark.parametrize("mib", [
+    64,
+    pytest.param(65, marks=pytest.mark.slow),
+    pytest.param(1024, marks=pytest.mark.slow),
+    pytest.param(3072, marks=pytest.mark.slow),
+    pytest.param(4096, marks=pytest.mark.slow),
+    8192,
+])
+def test_size(mib):
+    with vmlib.boot(memory=mib) as vm:
+        banner = expect_demo(vm)
+        told = int(banner.group(3))
+        assert mib - 8 <= told <= mib + 1, f"memory={told}MiB on {mib} MiB"
+        poweroff(vm)
+
+
+def test_guests_from_high_memory():
+    with vmlib.boot("guestmem=high", memory=6144, cpu="max") as vm:
+        expect_demo(vm)
+        poweroff(vm)
+
+
+@pytest.mark.parametrize("words", ["", "guestmem=high"])
+def test_memory_that_the_cpu_cannot_address(words):
+    """QEMU's qemu32 has 32 physical address bits: RAM above 4 GiB is there
+    and out of reach."""
+    with vmlib.boot(words, memory=6144, cpu="qemu32", timeout=20) as vm:
+        vm.expect([STARTED, r"\(RS\) .*(?:not started|memory).*\n"], 20)
+        vm.finish(3)
+        assert "PANIC" not in vm.text
+
+
+def test_high_memory_where_there_is_none():
+    """guestmem=high on a small machine: a sentence, no panic."""
+    with vmlib.boot("guestmem=high", memory=128) as vm:
+        vm.expect(r"\(RS\) .*(?:not started|no memory|memory).*\n", 20)
+        status = vm.finish(20)
+        assert "PANIC" not in vm.text
+        assert status in (None, vmlib.EXIT_FAIL)
+
+
+@pytest.mark.parametrize("mib", [30, 16, 8])
+def test_too_little(mib):
+    """Either it works or one sentence says why not; never a panic, a reset or
+    silence."""
+    with vmlib.boot(memory=mib, timeout=20) as vm:
+        vm.expect([STARTED, r"\(RS\) .*(?:memory|MiB|too (?:small|little)).*\n"])
+        assert "PANIC" not in vm.text
+
+
+def test_a_guest_larger_than_the_machine(demo):
+    with vmlib.boot(memory=128, modules=[(demo, "kernel:big memory=1000"),
+                                         (demo, "kernel:small memory=8")]) as vm:
+        vm.expect(STARTED, 20)
+        vm.expect(r"> ", 20)
+        lines = [x for x in vm.text.replace("\r", "").split("\n")
+                 if re.search(r"\bbig\b", x)]
+        assert any("not started" in x or "memory" in x for x in lines), lines
+        assert not any("guest big: started" in x for x in lines)

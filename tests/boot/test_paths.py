@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: MIT
+"""Every way onto the machine ends at the same banner and the same prompt."""
+import os
+
+import pytest
+import vmlib
+from common import BANNER, STARTED, expect_demo, poweroff
+
+ISO = os.path.join(vmlib.TOP, "build", "ringside.iso")
+
+
+@pytest.mark.quick
+def test_multiboot1_by_kernel_option():
+    with vmlib.boot() as vm:
+        expect_demo(vm, "multiboot1")
+        poweroff(vm)
+
+
+def test_pvh(pvh_elf):
+    with vmlib.boot(elf=pvh_elf) as vm:
+        expect_demo(vm, "pvh")
+        poweroff(vm)
+
+
+def test_pvh_with_module(pvh_elf, demo):
+    """A PVH loader hands over one module; its string is the file's, if any."""
+    with vmlib.boot(elf=pvh_elf, extra=["-initrd", demo]) as vm:
+        expect_demo(vm, "pvh")
+        poweroff(vm)
+
+
+GRUB2 = "  multiboot2 /boot/ringside.elf console=com1 exit=debug-exit {}\n{}"
+GRUB1 = "  multiboot /boot/ringside.elf console=com1 exit=debug-exit {}\n{}"
+
+
+@pytest.fixture(scope="module")
+def grub2_iso(make_iso, stripped, demo):
+    return make_iso("grub2", GRUB2.format("", "  module2 /boot/demo.elf "
+                                          "kernel:web memory=8\n"),
+                    {"ringside.elf": stripped, "demo.elf": demo})
+
+
+def cd(iso):
+    return ["-boot", "d", "-drive", f"file={iso},media=cdrom,if=ide,readonly=on"]
+
+
+def disk(iso):
+    return ["-drive", f"file={iso},format=raw,if=ide,snapshot=on"]
+
+
+def stick(iso, controller):
+    return ["-device", f"{controller},id=hc", "-drive",
+            f"id=u,if=none,file={iso},format=raw,snapshot=on",
+            "-device", "usb-storage,bus=hc.0,drive=u,bootindex=0"]
+
+
+def test_grub_multiboot2_cd(grub2_iso):
+    with vmlib.Vm(cd(grub2_iso), timeout=90) as vm:
+        vm.expect(BANNER, 60)
+        assert vm.child.match.group(4) == "multiboot2"
+        started = vm.expect(STARTED, 20)
+        assert started.group(1) == "web" and started.group(3) == "8"
+        vm.expect("> ", 20)
+        poweroff(vm)
+
+
+def test_grub_multiboot1(make_iso, stripped, demo):
+    """multiboot 1 by GRUB: the file name comes first in each string."""
+    iso = make_iso("grub1", GRUB1.format("", "  module /boot/demo.elf "
+                                         "/boot/demo.elf memory=8\n"),
+                   {"ringside.elf": stripped, "demo.elf": demo})
+    with vmlib.Vm(cd(iso), timeout=90) as vm:
+        assert vm.expect(BANNER, 60).group(4) == "multiboot1"
+        assert vm.expect(STARTED, 20).group(1) == "demo.elf"
+        vm.expect("> ", 20)
+        poweroff(vm)
+
+
+def test_grub_untagged_module(make_iso, stripped, demo):
+    """GRUB's multiboot2 gives no file name: guest1."""
+    iso = make_iso("untagged", GRUB2.format("", "  module2 /boot/demo.elf\n"),
+                   {"ringside.elf": stripped, "demo.elf": demo})
+    with vmlib.Vm(cd(iso), timeout=90) as vm:
+        vm.expect(BANNER, 60)
+        assert vm.expect(STARTED, 20).group(1) == "guest1"
+        vm.expect("> ", 20)
+        poweroff(vm)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("controller", ["qemu-xhci", "piix3-usb-uhci",
+                                        "usb-ehci"])
+def test_grub_usb_stick(grub2_iso, controller):
+    with vmlib.Vm(stick(grub2_iso, controller), timeout=150) as vm:
+        assert vm.expect(BANNER, 120).group(4) == "multiboot2"
+        vm.expect(STARTED, 20)
+        vm.expect("> ", 20)
+        poweroff(vm)
+
+
+@pytest.mark.parametrize("how", [cd, disk])
+def test_image(how):
+    """The image that users get: its first entry is the demo."""
+    if not os.path.isfile(ISO):
+        pytest.skip("make image has not run")
+    with vmlib.Vm(how(ISO), timeout=120) as vm:
+        assert vm.expect(BANNER, 90).group(4) == "multiboot2"
+        vm.expect(STARTED, 20)
+
+
+@pytest.mark.parametrize("machine", [
+    "q35",
+    pytest.param("isapc", marks=pytest.mark.slow),
+    pytest.param("pc-i440fx-2.0", marks=pytest.mark.slow),
+    "microvm,acpi=off,rtc=on,pit=on,pic=on,isa-serial=on",
+    pytest.param("pc,hpet=off", marks=pytest.mark.slow),
+    pytest.param("pc,acpi=off", marks=pytest.mark.slow),
+    pytest.param("pc,i8042=off", marks=pytest.mark.slow),
+])
+def test_machine(machine):
+    with vmlib.boot(machine=machine) as vm:
+        expect_demo(vm)
+        poweroff(vm)
+
+
+@pytest.mark.parametrize("cpu", [
+    "pentium2",
+    "max",
+    "coreduo",
+    pytest.param("pentium3", marks=pytest.mark.slow),
+    pytest.param("athlon", marks=pytest.mark.slow),
+    pytest.param("n270", marks=pytest.mark.slow),
+    pytest.param("core2duo", marks=pytest.mark.slow),
+    pytest.param("qemu32,-apic", marks=pytest.mark.slow),
+    pytest.param("qemu32,-sep", marks=pytest.mark.slow),
+    pytest.param("pentium3,-sse", marks=pytest.mark.slow),
+])
+def test_cpu_model(cpu):
+    with vmlib.boot(cpu=cpu) as vm:
+        expect_demo(vm)
+        poweroff(vm)
+
+
+@pytest.mark.parametrize("smp", [4])
+def test_more_cpus_are_left_alone(smp):
+    with vmlib.boot(smp=smp) as vm:
+        expect_demo(vm)
+        poweroff(vm)

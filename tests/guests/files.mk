@@ -1,0 +1,27 @@
+# Guest tests: one image per folder of tests/guests/, packed into one blob that
+# the monitor embeds (test=).
+
+guest-test-lib := tests/lib/gtest.c
+guest-test-names := $(notdir $(patsubst %/,%,$(sort $(dir $(wildcard tests/guests/*/*.c)))))
+
+# $(call guest-test-src,NAME)
+guest-test-src = $(sort $(wildcard tests/guests/$(1)/*.c tests/guests/$(1)/*.asm))
+
+$(foreach n,$(guest-test-names),$(eval guest-cflags-tests/guests/$(n) := -Itests/lib))
+$(foreach n,$(guest-test-names),$(eval \
+  $(call guest-image,$(n),$(call guest-test-src,$(n)) $(guest-test-lib))))
+guest-cflags-tests/lib := -Itests/lib
+
+$(eval $(call guest-image,bench,$(guest-bench-src) $(guest-test-lib)))
+
+guest-suite-elfs := $(patsubst %,$(guest-out)/%.elf,$(guest-test-names) bench)
+$(guest-out)/suite.pack: $(guest-suite-elfs) tools/pack-suite FORCE
+	$(Q)tools/pack-suite -o $@.new $(guest-suite-elfs)
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+embedded-guests += $(guest-out)/suite.pack
+guests: $(guest-out)/suite.pack
+
+.PHONY: bench
+bench: all
+	$(Q)tools/bench

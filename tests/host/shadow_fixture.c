@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/* See shadow_fixture.h.  The CPU here knows the shadow format from the manual
+ * (SDM 3A 4.4, 4.6 to 4.8) and shares nothing with hv/mmu/. */
+#include "shadow_fixture.h"
+
+#include "fake.h"
+#include "hv/frame.h"
+#include "hv/pmm.h"
+#include "test.h"
+
+#include <sys/mman.h>
+
+#define E_P 1ull
+#define E_RW 2ull
+#define E_US 4ull
+#define E_A 0x20ull
+#define E_D 0x40ull
+#define E_ADDR 0x000ffffffffff000ull
+#define OURS 0x08000000u /* struct gpage.frame: not shared */
+#define FRAME_BITS 0x00ffffffu
+#define TRIES_MAX 4u
+
+static uint8_t *memory;
+static hfn_t switcher_frame;
+static uint32_t frames_before;
+
+/* ---- frames: the address is the number ---- */
+
+void *frame_ptr(hfn_t f)
+{
+    uintptr_t base = (uintptr_t)FAKE_PMM_FIRST << HV_PAGE_SHIFT;
+    size_t bytes = (size_t)fake_pmm_frames << HV_PAGE_SHIFT;
+
+    if (!memory) {
+        memory = mmap((void *)base, bytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+        REQUIRE(memory == (uint8_t *)base);
+    }
+    REQUIRE(f.v >= FAKE_PMM_FIRST && f.v - FAKE_PMM_FIRST < fake_pmm_frames);
+    return (void *)((uintptr_t)f.v << HV_PAGE_SHIFT);
+}
+
+hfn_t frame_of_ptr(const void *p)
+{
+    return HFN((uintptr_t)p >> HV_PAGE_SHIFT);
+}
+
+hpa_t arch_switcher_pt(void);
+hpa_t arch_switcher_pt(void)
+{
+    return hfn_to_hpa(switcher_frame);
+}
+
+/* ---- the guest ---- */
+
+struct vcpu *sf_guest(uint32_t pages, bool pae, bool linear, uint32_t gcr3)
+{
+    struct guest *g = calloc(1, sizeof(*g));
+    struct vcpu *v = calloc(1, sizeof(*v));
+
+    REQUIRE(g && v);
+    if (hfn_is_none(switcher_frame)) {
+        rmap_init();
+        switcher_frame = pmm_alloc(PMM_DIRECT);
+    }
+    frames_before = pmm_free_frames();
+    (void)snprintf(g->config.name, sizeof(g->config.name), "model");
+    g->vcpu = v;
+    v->guest = g;
+    g->ram_pages = g->limit_pages = pages;
+    g->pages = calloc(pages, sizeof(*g->pages));
+    REQUIRE(g->pages);
+    for (uint32_t i = 0; i < pages; i++) {
+        hfn_t f = pmm_alloc(PMM_GUEST);
+
+        REQUIRE(!hfn_is_none(f));
+        g->pages[i].frame = f.v | OURS;
+        rmap_set_owner(f, i);
+    }
+    g->kernel_address = 0xc0000000u;
+    g->linear = linear;
+    g->pae = pae;
+    g->boot_pgdir = gcr3;
+    REQUIRE(shadow_create(g) == 0);
+    return v;
+}
+
+void sf_free(struct vcpu *v)
+{
+    struct guest *g = v->guest;
+
+    shadow_destroy(g);
+    for (uint32_t i = 0; i < g->limit_pages; i++)
+        pmm_unref(HFN(g->pages[i].frame & FRAME_BITS));
+    EXPECT_EQ(pmm_free_frames(), frames_before);
+    free(g->pages);
+    free(v);
+    free(g);
+}
+
+uint8_t *sf_page(const struct vcpu *v, uint32_t gfn)
+{
+    REQUIRE(gfn < v->guest->limit_pages);
+    return frame_ptr(HFN(v->guest->pages[gfn].frame & FRAME_BITS));
+}
+
+uint32_t sf_peek(const struct vcpu *v, uint32_t gpa)
+{
+    uint32_t value;
+
+    memcpy(&value, sf_page(v, gpa >> HV_PAGE_SHIFT) + (gpa & HV_PAGE_MASK), 4);
+    return value;
+}
+
+void sf_poke(struct vcpu *v, uint32_t gpa, uint32_t value)
+{
+    memcpy(sf_page(v, gpa >> HV_PAGE_SHIFT) + (gpa & HV_PAGE_MASK), &value, 4);
+}
+
+/* The guest page with this frame; the limit if there is none. */
+static uint32_t gfn_of_frame(const struct vcpu *v, uint64_t frame)
+{
+    uint32_t gfn = 0;
+
+    while (gfn < v->guest->limit_pages &&
+           (v->guest->pages[gfn].frame & FRAME_BITS) != frame)
+        gfn++;
+    return gfn;
+}
+
+/* ---- the CPU ---- */
+
+/* A table of the monitor's that an entry points to. */
+static uint64_t *table_at(const struct vcpu *v, uint64_t entry)
+{
+    uint64_t frame = (entry & E_ADDR) >> HV_PAGE_SHIFT;
+
+    REQUIRE(frame >= FAKE_PMM_FIRST && frame < pmm_frame_limit());
+    REQUIRE(pmm_refcount(HFN(frame)) == 1);
+    REQUIRE(gfn_of_frame(v, frame) == v->guest->limit_pages);
+    return frame_ptr(HFN(frame));
+}
+
+/* The shadow's entries for va. Returns how many levels are present. */
+static uint32_t entries_of(struct vcpu *v, uint32_t va, uint64_t **pde,
+                           uint64_t **pte)
+{
+    uint64_t *pdpt = (uint64_t *)(uintptr_t)v->arch.cr3;
+    uint64_t pdpte = pdpt[va >> 30];
+
+    REQUIRE((v->arch.cr3 & 31) == 0);
+    if (!(pdpte & E_P)) {
+        EXPECT_EQ(pdpte, 0);
+        return 0;
+    }
+    EXPECT_EQ(pdpte & ~(E_ADDR | E_P), 0);
+    *pde = &table_at(v, pdpte)[(va >> 21) & 511];
+    if (!(**pde & E_P)) {
+        EXPECT_EQ(**pde, 0);
+        return 1;
+    }
+    EXPECT_EQ(**pde & ~(E_ADDR | 0x27u), 0);
+    *pte = &table_at(v, **pde)[(va >> 12) & 511];
+    if (!(**pte & E_P)) {
+        EXPECT_EQ(**pte, 0); /* L1TF: no payload */
+        return 2;
+    }
+    EXPECT_EQ(**pte & ~(E_ADDR | 0x67u), 0);
+    return 3;
+}
+
+struct sf_result sf_hardware(struct vcpu *v, uint32_t va, uint32_t access)
+{
+    struct sf_result r = {.outcome = SF_FAULT, .err = access};
+    uint64_t *pde = NULL, *pte = NULL, need = access;
+
+    if (entries_of(v, va, &pde, &pte) < 3)
+        return r;
+    r.err |= 1;
+    if (need & ~(*pde & *pte & (E_RW | E_US)))
+        return r;
+    *pde |= E_A;
+    *pte |= E_A | (access & SF_WRITE ? E_D : 0);
+    r.outcome = SF_OK;
+    r.gfn = gfn_of_frame(v, (*pte & E_ADDR) >> HV_PAGE_SHIFT);
+    REQUIRE(r.gfn < v->guest->limit_pages);
+    return r;
+}
+
+/* Every root must have the switcher's page table at its place. */
+static void check_switcher(struct vcpu *v)
+{
+    uint64_t *pdpt = (uint64_t *)(uintptr_t)v->arch.cr3;
+
+    REQUIRE(pdpt[3] & E_P);
+    EXPECT_EQ(table_at(v, pdpt[3])[511] & ~(E_A | E_D),
+              arch_switcher_pt().v | E_P | E_RW);
+    EXPECT_EQ(table_at(v, pdpt[3])[510], 0);
+}
+
+bool sf_enter(struct vcpu *v)
+{
+    if (guest_is_dead(v->guest))
+        return false;
+    if (v->attention & VCPU_ATTN_PIN) {
+        v->attention &= ~VCPU_ATTN_PIN;
+        if (!shadow_pin_stack(v))
+            return false;
+    }
+    check_switcher(v);
+    return !guest_is_dead(v->guest);
+}
+
+struct sf_result sf_access(struct vcpu *v, uint32_t va, uint32_t access)
+{
+    struct sf_result r = {.outcome = SF_DEAD};
+    uint32_t exits = 0, err;
+
+    while (sf_enter(v)) {
+        r = sf_hardware(v, va, access);
+        if (r.outcome == SF_OK)
+            break;
+        REQUIRE(exits < TRIES_MAX);
+        exits++;
+        if (!shadow_fault(v, GVA(va), r.err, &err)) {
+            r.err = err;
+            break;
+        }
+        r.outcome = SF_DEAD;
+    }
+    r.exits = exits;
+    return r;
+}
+
+struct sf_result sf_store(struct vcpu *v, uint32_t va, uint32_t value)
+{
+    struct sf_result r = sf_access(v, va, SF_WRITE);
+
+    if (r.outcome == SF_OK)
+        sf_poke(v, r.gfn << HV_PAGE_SHIFT | (va & HV_PAGE_MASK & ~3u), value);
+    return r;
+}
+
+/* ---- the whole ---- */
+
+static void check_table(struct vcpu *v, uint64_t *pt)
+{
+    for (uint32_t i = 0; i < 512; i++) {
+        if (!(pt[i] & E_P)) {
+            EXPECT_EQ(pt[i], 0);
+            continue;
+        }
+        EXPECT_EQ(pt[i] & ~(E_ADDR | 0x67u), 0);
+        REQUIRE(gfn_of_frame(v, (pt[i] & E_ADDR) >> HV_PAGE_SHIFT) <
+                v->guest->limit_pages);
+    }
+}
+
+void sf_check(struct vcpu *v)
+{
+    uint64_t *pdpt = (uint64_t *)(uintptr_t)v->arch.cr3;
+
+    if (!shadow_audit(v->guest)) {
+        fake_log_show();
+        test_fail(__FILE__, __LINE__, "shadow_audit");
+    }
+    check_switcher(v);
+    for (uint32_t top = 0; top < 4; top++) {
+        uint64_t *pd = pdpt[top] & E_P ? table_at(v, pdpt[top]) : NULL;
+
+        for (uint32_t i = 0; pd && i < 512; i++) {
+            if ((pd[i] & E_P) && (pd[i] & E_ADDR) != arch_switcher_pt().v)
+                check_table(v, table_at(v, pd[i]));
+        }
+    }
+}

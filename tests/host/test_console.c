@@ -1,0 +1,608 @@
+/* SPDX-License-Identifier: MIT */
+/* The console core: guests' lines beside each other and beside the monitor's,
+ * the menu, slow and dead devices.
+ * units: hv/console.c hv/console_guest.c hv/console_menu.c hv/log.c
+ * units: hv/timerq.c
+ */
+#include "fake.h"
+#include "test.h"
+
+#include "hv/arch_if.h"
+#include "hv/cmdline.h"
+#include "hv/console.h"
+#include "hv/driver.h"
+#include "hv/log.h"
+#include "hv/percpu.h"
+#include "hv/timerq.h"
+#include "hv/vdev.h"
+
+#include "../../hv/shell/shell.h"
+
+#define CTRL_A "\001"
+
+struct hv_options hv_options = {.escape = 1, .loglvl = LOG_INFO};
+struct list guest_list = {&guest_list, &guest_list};
+
+/* ---- a UART ---- */
+
+static char wire[300000];
+static uint32_t wire_bytes;
+static uint32_t room = UINT32_MAX; /* bytes it still takes */
+static uint64_t looks;             /* calls of tx_ready */
+static const char *typed = "";
+
+static bool uart_tx_ready(void)
+{
+    looks++;
+    return room > 0;
+}
+
+static void uart_tx(uint8_t byte)
+{
+    REQUIRE(room > 0 && wire_bytes < sizeof(wire) - 1);
+    room--;
+    wire[wire_bytes++] = (char)byte;
+}
+
+static int uart_rx(void)
+{
+    return *typed != '\0' ? (uint8_t)*typed++ : -1;
+}
+
+static uint32_t flushes;
+
+static void screen_flush(void)
+{
+    flushes++;
+}
+
+static const struct console_ops uart = {
+    .name = "uart", .tx_ready = uart_tx_ready, .tx = uart_tx, .rx = uart_rx,
+    .flush = screen_flush,
+};
+
+static const char *sent(void)
+{
+    static char copy[sizeof(wire)];
+
+    memcpy(copy, wire, wire_bytes);
+    copy[wire_bytes] = '\0';
+    wire_bytes = 0;
+    return copy;
+}
+
+/* ---- what the core calls ---- */
+
+static struct console_ops found = {.name = "com1", .tx_ready = uart_tx_ready,
+                                   .tx = uart_tx, .rx = uart_rx};
+
+const struct console_ops *ns16550_init(uint32_t index, uint16_t port, uint32_t baud)
+{
+    (void)port;
+    (void)baud;
+    return index == 0 ? &found : NULL;
+}
+
+const struct console_ops *vga_text_init(void)
+{
+    return NULL;
+}
+
+const struct console_ops *debugcon_init(void)
+{
+    return NULL;
+}
+
+const struct console_ops *ps2_keyboard_init(int keymap)
+{
+    (void)keymap;
+    return NULL;
+}
+
+static void (*irq_handler)(void);
+
+void arch_irq_set_handler(uint32_t line, void (*handler)(void))
+{
+    (void)line;
+    irq_handler = handler;
+}
+
+static char shell_got[200];
+static uint32_t shell_starts, shell_prompts, commands_run;
+static bool shell_busy;
+
+void shell_input(uint8_t byte)
+{
+    char s[2] = {(char)byte, '\0'};
+
+    (void)strncat(shell_got, s, sizeof(shell_got) - strlen(shell_got) - 1);
+    shell_busy = shell_busy || byte == '\r';
+}
+
+bool shell_is_busy(void)
+{
+    return shell_busy;
+}
+
+void shell_run_pending(void)
+{
+    commands_run += shell_busy;
+    shell_busy = false;
+}
+
+void shell_start(void)
+{
+    shell_starts++;
+}
+
+void shell_prompt_again(bool even_empty)
+{
+    shell_prompts += even_empty;
+}
+
+static char guest_got[2][200];
+
+void vconsole_input(struct guest *g, const uint8_t *bytes, uint32_t n)
+{
+    char *to = guest_got[g->id & 1];
+
+    REQUIRE(strlen(to) + n < sizeof(guest_got[0]));
+    (void)strncat(to, (const char *)bytes, n);
+}
+
+struct guest *guest_find(const char *name)
+{
+    list_for_each(p, &guest_list) {
+        struct guest *g = HV_CONTAINER_OF(p, struct guest, link);
+
+        if (strcmp(g->config.name, name) == 0)
+            return g;
+    }
+    return NULL;
+}
+
+/* ---- helpers ---- */
+
+static struct guest *a, *b;
+
+static struct guest *new_guest(uint32_t id, const char *name)
+{
+    struct guest *g = calloc(1, sizeof(*g));
+
+    REQUIRE(g != NULL);
+    g->id = id;
+    (void)snprintf(g->config.name, sizeof(g->config.name), "%s", name);
+    list_add_tail(&guest_list, &g->link);
+    return g;
+}
+
+static void set_up(void)
+{
+    a = new_guest(0, "web");
+    b = new_guest(1, "db");
+    console_add(&uart);
+    (void)sent();
+}
+
+static void out(struct guest *g, const char *s)
+{
+    console_guest_write(g, (const uint8_t *)s, (uint32_t)strlen(s));
+}
+
+static void type(const char *keys)
+{
+    typed = keys;
+    console_poll();
+}
+
+/* ---- the stream ---- */
+
+TEST(console_replays_what_came_before)
+{
+    log_always("first line");
+    out(new_guest(0, "web"), "early\n");
+    console_add(&uart);
+    EXPECT_STR(sent(), "(RS) first line\r\n[web] early\r\n");
+}
+
+TEST(console_monitor_line_is_alone)
+{
+    set_up();
+    console_attach(a);
+    (void)sent();
+    out(a, "login: ");
+    log_always("guest db: started");
+    out(a, "root\r\n");
+    log_always("another");
+    EXPECT_STR(sent(), "login: \r\n(RS) guest db: started\r\nroot\r\n(RS) another\r\n");
+}
+
+TEST(console_attached_guest_is_untouched)
+{
+    static const char bytes[] = "\033[1;31mred\033[0m\r\t\001\177\200\377 no newline";
+
+    set_up();
+    console_attach(a);
+    (void)sent();
+    out(a, bytes);
+    EXPECT_STR(sent(), bytes);
+    out(b, "somebody else\n");
+    EXPECT_STR(sent(), "");
+}
+
+TEST(console_all_guests_get_prefixes)
+{
+    set_up();
+    console_show_all();
+    (void)sent();
+    out(a, "one\r\ntwo\n");
+    out(b, "three\n");
+    out(a, "\n");
+    EXPECT_STR(sent(), "[web] one\r\n[web] two\r\n[db] three\r\n[web] \r\n");
+}
+
+/* Two guests that write a character at a time, and the monitor in between. */
+TEST(console_partial_lines_are_not_mixed)
+{
+    set_up();
+    console_show_all();
+    (void)sent();
+    out(a, "he");
+    out(b, "wo");
+    log_always("monitor");
+    out(a, "llo\n");
+    out(b, "rld\n");
+    EXPECT_STR(sent(), "(RS) monitor\r\n[web] hello\r\n[db] world\r\n");
+}
+
+/* A prompt has no newline: it is shown when the guest falls silent. What comes
+ * then goes on behind it, or on a new line if somebody else wrote. */
+TEST(console_prompts_show_up)
+{
+    set_up();
+    console_show_all();
+    (void)sent();
+    out(a, "login: ");
+    EXPECT_STR(sent(), "");
+    console_poll();
+    console_poll();
+    EXPECT_STR(sent(), "[web] login: ");
+    out(a, "root\n");
+    EXPECT_STR(sent(), "root\r\n");
+    out(a, "# ");
+    console_poll();
+    console_poll();
+    out(b, "line\n");
+    out(a, "ls\n");
+    EXPECT_STR(sent(), "[web] # \r\n[db] line\r\n[web] ls\r\n");
+}
+
+TEST(console_long_lines_go_on)
+{
+    char text[501];
+    const char *got;
+
+    set_up();
+    console_show_all();
+    (void)sent();
+    memset(text, 'x', 500);
+    text[500] = '\0';
+    out(a, text);
+    out(a, "\n");
+    got = sent();
+    EXPECT_EQ(strlen(got), strlen("[web] ") + 500 + 2);
+}
+
+/* With cursor movements a guest could draw a line that looks like ours. */
+TEST(console_all_view_filters_sequences)
+{
+    set_up();
+    console_show_all();
+    (void)sent();
+    out(a, "\033[31mred\033[0m\r(RS) forged\033[2;1Hx\033c\a\b\177\ty\n");
+    EXPECT_STR(sent(), "[web] red(RS) forgedx\ty\r\n");
+    out(a, "\033[12\n(RS) forged\n");
+    EXPECT_STR(sent(), "[web] \r\n[web] (RS) forged\r\n");
+}
+
+TEST(console_test_mode_is_a_comment)
+{
+    set_up();
+    console_set_test_mode(true);
+    console_attach(a);
+    (void)sent();
+    out(a, "ok 1 forged\n# totals\n");
+    log_raw("ok 1 real");
+    EXPECT_STR(sent(), "# [web] ok 1 forged\r\n# [web] # totals\r\nok 1 real\r\n");
+    type("noise\r");
+    EXPECT_STR(shell_got, "");
+}
+
+TEST(console_gone_guest_ends_its_line)
+{
+    set_up();
+    console_show_all();
+    (void)sent();
+    out(a, "half a line");
+    console_guest_gone(a);
+    out(b, "next\n");
+    EXPECT_STR(sent(), "[web] half a line\r\n[db] next\r\n");
+    console_attach(b);
+    (void)sent();
+    out(b, "half");
+    console_guest_gone(b);
+    log_always("guest db: ended");
+    EXPECT_STR(sent(), "half\r\n(RS) guest db: ended\r\n");
+}
+
+TEST(console_attaching_shows_what_was_missed)
+{
+    char text[3000];
+
+    set_up();
+    console_attach(a);
+    (void)sent();
+    out(b, "lost?\r\nno: ");
+    console_attach(b);
+    EXPECT(strstr(sent(), "shell)\r\nlost?\r\nno: ") != NULL);
+    console_attach(a);
+    (void)sent();
+    console_attach(b); /* once only */
+    EXPECT(strstr(sent(), "lost?") == NULL);
+    console_attach(a);
+    for (int i = 0; i < 100; i++) {
+        (void)snprintf(text, sizeof(text), "line number %d\r\n", i);
+        out(b, text);
+    }
+    (void)sent();
+    console_attach(b);
+    (void)snprintf(text, sizeof(text), "%s", sent());
+    EXPECT(strstr(text, "line number 99\r\n") != NULL);
+    EXPECT(strstr(text, "line number 10\r\n") == NULL);
+    EXPECT(strlen(text) < 1200);
+}
+
+/* Coming back from the menu, the guest's prompt is there again. */
+TEST(console_prompt_of_the_attached_guest_comes_back)
+{
+    set_up();
+    console_attach(a);
+    out(a, "done\r\n\033[1m# \033[0mlx\bs");
+    (void)sent();
+    type(CTRL_A "l");
+    EXPECT(strstr(sent(), "2: db\r\n# ls") != NULL);
+    type(CTRL_A "0");
+    (void)sent();
+    type(CTRL_A "1");
+    EXPECT(strstr(sent(), "shell)\r\n# ls") != NULL);
+    out(a, "\r\n");
+    type(CTRL_A "1");
+    EXPECT(strstr(sent(), "# ls") == NULL);
+}
+
+/* ---- keys ---- */
+
+TEST(console_keys_go_where_the_view_is)
+{
+    set_up();
+    console_attach(a);
+    type("ls\r\003\033[A\200");
+    EXPECT_STR(guest_got[0], "ls\r\003\033[A\200");
+    console_attach(NULL);
+    type("list");
+    EXPECT_STR(shell_got, "list");
+    EXPECT_STR(guest_got[0], "ls\r\003\033[A\200");
+}
+
+TEST(console_menu_switches)
+{
+    set_up();
+    console_attach(a);
+    (void)sent();
+    type(CTRL_A);
+    EXPECT(strstr(sent(), "(RS) menu: 1-9 guest, 0 shell") != NULL);
+    type("2x");
+    EXPECT_STR(guest_got[1], "x");
+    EXPECT(strstr(sent(), "(RS) console: guest db (Ctrl-A opens the menu, 0 there "
+                          "is the shell)\r\n") != NULL);
+    type(CTRL_A CTRL_A);
+    EXPECT_STR(guest_got[1], "x\001");
+    type(CTRL_A "0stats");
+    EXPECT_STR(shell_got, "stats");
+    EXPECT_EQ(shell_starts, 1);
+    type(CTRL_A "7");
+    EXPECT(strstr(sent(), "(RS) no guest 7 (l lists them)\r\n") != NULL);
+    type(CTRL_A "l");
+    EXPECT(strstr(sent(), "(RS) 1: web\r\n(RS) 2: db\r\n") != NULL);
+    type(CTRL_A "a");
+    (void)sent();
+    out(a, "to all\n");
+    EXPECT_STR(sent(), "[web] to all\r\n");
+    type(CTRL_A "Q");
+    EXPECT(strstr(sent(), "menu left") != NULL);
+}
+
+TEST(console_escape_key_can_be_changed)
+{
+    hv_options.escape = 0x1d; /* ^] */
+    set_up();
+    console_attach(a);
+    (void)sent();
+    type("\001\035\035\0350");
+    EXPECT_STR(guest_got[0], "\001\035");
+    EXPECT_EQ(shell_starts, 1);
+    EXPECT(strstr(console_way_out_hint(), "Ctrl-]") != NULL);
+}
+
+/* A restart must not take the screen away from who watches it. */
+TEST(console_restarted_guest_is_attached_again)
+{
+    struct guest *again;
+
+    set_up();
+    console_attach(a);
+    list_remove(&a->link);
+    console_guest_gone(a);
+    console_poll();
+    EXPECT_EQ(shell_prompts, 0);
+    again = new_guest(0, "web");
+    out(again, "booting\n");
+    type("x");
+    EXPECT_STR(guest_got[0], "x");
+    list_remove(&again->link);
+    console_guest_gone(again);
+    fake_arch.now_ns += 400000000;
+    console_poll();
+    EXPECT_EQ(shell_prompts, 1); /* it is not coming */
+    type("list");
+    EXPECT_STR(shell_got, "list");
+    again = new_guest(0, "web"); /* too late: somebody is typing */
+    out(again, "booting\n");
+    type("x");
+    EXPECT_STR(shell_got, "listx");
+}
+
+/* Input behind a command waits for it, and only the run loop runs one. */
+TEST(console_commands_run_in_the_run_loop)
+{
+    set_up();
+    hv_options.com[0] = (struct uart_cfg){115200, 0x3f8, 4};
+    console_init_early();
+    console_start();
+    console_attach(NULL);
+    typed = "one\rtwo\r";
+    REQUIRE(irq_handler != NULL);
+    irq_handler();
+    EXPECT_STR(shell_got, "one\r");
+    EXPECT_EQ(commands_run, 0);
+    irq_handler();
+    EXPECT_STR(shell_got, "one\r");
+    console_poll();
+    EXPECT_EQ(commands_run, 2);
+    EXPECT_STR(shell_got, "one\rtwo\r");
+}
+
+/* ---- slow devices ---- */
+
+TEST(console_dead_device_holds_nobody_up)
+{
+    set_up();
+    room = 0;
+    for (int i = 0; i < 3000; i++)
+        log_always("a line of about eighty characters, again and again: %d", i);
+    EXPECT(looks < 300000); /* waited for once, then looked at once a line */
+    EXPECT(console_dropped() > 100000);
+    room = UINT32_MAX;
+    log_always("alive");
+    EXPECT(strstr(sent(), "(RS) alive\r\n") != NULL);
+}
+
+TEST(console_works_in_the_background_once_started)
+{
+    set_up();
+    hv_options.com[0] = (struct uart_cfg){115200, 0x3f8, 4};
+    console_start();
+    room = 16;
+    console_attach(a);
+    for (int i = 0; i < 20; i++)
+        out(a, "0123456789");
+    EXPECT_EQ(wire_bytes, 16);
+    EXPECT(timerq_count() == 1);
+    for (int i = 0; i < 100 && timerq_count() != 0; i++) {
+        room = 16;
+        fake_arch.now_ns = fake_arch.timer_deadline_ns;
+        timerq_hardware_fired();
+        timerq_run();
+        if (wire_bytes > 250)
+            break;
+    }
+    EXPECT(strstr(sent(), "01234567890123456789012345678901234567890123456789") != NULL);
+    EXPECT_EQ(console_dropped(), 0);
+    EXPECT(flushes > 0);
+}
+
+/* Ten megabytes of a guest on a slow line: the monitor's lines all arrive. */
+TEST(console_flood_crowds_nobody_out)
+{
+    char line[64];
+    char text[1001];
+
+    set_up();
+    hv_options.com[0] = (struct uart_cfg){115200, 0x3f8, 4};
+    console_start();
+    console_attach(a);
+    memset(text, 'x', 1000);
+    text[1000] = '\0';
+    for (int i = 0; i < 10000; i++) {
+        out(a, text);
+        if (i % 1000 == 999) {
+            log_always("monitor %d", i);
+            for (int k = 0; k < 200; k++) { /* 200 ms */
+                room = 16;
+                console_poll();
+            }
+            room = 0;
+        }
+    }
+    EXPECT(console_dropped() > 9000000);
+    EXPECT(console_guest_room() < 20000);
+    for (int i = 0; i < 10000; i++) {
+        room = 16;
+        console_poll();
+    }
+    EXPECT_EQ(console_guest_room(), 49152);
+    (void)strcpy(wire + wire_bytes, "");
+    for (int i = 999; i < 10000; i += 1000) {
+        (void)snprintf(line, sizeof(line), "(RS) monitor %d\r\n", i);
+        EXPECT(strstr(wire, line) != NULL);
+    }
+}
+
+/* A UART that is there and never ready must not silence the screen. */
+TEST(console_stuck_device_is_given_up)
+{
+    set_up();
+    hv_options.com[0] = (struct uart_cfg){115200, 0x3f8, 4};
+    console_start();
+    console_attach(a);
+    room = 0;
+    for (int i = 0; i < 2000; i++) {
+        out(a, "0123456789012345678901234567890123456789\r\n");
+        console_poll();
+    }
+    EXPECT_EQ(console_guest_room(), 49152);
+}
+
+TEST(console_panic_writes_straight)
+{
+    set_up();
+    hv_options.com[0] = (struct uart_cfg){115200, 0x3f8, 4};
+    console_start();
+    (void)sent();
+    room = 0;
+    for (int i = 0; i < 2000; i++)
+        log_always("backlog %d, which a slow line has not taken yet", i);
+    room = UINT32_MAX;
+    console_panic_mode();
+    log_always("PANIC: %s", "test");
+    EXPECT(wire_bytes < 5000);
+    EXPECT(strstr(sent(), "\r\n(RS) PANIC: test\r\n") != NULL);
+    log_always("eip 0");
+    EXPECT_STR(sent(), "(RS) eip 0\r\n");
+}
+
+/* More output than the ring holds: the newest stays, the loss is counted. */
+TEST(console_ring_overflow_keeps_the_newest)
+{
+    char line[64];
+    const char *got;
+
+    for (int i = 0; i < 5000; i++)
+        log_always("line %d", i);
+    EXPECT_EQ(console_dropped(), 0); /* nobody was there to lose it */
+    console_add(&uart);
+    got = sent();
+    EXPECT_EQ(strlen(got), 65536);
+    (void)snprintf(line, sizeof(line), "(RS) line %d\r\n", 4999);
+    EXPECT_STR(got + strlen(got) - strlen(line), line);
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/* Multiboot 1 information built by hand, then broken in one place at a time:
+ * flags, addresses, sizes, counts (issue 3 section 1).
+ * units: boot/boot_info.c boot/multiboot1.c boot/multiboot2.c boot/pvh.c
+ */
+#include "boot_fixture.h"
+
+enum { MB1_INFO = 0x1000, MB1_MMAP_AT = 0x2000, MB1_MODS_AT = 0x3000 };
+
+static void mb1_mmap_entry(uint64_t base, uint64_t bytes, uint32_t type,
+                           uint32_t extra)
+{
+    push32(20 + extra);
+    push64(base);
+    push64(bytes);
+    push32(type);
+    end += extra;
+}
+
+static void mb1_build(void)
+{
+    uint32_t text;
+
+    start();
+    end = 0x100;
+    text = push_text("ringside.elf console=com1");
+    put32(MB1_INFO, 0x4d); /* memory, command line, modules, map */
+    put32(MB1_INFO + 4, 640);
+    put32(MB1_INFO + 8, 127 * 1024);
+    put32(MB1_INFO + 16, MEM_PA + text);
+    put32(MB1_INFO + 20, 2);
+    put32(MB1_INFO + 24, MEM_PA + MB1_MODS_AT);
+    put32(MB1_MODS_AT, 0x400000);
+    put32(MB1_MODS_AT + 4, 0x523456);
+    put32(MB1_MODS_AT + 8, MEM_PA + push_text("vmlinux kernel:web"));
+    put32(MB1_MODS_AT + 16, 0x600000);
+    put32(MB1_MODS_AT + 20, 0x600001);
+    put32(MB1_MODS_AT + 24, MEM_PA + push_text("initrd:web"));
+    end = MB1_MMAP_AT;
+    mb1_mmap_entry(0x7fe0000, 0x20000, 2, 0);
+    mb1_mmap_entry(0x100000, 0x7ee0000, 1, 4); /* with extended attributes */
+    mb1_mmap_entry(0, 0x9fc00, 1, 0);
+    put32(MB1_INFO + 44, end - MB1_MMAP_AT);
+    put32(MB1_INFO + 48, MEM_PA + MB1_MMAP_AT);
+}
+
+static void mb1_run(void)
+{
+    boot_info_init(BOOT_MAGIC_MULTIBOOT1, MEM_PA + MB1_INFO);
+}
+
+TEST(mb1_good)
+{
+    mb1_build();
+    mb1_run();
+    expect_good(BOOT_MULTIBOOT1);
+}
+
+TEST(mb1_flags_say_what_is_there)
+{
+    mb1_build();
+    put32(MB1_INFO, 0);
+    mb1_run();
+    EXPECT_STR(boot_info.cmdline, "");
+    EXPECT_EQ(boot_info.nr_modules, 0);
+    EXPECT_EQ(boot_info.nr_regions, 0);
+    EXPECT(fake_log_has("no memory map"));
+    mb1_build();
+    put32(MB1_INFO, 1);
+    mb1_run();
+    EXPECT_EQ(boot_info.nr_regions, 2);
+    EXPECT_EQ(boot_info.regions[0].bytes, 0xa0000);
+    EXPECT_EQ(boot_info.regions[1].base, 0x100000);
+    EXPECT_EQ(boot_info.regions[1].bytes, 127u << 20);
+}
+
+TEST(mb1_information_that_cannot_be_read)
+{
+    static const uint32_t at[] = {0, MEM_PA + MEM_BYTES - 51, 0xffffffff, 0xc0000000};
+
+    for (uint32_t i = 0; i < HV_ARRAY_SIZE(at); i++) {
+        mb1_build();
+        boot_info_init(BOOT_MAGIC_MULTIBOOT1, at[i]);
+        EXPECT_EQ(boot_info.nr_regions, 0);
+        EXPECT(log_config_errors() == 1);
+    }
+}
+
+TEST(mb1_tables_that_cannot_be_read)
+{
+    mb1_build();
+    put32(MB1_INFO + 24, 0xfffffff0); /* modules */
+    mb1_run();
+    EXPECT_EQ(boot_info.nr_modules, 0);
+    EXPECT(fake_log_has("module list: at 0xfffffff0"));
+    mb1_build();
+    put32(MB1_INFO + 48, 0); /* map: then memory from the sizes */
+    mb1_run();
+    EXPECT_EQ(boot_info.nr_regions, 2);
+    EXPECT(fake_log_has("memory map: at 0x0, not readable"));
+    EXPECT_EQ(boot_info.nr_modules, 2);
+    mb1_build();
+    put32(MB1_INFO + 16, 0x80000000); /* command line */
+    mb1_run();
+    EXPECT_STR(boot_info.cmdline, "");
+    EXPECT_EQ(log_config_errors(), 1);
+}
+
+TEST(mb1_entry_sizes)
+{
+    static const uint32_t bad[] = {0, 1, 19, 0x1000, 0x7fffffff, 0xfffffffc,
+                                   0xffffffff, 0xffffffec};
+
+    for (uint32_t i = 0; i < HV_ARRAY_SIZE(bad); i++) {
+        mb1_build();
+        put32(MB1_MMAP_AT + 24, bad[i]); /* second entry */
+        mb1_run();
+        EXPECT_EQ(boot_info.nr_regions, 1); /* the reserved one came first */
+        EXPECT(fake_log_has("memory map: entry of"));
+        EXPECT_EQ(boot_info.nr_modules, 0);
+    }
+    mb1_build();
+    put32(MB1_INFO + 44, 24 + 3); /* the map ends within an entry */
+    mb1_run();
+    EXPECT(fake_log_has("with 3 left"));
+    mb1_build();
+    put32(MB1_INFO + 44, 0xffffffff);
+    mb1_run();
+    EXPECT(fake_log_has("memory map: 4294967295 bytes long"));
+}
+
+TEST(mb1_modules_end_before_start)
+{
+    mb1_build();
+    put32(MB1_MODS_AT + 4, 0x400000);
+    put32(MB1_MODS_AT + 20, 0x5fffff);
+    mb1_run();
+    EXPECT_EQ(boot_info.nr_modules, 0);
+    EXPECT_EQ(log_config_errors(), 2);
+}
+
+TEST(mb1_module_counts)
+{
+    mb1_build();
+    put32(MB1_INFO + 20, 0xffffffff);
+    for (uint32_t i = 0; i < 65; i++) {
+        put32(MB1_MODS_AT + i * 16, 0x400000 + i * 0x1000);
+        put32(MB1_MODS_AT + i * 16 + 4, 0x401000 + i * 0x1000);
+        put32(MB1_MODS_AT + i * 16 + 8, 0);
+    }
+    mb1_run();
+    EXPECT_EQ(boot_info.nr_modules, 64);
+    EXPECT_STR(boot_info.modules[63].string, "");
+    EXPECT_EQ(log_config_errors(), 1);
+}
+
+TEST(mb1_framebuffer)
+{
+    mb1_build();
+    put32(MB1_INFO, 0x104d);
+    put64(MB1_INFO + 88, 0xfd000000);
+    put32(MB1_INFO + 96, 3200);
+    put32(MB1_INFO + 100, 800);
+    put32(MB1_INFO + 104, 600);
+    memcpy(mem + MB1_INFO + 108, "\x20\x01\x10\x08\x08\x08\x00\x08", 8);
+    mb1_run();
+    EXPECT_EQ(boot_info.fb.base, 0xfd000000);
+    EXPECT_EQ(boot_info.fb.pitch_bytes, 3200);
+    EXPECT_EQ(boot_info.fb.bpp, 32);
+    EXPECT_EQ(boot_info.fb.red_pos, 16);
+    EXPECT_EQ(boot_info.fb.blue_bits, 8);
+    mem[MB1_INFO + 109] = 2; /* text */
+    mb1_run();
+    EXPECT_EQ(boot_info.fb.base, 0);
+    EXPECT_EQ(boot_info.complaints, 0);
+}
+
+TEST(random_damage_keeps_the_promises)
+{
+    struct test_rng r = {7};
+
+    for (uint32_t round = 0; round < 10000; round++) {
+        mb1_build();
+        damage(&r, 5, MEM_BYTES / 2);
+        mb1_run();
+        check_promises();
+    }
+}

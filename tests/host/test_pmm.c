@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+/* The frame allocator on maps of our own: nothing that is not RAM, the image,
+ * a module or page 0 is ever handed out, frames come zero-filled, counts add up,
+ * contiguous ranges hold their promises; random use against a model.
+ * units: hv/pmm.c
+ */
+#include "fake.h"
+#include "test.h"
+
+#include "hv/boot_info.h"
+#include "hv/cmdline.h"
+#include "hv/frame.h"
+#include "hv/pmm.h"
+
+struct hv_options hv_options;
+
+#define MIB_FRAMES 256u
+#define DIRECT_END 0xc0000u
+
+static void region(uint64_t base, uint64_t bytes, enum boot_region_type type)
+{
+    boot_info.regions[boot_info.nr_regions++] =
+        (struct boot_region){base, bytes, type};
+}
+
+static void module(uint32_t base, uint32_t bytes)
+{
+    boot_info.modules[boot_info.nr_modules++] =
+        (struct boot_module){base, bytes, "m"};
+}
+
+/* 1 MiB image at 1 MiB, a module at 8 MiB, RAM up to 64 MiB. */
+static void small_machine(void)
+{
+    memset(&boot_info, 0, sizeof(boot_info));
+    fake_arch.image_base = 0x100000;
+    fake_arch.image_bytes = 0x100000;
+    region(0, 0x9f000, BOOT_REGION_RAM);
+    region(0x9f000, 0x61000, BOOT_REGION_RESERVED);
+    region(0x100000, 0x3e00000, BOOT_REGION_RAM);
+    region(0x3f00000, 0x100000, BOOT_REGION_ACPI);
+    module(0x800000, 0x12345);
+    pmm_init();
+}
+
+static bool may_be_handed_out(uint32_t f)
+{
+    bool ram = false;
+
+    for (uint32_t i = 0; i < boot_info.nr_regions; i++) {
+        const struct boot_region *r = &boot_info.regions[i];
+
+        if (r->type == BOOT_REGION_RAM && f >= r->base >> 12 &&
+            f < (r->base + r->bytes) >> 12)
+            ram = true;
+    }
+    for (uint32_t i = 0; i < boot_info.nr_modules; i++) {
+        const struct boot_module *m = &boot_info.modules[i];
+
+        if (f >= m->base >> 12 && f <= (m->base + m->bytes - 1) >> 12)
+            return false;
+    }
+    return ram && f != 0 && (f < 0x100 || f >= 0x200);
+}
+
+TEST(all_frames_once_and_only_ram)
+{
+    static uint8_t seen[0x4000];
+    uint32_t n = 0, before;
+
+    small_machine();
+    before = pmm_free_frames();
+    EXPECT(before > 0x3c00 - 0x100 - 0x13 - 0x40);
+    for (;;) {
+        hfn_t f = pmm_alloc(PMM_DIRECT);
+
+        if (hfn_is_none(f))
+            break;
+        REQUIRE(f.v < 0x4000 && !seen[f.v] && may_be_handed_out(f.v));
+        EXPECT(pmm_is_ram(f));
+        EXPECT_EQ(pmm_refcount(f), 1);
+        seen[f.v] = 1;
+        n++;
+    }
+    EXPECT_EQ(n, before);
+    EXPECT_EQ(pmm_free_frames(), 0);
+    EXPECT(!pmm_alloc_page());
+    EXPECT(hfn_is_none(pmm_alloc_contig(1, 1, 0)));
+    for (uint32_t f = 0; f < 0x4000; f++) {
+        if (seen[f])
+            pmm_unref(HFN(f));
+    }
+    EXPECT_EQ(pmm_free_frames(), before);
+}
+
+TEST(frames_come_zero_filled)
+{
+    small_machine();
+    for (uint32_t i = 0; i < 50; i++) {
+        hfn_t f = pmm_alloc(i & 1 ? PMM_DIRECT : PMM_GUEST);
+        uint8_t *p = frame_ptr(f);
+
+        for (uint32_t k = 0; k < 4096; k++)
+            REQUIRE(p[k] == 0);
+        memset(p, 0xaa, 4096);
+        pmm_unref(f);
+    }
+    hfn_t c = pmm_alloc_contig(32, 32, 0);
+    uint8_t *p = frame_ptr(c);
+
+    for (uint32_t k = 0; k < 32 * 4096; k++)
+        REQUIRE(p[k] == 0);
+}
+
+TEST(reference_counts)
+{
+    uint32_t before;
+    hfn_t f;
+
+    small_machine();
+    before = pmm_free_frames();
+    f = pmm_alloc(PMM_GUEST);
+    for (uint32_t i = 0; i < 1000; i++)
+        pmm_ref(f);
+    EXPECT_EQ(pmm_refcount(f), 1001);
+    for (uint32_t i = 0; i < 1001; i++) {
+        EXPECT_EQ(pmm_free_frames(), before - 1);
+        pmm_unref(f);
+    }
+    EXPECT_EQ(pmm_free_frames(), before);
+    EXPECT_EQ(pmm_refcount(f), 0);
+    EXPECT_PANIC(pmm_unref(f));
+    EXPECT_PANIC(pmm_ref(f));
+    EXPECT_PANIC(pmm_unref(HFN(0x150)));      /* the image */
+    EXPECT_PANIC(pmm_ref(HFN(0x800)));        /* the module */
+    EXPECT_PANIC(pmm_unref(HFN(0)));
+    EXPECT_PANIC(pmm_unref(HFN(0xffffffff))); /* no frame */
+    EXPECT(!pmm_is_ram(HFN(0xa0)));
+    EXPECT(!pmm_is_ram(HFN(0x3f00)));
+    EXPECT(!pmm_is_ram(HFN(0xffffffff)));
+}
+
+TEST(pages_by_pointer)
+{
+    uint32_t before;
+    uint8_t *p;
+
+    small_machine();
+    before = pmm_free_frames();
+    p = pmm_alloc_page();
+    REQUIRE(p != NULL);
+    EXPECT_EQ((uintptr_t)p & 0xfff, 0);
+    pmm_free_page(p);
+    EXPECT_EQ(pmm_free_frames(), before);
+}
+
+TEST(contiguous_ranges)
+{
+    static const struct {
+        uint32_t n, align, below;
+    } wanted[] = {
+        {1, 1, 0}, {2, 2, 0}, {33, 1, 0}, {64, 64, 0}, {256, 256, 0x1000000},
+        {16, 16, 0x100000}, {1000, 4, 0}, {100, 1024, 0}, {31, 32, 0x400000},
+    };
+    uint32_t before;
+
+    small_machine();
+    before = pmm_free_frames();
+    for (uint32_t i = 0; i < HV_ARRAY_SIZE(wanted); i++) {
+        hfn_t f = pmm_alloc_contig(wanted[i].n, wanted[i].align, wanted[i].below);
+
+        REQUIRE(!hfn_is_none(f));
+        EXPECT_EQ(f.v % wanted[i].align, 0);
+        EXPECT(!wanted[i].below || f.v + wanted[i].n <= wanted[i].below >> 12);
+        for (uint32_t k = 0; k < wanted[i].n; k++)
+            REQUIRE(may_be_handed_out(f.v + k));
+        EXPECT_EQ(pmm_free_frames(), before - wanted[i].n);
+        pmm_free_contig(f, wanted[i].n);
+        EXPECT_EQ(pmm_free_frames(), before);
+    }
+    EXPECT(hfn_is_none(pmm_alloc_contig(0x4000, 1, 0)));
+    EXPECT(hfn_is_none(pmm_alloc_contig(0xa0, 1, 0x100000)));
+    EXPECT(hfn_is_none(pmm_alloc_contig(1, 1, 0x1000)));
+    EXPECT_EQ(pmm_free_frames(), before);
+}
+
+/* RAM above the direct map, reached by chunks of the fake's. */
+static void large_machine(void)
+{
+    memset(&boot_info, 0, sizeof(boot_info));
+    fake_arch.image_base = 0x100000;
+    fake_arch.image_bytes = 0x100000;
+    region(0, 0x9f000, BOOT_REGION_RAM);
+    region(0x100000, 0x3f00000, BOOT_REGION_RAM);
+    region(0xbff00000, 0x40000000, BOOT_REGION_RAM); /* 1 MiB direct, rest high */
+    region(0x100000000ull, 0x10000000, BOOT_REGION_RAM);
+    pmm_init();
+}
+
+TEST(zones_and_the_reserve)
+{
+    uint32_t direct = 0, high = 0, reserve;
+    hfn_t f;
+
+    large_machine();
+    EXPECT_EQ(pmm_frame_limit(), 0x110000);
+    EXPECT_EQ(pmm_free_high_frames(), 0x3ff00 + 0x10000);
+    while (!hfn_is_none(f = pmm_alloc(PMM_GUEST)) && f.v < DIRECT_END)
+        direct++;
+    reserve = pmm_free_frames() - pmm_free_high_frames();
+    EXPECT(direct > 0x3000);
+    EXPECT(reserve >= 512); /* DMA and page tables keep some */
+    EXPECT(f.v >= DIRECT_END);
+    for (high = 1; high < 1000; high++)
+        REQUIRE(pmm_alloc(PMM_GUEST).v >= DIRECT_END);
+    while (!hfn_is_none(f = pmm_alloc(PMM_DIRECT)))
+        REQUIRE(f.v < DIRECT_END);
+    EXPECT_EQ(pmm_free_frames(), pmm_free_high_frames());
+    EXPECT(hfn_is_none(pmm_alloc_contig(1, 1, 0)));
+}
+
+TEST(guestmem_high)
+{
+    large_machine();
+    hv_options.guestmem_high = true;
+    for (uint32_t i = 0; i < 100; i++)
+        REQUIRE(pmm_alloc(PMM_GUEST).v >= DIRECT_END);
+    EXPECT_EQ(pmm_guest_frames(), pmm_free_high_frames());
+    small_machine();
+    EXPECT(hfn_is_none(pmm_alloc(PMM_GUEST)));
+    EXPECT_EQ(pmm_guest_frames(), 0);
+}
+
+TEST(giving_ranges_back)
+{
+    uint32_t before;
+
+    small_machine();
+    before = pmm_free_frames();
+    pmm_give_range(0x180000, 0x10000); /* of the image */
+    EXPECT_EQ(pmm_free_frames(), before + 16);
+    pmm_give_range(0x180000, 0x10000); /* twice is once */
+    EXPECT_EQ(pmm_free_frames(), before + 16);
+    pmm_give_range(0x190001, 0xfff);   /* no whole page */
+    EXPECT_EQ(pmm_free_frames(), before + 16);
+    pmm_give_range(0, 0x1000);         /* never page 0 */
+    EXPECT_EQ(pmm_free_frames(), before + 16);
+    pmm_give_range(0xfffff000, 0x10000); /* beyond all RAM */
+    EXPECT_EQ(pmm_free_frames(), before + 16);
+}
+
+TEST(more_than_64_gib)
+{
+    memset(&boot_info, 0, sizeof(boot_info));
+    region(0x100000, 0x10000000, BOOT_REGION_RAM);
+    region(0xf00000000ull, 0x200000000ull, BOOT_REGION_RAM); /* 60 to 68 GiB */
+    region(0x2000000000ull, 0x100000000ull, BOOT_REGION_RAM);
+    pmm_init();
+    EXPECT_EQ(pmm_frame_limit(), 0x1000000);
+    EXPECT_EQ(pmm_free_high_frames(), 0x100000);
+    EXPECT(fake_log_has("above 64 GiB"));
+}
+
+TEST(no_room_at_all)
+{
+    memset(&boot_info, 0, sizeof(boot_info));
+    region(0x100000, 0x100000, BOOT_REGION_RAM); /* all of it the image's */
+    fake_arch.image_base = 0x100000;
+    fake_arch.image_bytes = 0x100000;
+    EXPECT_PANIC(pmm_init());
+}
+
+/* Random allocations, references and frees; the model is an array of counts. */
+TEST(random_use_against_a_model)
+{
+    static uint16_t count[0x4000];
+    static uint32_t live[0x4000];
+    struct test_rng r = {11};
+    uint32_t n = 0, free_frames;
+
+    small_machine();
+    free_frames = pmm_free_frames();
+    for (uint32_t round = 0; round < 60000; round++) {
+        uint32_t what = test_random_below(&r, 10);
+        hfn_t f;
+
+        if (what < 4 || n == 0) {
+            f = pmm_alloc(what & 1 ? PMM_DIRECT : PMM_GUEST);
+            if (hfn_is_none(f))
+                continue;
+            REQUIRE(f.v < 0x4000 && count[f.v] == 0 && may_be_handed_out(f.v));
+            count[f.v] = 1;
+            live[n++] = f.v;
+            free_frames--;
+        } else if (what == 4) {
+            uint32_t k = 1 + test_random_below(&r, 40);
+            uint32_t align = 1u << test_random_below(&r, 6);
+
+            f = pmm_alloc_contig(k, align, 0);
+            if (hfn_is_none(f))
+                continue;
+            REQUIRE(f.v % align == 0);
+            for (uint32_t i = 0; i < k; i++) {
+                REQUIRE(count[f.v + i] == 0 && may_be_handed_out(f.v + i));
+                count[f.v + i] = 1;
+                live[n++] = f.v + i;
+            }
+            free_frames -= k;
+        } else if (what == 5) {
+            f = HFN(live[test_random_below(&r, n)]);
+            pmm_ref(f);
+            count[f.v]++;
+        } else {
+            uint32_t at = test_random_below(&r, n);
+
+            f = HFN(live[at]);
+            pmm_unref(f);
+            if (--count[f.v] == 0) {
+                live[at] = live[--n];
+                free_frames++;
+            }
+            REQUIRE(pmm_refcount(f) == count[f.v]);
+        }
+        REQUIRE(pmm_free_frames() == free_frames);
+    }
+}

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+/* The virtio console: output in order and in bounded portions, input that
+ * waits, overflows and arrives in the middle of other work.
+ * units: tests/host/fake_vdev.c hv/vdev/vdev.c hv/vdev/virtqueue.c
+ * units: hv/vdev/lgbus.c hv/vdev/pciconf.c hv/vdev/vpci.c hv/vdev/vconsole.c
+ * units: hv/vdev/vblock.c hv/vdev/vrng.c hv/vdev/drbg.c hv/vdev/vnet.c
+ */
+#include "test.h"
+
+#include "fake_vdev.h"
+
+#include "../../hv/vdev/vdev_priv.h"
+
+#include <string.h>
+
+#define CONSOLE 2u /* behind net and rng */
+#define NEXT 1u
+#define WRITE 2u
+
+static struct fake_guest *f;
+static struct fake_ring in, out;
+
+static void set_up(void)
+{
+    fake_reset();
+    f = fake_guest_new(0, NULL, 0);
+    fake_bus_start(f, CONSOLE);
+    in = fake_ring_legacy(f, fake_bus_ring(f, CONSOLE, 0), 256);
+    out = fake_ring_legacy(f, fake_bus_ring(f, CONSOLE, 1), 256);
+}
+
+static void kick(const struct fake_ring *r)
+{
+    EXPECT(vdev_notify(&f->g, r->desc));
+}
+
+static uint32_t poll_until_idle(void)
+{
+    uint32_t n = 0;
+
+    for (; (f->vcpu.attention & VCPU_ATTN_VDEV) && n < 1000; n++)
+        vdev_poll(&f->g);
+    return n;
+}
+
+TEST(vconsole_prints_all_buffers_in_order)
+{
+    set_up();
+    memcpy(f->mem + 0x8000, "one two three", 13);
+    fake_desc(&out, 0, 0x8000, 4, NEXT, 9);
+    fake_desc(&out, 9, 0x8004, 4, 0, 0);
+    fake_desc(&out, 1, 0x8008, 5, 0, 0);
+    fake_avail(&out, 0);
+    fake_avail(&out, 1);
+    kick(&out);
+    EXPECT_EQ(fake.console_bytes, 13u);
+    EXPECT_EQ(memcmp(fake.console, "one two three", 13), 0);
+    EXPECT_EQ(fake_used_idx(&out), 2u);
+    EXPECT_EQ(fake_used_len(&out, 0), 0u);
+    EXPECT_EQ(f->raised[fake_bus_irq(f, CONSOLE, 1)], 1u); /* one for both */
+    fake_reset();
+}
+
+TEST(vconsole_flood_is_handled_in_portions_and_whole)
+{
+    set_up();
+    for (uint32_t i = 0; i < 128 * 1024; i++)
+        f->mem[0x10000 + i] = (uint8_t)(i % 251);
+    for (uint32_t i = 0; i < 256; i++) {
+        fake_desc(&out, i, 0x10000 + 512 * i, 512, 0, 0);
+        fake_avail(&out, i);
+    }
+    kick(&out);
+    EXPECT(fake.console_bytes >= 32 * 1024);
+    EXPECT(fake.console_bytes <= 66 * 1024);
+    EXPECT(poll_until_idle() >= 1);
+    EXPECT_EQ(fake.console_bytes, 128u * 1024);
+    EXPECT_EQ(memcmp(fake.console, f->mem + 0x10000, 128 * 1024), 0);
+    EXPECT_EQ(fake_used_idx(&out), 256u);
+    fake_reset();
+}
+
+/* The ring breaks while its work is put off and kicks are switched off. */
+TEST(vconsole_breaking_what_was_put_off_does_not_hold_the_monitor)
+{
+    set_up();
+    for (uint32_t i = 0; i < 256; i++) {
+        fake_desc(&out, i, 0x10000, 512, 0, 0);
+        fake_avail(&out, i);
+    }
+    kick(&out);
+    EXPECT_EQ(fake_get(f, out.used, 2), 1u);
+    for (uint32_t i = 0; i < 256; i++)
+        fake_desc(&out, i, 0x10000, 512, NEXT, i);
+    vdev_poll(&f->g);
+    EXPECT_EQ(f->g.vdevs->dev[CONSOLE].state, VDEV_BROKEN);
+    EXPECT_EQ(poll_until_idle(), 0u);
+    fake_reset();
+}
+
+/* Even without vdev_poll the next kick goes on. */
+TEST(vconsole_next_kick_goes_on_with_what_was_put_off)
+{
+    set_up();
+    for (uint32_t i = 0; i < 256; i++) {
+        fake_desc(&out, i, 0x10000, 512, 0, 0);
+        fake_avail(&out, i);
+    }
+    kick(&out);
+    kick(&out);
+    kick(&out);
+    EXPECT_EQ(fake_used_idx(&out), 256u);
+    fake_reset();
+}
+
+TEST(vconsole_one_huge_buffer_is_cut)
+{
+    set_up();
+    fake_desc(&out, 0, 0, FAKE_RAM_PAGES * HV_PAGE_SIZE, 0, 0);
+    fake_avail(&out, 0);
+    kick(&out);
+    EXPECT_EQ(fake.console_bytes, 64u * 1024);
+    EXPECT_EQ(f->g.vdevs->vconsole.dropped, 192u * 1024);
+    EXPECT_EQ(fake_used_idx(&out), 1u);
+    fake_reset();
+}
+
+TEST(vconsole_input_fills_waiting_buffers)
+{
+    set_up();
+    fake_desc(&in, 0, 0x8000, 4, WRITE, 0);
+    fake_desc(&in, 1, 0x9000, 16, WRITE, 0);
+    fake_avail(&in, 0);
+    fake_avail(&in, 1);
+    kick(&in);
+    EXPECT_EQ(fake_used_idx(&in), 0u);
+    vconsole_input(&f->g, (const uint8_t *)"abcdef", 6);
+    EXPECT_EQ(fake_used_idx(&in), 2u);
+    EXPECT_EQ(fake_used_len(&in, 0), 4u);
+    EXPECT_EQ(fake_used_len(&in, 1), 2u);
+    EXPECT_EQ(memcmp(f->mem + 0x8000, "abcd", 4), 0);
+    EXPECT_EQ(memcmp(f->mem + 0x9000, "ef", 2), 0);
+    EXPECT_EQ(f->raised[fake_bus_irq(f, CONSOLE, 0)], 1u);
+    fake_reset();
+}
+
+TEST(vconsole_input_waits_for_buffers)
+{
+    set_up();
+    kick(&in); /* none yet: kicks are of no use until input waits */
+    EXPECT_EQ(fake_get(f, in.used, 2), 1u);
+    vconsole_input(&f->g, (const uint8_t *)"xyz", 3);
+    EXPECT_EQ(fake_get(f, in.used, 2), 0u);
+    fake_desc(&in, 0, 0x8000, 64, WRITE, 0);
+    fake_avail(&in, 0);
+    kick(&in);
+    EXPECT_EQ(fake_used_len(&in, 0), 3u);
+    EXPECT_EQ(memcmp(f->mem + 0x8000, "xyz", 3), 0);
+    EXPECT_EQ(fake_get(f, in.used, 2), 1u);
+    fake_reset();
+}
+
+TEST(vconsole_input_before_the_driver_is_kept)
+{
+    fake_reset();
+    f = fake_guest_new(0, NULL, 0);
+    vconsole_input(&f->g, (const uint8_t *)"early", 5);
+    fake_bus_start(f, CONSOLE);
+    in = fake_ring_legacy(f, fake_bus_ring(f, CONSOLE, 0), 256);
+    fake_desc(&in, 0, 0x8000, 64, WRITE, 0);
+    fake_avail(&in, 0);
+    kick(&in);
+    EXPECT_EQ(memcmp(f->mem + 0x8000, "early", 5), 0);
+    fake_reset();
+}
+
+TEST(vconsole_input_overflow_loses_the_newest_and_counts)
+{
+    uint8_t bytes[600];
+    uint32_t got = 0;
+
+    set_up();
+    for (uint32_t i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (uint8_t)(i % 255 + 1);
+    vconsole_input(&f->g, bytes, 300);
+    vconsole_input(&f->g, bytes + 300, 300);
+    EXPECT_EQ(f->g.vdevs->vconsole.dropped, 600u - VCONSOLE_INPUT_BYTES);
+    for (uint32_t i = 0; i < 256; i++) {
+        fake_desc(&in, i, 0x10000 + 16 * i, 7, WRITE, 0);
+        fake_avail(&in, i);
+    }
+    kick(&in);
+    for (uint32_t i = 0; i < fake_used_idx(&in); i++) {
+        EXPECT_EQ(memcmp(f->mem + 0x10000 + 16 * i, bytes + got,
+                         fake_used_len(&in, i)), 0);
+        got += fake_used_len(&in, i);
+    }
+    EXPECT_EQ(got, VCONSOLE_INPUT_BYTES);
+    fake_reset();
+}
+
+TEST(vconsole_empty_input_buffers_come_back_empty)
+{
+    set_up();
+    for (uint32_t i = 0; i < 256; i++) {
+        fake_desc(&in, i, 0x8000, 8, 0, 0); /* readable: no room */
+        fake_avail(&in, i);
+    }
+    vconsole_input(&f->g, (const uint8_t *)"q", 1);
+    EXPECT_EQ(fake_used_idx(&in), 256u);
+    EXPECT_EQ(fake_used_len(&in, 5), 0u);
+    EXPECT_EQ(f->g.vdevs->vconsole.in_bytes, 0u);
+    fake_reset();
+}
+
+static uint32_t typed;
+
+static void type_a_key(void)
+{
+    if (typed++ < 3)
+        vconsole_input(&f->g, (const uint8_t *)"k", 1);
+}
+
+/* Keys arrive at preemption points of the same guest's output: the request
+ * that is being handled is not disturbed, the keys come right after it. */
+TEST(vconsole_input_in_the_middle_of_output)
+{
+    set_up();
+    typed = 0;
+    fake_desc(&in, 0, 0x8000, 1, WRITE, 0);
+    fake_desc(&in, 1, 0x8001, 64, WRITE, 0);
+    fake_avail(&in, 0);
+    fake_avail(&in, 1);
+    for (uint32_t i = 0; i < 4096; i++)
+        f->mem[0x10000 + i] = (uint8_t)(i % 253);
+    fake_desc(&out, 0, 0x10000, 4096, 0, 0);
+    fake_avail(&out, 0);
+    fake_on_preempt = type_a_key;
+    kick(&out);
+    EXPECT_EQ(memcmp(fake.console, f->mem + 0x10000, 4096), 0);
+    EXPECT_EQ(fake.console_bytes, 4096u);
+    EXPECT_EQ(memcmp(f->mem + 0x8000, "kkk", 3), 0);
+    EXPECT_EQ(fake_used_idx(&in), 2u);
+    EXPECT_EQ(fake_used_idx(&out), 1u);
+    fake_on_preempt = NULL;
+    fake_reset();
+}
+
+static void type_always(void)
+{
+    vconsole_input(&f->g, (const uint8_t *)"k", 1);
+}
+
+/* A key at each preemption point: the call still comes to an end. */
+TEST(vconsole_endless_typing_does_not_hold_the_monitor)
+{
+    set_up();
+    for (uint32_t i = 0; i < 256; i++) {
+        fake_desc(&in, i, 0x8000 + i, 1, WRITE, 0);
+        fake_avail(&in, i);
+    }
+    fake_on_preempt = type_always;
+    kick(&in);
+    vconsole_input(&f->g, (const uint8_t *)"k", 1);
+    EXPECT(fake.preempt_points < 2000);
+    fake_on_preempt = NULL;
+    poll_until_idle();
+    EXPECT(fake_used_idx(&in) >= 1);
+    fake_reset();
+}
+
+TEST(vconsole_a_bad_input_ring_breaks_the_console_only)
+{
+    set_up();
+    fake_desc(&in, 0, 0x8000, 1, NEXT | WRITE, 0);
+    fake_avail(&in, 0);
+    vconsole_input(&f->g, (const uint8_t *)"k", 1);
+    EXPECT_EQ(f->g.vdevs->dev[CONSOLE].state, VDEV_BROKEN);
+    EXPECT_EQ(fake.log_lines, 1u);
+    vconsole_input(&f->g, (const uint8_t *)"k", 1);
+    EXPECT(vdev_notify(&f->g, fake_bus_ring(f, 1, 0)));
+    EXPECT_EQ(f->g.vdevs->dev[1].state, VDEV_STARTED);
+    fake_reset();
+}
+
+TEST(vconsole_input_for_a_guest_without_devices_is_harmless)
+{
+    fake_reset();
+    f = fake_guest_bare(0, FAKE_RAM_PAGES);
+    vconsole_input(&f->g, (const uint8_t *)"k", 1);
+    vdev_poll(&f->g);
+    fake_reset();
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/* The network device and the hub: frames reach every other guest, never the
+ * sender; what does not fit is dropped and counted; nobody waits.
+ * units: tests/host/fake_vdev.c hv/vdev/vdev.c hv/vdev/virtqueue.c
+ * units: hv/vdev/lgbus.c hv/vdev/pciconf.c hv/vdev/vpci.c hv/vdev/vconsole.c
+ * units: hv/vdev/vblock.c hv/vdev/vrng.c hv/vdev/drbg.c hv/vdev/vnet.c
+ */
+#include "test.h"
+
+#include "fake_vdev.h"
+
+#include "../../hv/vdev/vdev_priv.h"
+
+#include <string.h>
+
+#define NET 0u
+#define NEXT 1u
+#define WRITE 2u
+#define HEADER 10u
+
+static struct fake_guest *f[FAKE_GUESTS];
+static struct fake_ring rx[FAKE_GUESTS], tx[FAKE_GUESTS];
+
+static void set_up(uint32_t guests)
+{
+    fake_reset();
+    for (uint32_t i = 0; i < guests; i++) {
+        f[i] = fake_guest_new(i, NULL, 0);
+        fake_bus_start(f[i], NET);
+        rx[i] = fake_ring_legacy(f[i], fake_bus_ring(f[i], NET, 0), 256);
+        tx[i] = fake_ring_legacy(f[i], fake_bus_ring(f[i], NET, 1), 256);
+    }
+}
+
+static struct vnet *counters(uint32_t i)
+{
+    return &f[i]->g.vdevs->vnet;
+}
+
+/* Guest i sends a frame of n bytes, header in a buffer of its own. */
+static void send(uint32_t i, uint32_t n)
+{
+    fake_desc(&tx[i], 0, 0x8000, HEADER, NEXT, 1);
+    fake_desc(&tx[i], 1, 0x9000, n, 0, 0);
+    fake_avail(&tx[i], 0);
+    EXPECT(vdev_notify(&f[i]->g, tx[i].desc));
+}
+
+/* Guest i posts receive buffer number n of this size. */
+static void post(uint32_t i, uint32_t n, uint32_t bytes)
+{
+    fake_desc(&rx[i], n, 0x10000 + 0x800 * n, bytes, WRITE, 0);
+    fake_avail(&rx[i], n);
+    EXPECT(vdev_notify(&f[i]->g, rx[i].desc));
+}
+
+TEST(vnet_alone_a_guest_can_send_and_nothing_answers)
+{
+    set_up(1);
+    post(0, 0, 1524);
+    for (uint32_t i = 0; i < 10; i++)
+        send(0, 60);
+    EXPECT_EQ(fake_used_idx(&tx[0]), 10u);
+    EXPECT_EQ(fake_used_idx(&rx[0]), 0u);
+    EXPECT_EQ(counters(0)->tx_frames, 10u);
+    EXPECT_EQ(f[0]->raised[fake_bus_irq(f[0], NET, 1)], 10u);
+    EXPECT_EQ(f[0]->raised[fake_bus_irq(f[0], NET, 0)], 0u);
+    fake_reset();
+}
+
+TEST(vnet_frames_reach_all_other_guests)
+{
+    set_up(3);
+    memcpy(f[0]->mem + 0x9000, "frame from guest zero", 21);
+    memset(f[1]->mem + 0x10000, 0xee, 0x100);
+    post(0, 0, 1524);
+    post(1, 0, 1524);
+    post(2, 0, 1524);
+    send(0, 60);
+    EXPECT_EQ(fake_used_idx(&rx[0]), 0u);
+    for (uint32_t i = 1; i < 3; i++) {
+        EXPECT_EQ(fake_used_idx(&rx[i]), 1u);
+        EXPECT_EQ(fake_used_len(&rx[i], 0), HEADER + 60);
+        EXPECT_EQ(memcmp(f[i]->mem + 0x10000 + HEADER, "frame from guest zero",
+                         21), 0);
+        EXPECT_EQ(f[i]->raised[fake_bus_irq(f[i], NET, 0)], 1u);
+    }
+    for (uint32_t i = 0; i < HEADER; i++)
+        EXPECT_EQ(f[1]->mem[0x10000 + i], 0); /* no offloads */
+    EXPECT_EQ(f[1]->mem[0x10000 + HEADER + 60], 0xee);
+    EXPECT_EQ(counters(0)->rx_dropped, 0u); /* not even offered to itself */
+    fake_reset();
+}
+
+TEST(vnet_frame_sizes_have_both_bounds)
+{
+    set_up(2);
+    post(1, 0, 2000);
+    post(1, 1, 2000);
+    send(0, 13);
+    send(0, 14);
+    send(0, 1514);
+    send(0, 1515);
+    send(0, 0x10000);
+    EXPECT_EQ(fake_used_idx(&tx[0]), 5u); /* each is completed */
+    EXPECT_EQ(counters(0)->tx_frames, 2u);
+    EXPECT_EQ(counters(0)->tx_dropped, 3u);
+    EXPECT_EQ(fake_used_len(&rx[1], 0), HEADER + 14);
+    EXPECT_EQ(fake_used_len(&rx[1], 1), HEADER + 1514);
+    fake_reset();
+}
+
+TEST(vnet_full_receivers_drop_and_count)
+{
+    set_up(2);
+    send(0, 60);
+    EXPECT_EQ(counters(1)->rx_dropped, 1u);
+    post(1, 0, HEADER + 59); /* one byte short */
+    send(0, 60);
+    EXPECT_EQ(counters(1)->rx_dropped, 2u);
+    EXPECT_EQ(fake_used_idx(&rx[1]), 0u); /* the buffer is kept */
+    send(0, 59);
+    EXPECT_EQ(fake_used_idx(&rx[1]), 1u);
+    EXPECT_EQ(counters(1)->rx_frames, 1u);
+    fake_reset();
+}
+
+/* Kicks of the receive queue have no use and are switched off. */
+TEST(vnet_receive_queue_wants_no_kicks)
+{
+    set_up(1);
+    EXPECT_EQ(fake_get(f[0], rx[0].used, 2), 1u);
+    EXPECT_EQ(fake_get(f[0], tx[0].used, 2), 0u);
+    fake_reset();
+}
+
+TEST(vnet_a_hostile_receiver_harms_itself_only)
+{
+    set_up(3);
+    post(2, 0, 1524);
+    fake_desc(&rx[1], 0, 0x8000, 64, WRITE | NEXT, 0);
+    fake_avail(&rx[1], 0);
+    send(0, 60);
+    EXPECT_EQ(f[1]->g.vdevs->net->state, VDEV_BROKEN);
+    EXPECT_EQ(fake.log_lines, 1u);
+    EXPECT_EQ(fake_used_idx(&rx[2]), 1u);
+    EXPECT_EQ(fake_used_idx(&tx[0]), 1u);
+    send(0, 60);
+    EXPECT_EQ(fake.log_lines, 1u);
+    fake_reset();
+}
+
+TEST(vnet_dead_and_unready_guests_are_passed_over)
+{
+    set_up(3);
+    post(1, 0, 1524);
+    f[1]->g.end = END_KILLED;
+    vdev_destroy(&f[2]->g);
+    send(0, 60);
+    EXPECT_EQ(fake_used_idx(&rx[1]), 0u);
+    EXPECT_EQ(counters(0)->tx_frames, 1u);
+    fake_reset();
+}
+
+TEST(vnet_mac_is_local_and_differs)
+{
+    set_up(3);
+    for (uint32_t i = 0; i < 3; i++) {
+        EXPECT_EQ(counters(i)->mac[0] & 3, 2); /* local, unicast */
+        EXPECT_EQ(counters(i)->mac[5], i + 1);
+    }
+    fake_reset();
+}
+
+/* A storm to a receiver with all buffers posted: bounded, order kept. */
+TEST(vnet_storm_is_bounded)
+{
+    set_up(2);
+    for (uint32_t i = 0; i < 64; i++)
+        post(1, i, 0x800);
+    fake_desc(&tx[0], 0, 0x8000, HEADER + 1514, 0, 0);
+    for (uint32_t i = 0; i < 256; i++)
+        fake_avail(&tx[0], 0);
+    EXPECT(vdev_notify(&f[0]->g, tx[0].desc));
+    EXPECT(fake_used_idx(&tx[0]) < 256);
+    for (uint32_t i = 0; i < 100 && (f[0]->vcpu.attention & VCPU_ATTN_VDEV); i++)
+        vdev_poll(&f[0]->g);
+    EXPECT_EQ(fake_used_idx(&tx[0]), 256u);
+    EXPECT_EQ(fake_used_idx(&rx[1]), 64u);
+    EXPECT_EQ(counters(1)->rx_dropped, 192u);
+    fake_reset();
+}
