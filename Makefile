@@ -177,10 +177,11 @@ debug:
 setup:
 	$(Q)tools/setup
 
-# One hybrid image for CD and stick. Modules are left out of the search path
-# except those the menu needs: 5 MB instead of 23.
-grub-modules := multiboot2 multiboot normal serial terminal echo iso9660 \
-  part_msdos part_gpt fat boot all_video test ls
+# One hybrid image for CD and stick, with the modules that the menu needs and
+# those that GRUB's own start-up looks for: 2 MB instead of 23.
+grub-modules := multiboot2 multiboot normal serial terminal echo iso9660 fat \
+  boot all_video test ls part_acorn part_amiga part_apple part_bsd part_dfly \
+  part_dvh part_gpt part_msdos part_plan part_sun part_sunpc
 image: $(build)/ringside.iso
 $(build)/ringside.iso: $(build)/ringside.elf boot/grub.cfg Makefile
 	$(call say,IMAGE,$@)

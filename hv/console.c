@@ -36,7 +36,7 @@
 #define POLL_BACKLOG_NS (1 * NS_PER_MS) /* 16 bytes at 115200 take 1.4 ms */
 #define POLL_SOON_NS (15 * NS_PER_MS)
 #define POLL_INPUT_NS (10 * NS_PER_MS)
-#define POLL_UNPROVEN_NS (50 * NS_PER_MS) /* no interrupt was seen so far */
+#define POLL_UNPROVEN_NS (250 * NS_PER_MS) /* nobody has typed so far */
 #define POLL_NEVER_NS UINT64_MAX
 
 #define KEYBOARD_LINE 1u
@@ -56,6 +56,7 @@ struct sink {
     uint32_t idle_polls; /* since it last took a byte, with some to take */
     bool stuck;     /* was waited for in vain */
     bool irq_works;
+    bool polled; /* input was found that no interrupt had announced */
 };
 
 static char ring[RING_BYTES];
@@ -203,10 +204,14 @@ static uint64_t wanted_interval(void)
     if (has_backlog() || rx_left)
         return POLL_BACKLOG_NS;
     for (uint32_t i = 0; i < nr_sinks; i++) {
-        if (sinks[i].ops->rx == NULL || sinks[i].irq_works)
+        const struct sink *s = &sinks[i];
+        uint64_t interval = POLL_INPUT_NS;
+
+        if (s->ops->rx == NULL || s->irq_works)
             continue;
-        wanted = sinks[i].line == KEYBOARD_LINE && wanted > POLL_UNPROVEN_NS
-            ? POLL_UNPROVEN_NS : POLL_INPUT_NS;
+        if (s->line == KEYBOARD_LINE && !s->polled)
+            interval = POLL_UNPROVEN_NS;
+        wanted = interval < wanted ? interval : wanted;
     }
     return poll_soon && wanted > POLL_SOON_NS ? POLL_SOON_NS : wanted;
 }
@@ -288,6 +293,14 @@ void console_emergency_write(const char *bytes, uint32_t n)
     }
 }
 
+static void wait_idle(const struct sink *s)
+{
+    if (s->stuck || s->ops->tx_idle == NULL)
+        return;
+    for (uint32_t i = 0; i < WAIT_SPINS && !s->ops->tx_idle(); i++)
+        ;
+}
+
 void console_flush(void)
 {
     if (!console_enter())
@@ -296,6 +309,7 @@ void console_flush(void)
     for (uint32_t i = 0; i < nr_sinks; i++) {
         dropped += ring_head - sinks[i].tail;
         sinks[i].tail = ring_head;
+        wait_idle(&sinks[i]);
     }
     if (!panicking)
         __atomic_clear(&busy, __ATOMIC_RELEASE);
@@ -339,6 +353,7 @@ static bool poll_input(struct sink *s)
 
         if (byte < 0)
             return false;
+        s->polled = true;
         console_input((uint8_t)byte);
     }
     return true;

@@ -254,6 +254,7 @@ bool console_prompt_poll(void)
         return false;
     if (await_return && arch_time_ns() - gone_since_ns < RETURN_NS)
         return true;
-    shell_prompt_again(view == VIEW_SHELL);
+    /* No empty prompts between the lines of a test report. */
+    shell_prompt_again(view == VIEW_SHELL && !console_in_test_mode());
     return false;
 }

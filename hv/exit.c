@@ -8,16 +8,19 @@
 
 static void exit_reflect(struct vcpu *v)
 {
-    uint32_t vec = v->regs->trapnum & 0xff;
+    reflect_plain(v, v->regs->trapnum & 0xff);
+}
 
-    reflect_trap(v, vec, vector_has_error(vec), v->regs->errcode);
+static void exit_reflect_fault(struct vcpu *v)
+{
+    reflect_fault(v, v->regs->trapnum & 0xff, v->regs->errcode);
 }
 
 static void exit_invalid_opcode(struct vcpu *v)
 {
     if ((v->regs->cs & 3) == 1 && exit_try_vmcall(v))
         return;
-    reflect_trap(v, VEC_UD, false, 0);
+    reflect_plain(v, VEC_UD);
 }
 
 /* The state of the FPU is always the guest's own (eager switching), so this
@@ -25,7 +28,7 @@ static void exit_invalid_opcode(struct vcpu *v)
 static void exit_no_math(struct vcpu *v)
 {
     if (v->ts)
-        reflect_trap(v, VEC_NM, false, 0);
+        reflect_plain(v, VEC_NM);
     else
         arch_vcpu_set_ts(v, false);
 }
@@ -67,13 +70,17 @@ const exit_handler_t exit_table[EXIT_REASONS] = {
     [VEC_UD] = exit_invalid_opcode,
     [VEC_NM] = exit_no_math,
     [VEC_DF] = exit_unhandled,
-    [9 ... VEC_SS] = exit_reflect,
+    [9] = exit_reflect,
+    [VEC_TS ... VEC_SS] = exit_reflect_fault,
     [VEC_GP] = exit_general_protection,
     [VEC_PF] = exit_page_fault,
     [15] = exit_unhandled,
-    [VEC_MF ... VEC_AC] = exit_reflect,
+    [VEC_MF] = exit_reflect,
+    [VEC_AC] = exit_reflect_fault,
     [VEC_MC] = exit_mce,
-    [VEC_XM ... 30] = exit_reflect,
+    [VEC_XM ... 20] = exit_reflect,
+    [21] = exit_reflect_fault,
+    [22 ... 30] = exit_reflect,
     [VEC_HCALL] = exit_hcall,
     [32 ... 255] = exit_irq,
     [ARCH_EXIT_BAD_IRET] = exit_bad_iret,

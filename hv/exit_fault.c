@@ -9,11 +9,12 @@
 
 void exit_page_fault(struct vcpu *v)
 {
-    uint32_t cr2 = arch_read_cr2(), err;
+    uint32_t cr2 = arch_read_cr2();
+    uint32_t err = shadow_fault(v, GVA(cr2), v->regs->errcode);
 
-    if (hv_likely(shadow_fault(v, GVA(cr2), v->regs->errcode, &err)))
+    if (hv_likely(err == SHADOW_FILLED))
         return;
     if (hv_likely(v->irq_enabled != NULL))
         hv_write_once(v->irq_enabled[LGD_CR2], cr2);
-    reflect_trap(v, VEC_PF, true, err);
+    reflect_fault(v, VEC_PF, err);
 }

@@ -143,12 +143,40 @@ static bool emulate(struct vcpu *v, const struct insn *in)
     return true;
 }
 
+/* Port I/O of one or two bytes without a prefix, the everyday case, straight
+ * from the page it lies in. false: look with the decoder. */
+static bool quick_port_io(struct vcpu *v)
+{
+    struct guest_regs *r = v->regs;
+    const uint8_t *code = gva_code_ptr(v, GVA(r->eip));
+    uint32_t op, width, mask;
+    uint16_t port;
+
+    if (!code)
+        return false;
+    op = code[0];
+    if ((op & 0xf4) != 0xe4) /* e4-e7, ec-ef */
+        return false;
+    port = op & 8 ? (uint16_t)r->edx : code[1];
+    width = op & 1 ? 4 : 1;
+    mask = op & 1 ? 0xffffffffu : 0xffu;
+    if (op & 2)
+        port_out(v, port, width, r->eax & mask);
+    else
+        r->eax = (r->eax & ~mask) | (port_in(v, port, width) & mask);
+    r->eip += op & 8 ? 1 : 2;
+    return true;
+}
+
 void exit_general_protection(struct vcpu *v)
 {
     uint8_t bytes[INSN_MAX_BYTES];
     struct insn in;
     uint32_t n;
 
+    if (hv_likely(v->regs->errcode == 0 && v->regs->cs == SEL_GUEST_CS &&
+                  cs_is_flat(v)) && quick_port_io(v))
+        return;
     if (v->regs->errcode == 0 && (v->regs->cs & 3) == 1 && cs_is_flat(v)) {
         n = fetch(v, bytes);
         if (guest_is_dead(v->guest))
@@ -160,7 +188,7 @@ void exit_general_protection(struct vcpu *v)
         }
     }
     if (!guest_is_dead(v->guest))
-        reflect_gp(v, v->regs->errcode);
+        reflect_fault(v, VEC_GP, v->regs->errcode);
 }
 
 bool exit_try_vmcall(struct vcpu *v)

@@ -50,6 +50,19 @@ bool gmem_read(struct guest *g, void *dst, gpa_t src, uint32_t len)
     return true;
 }
 
+bool gmem_read_small(struct guest *g, uint32_t *dst, gpa_t src, uint32_t words)
+{
+    const volatile uint32_t *from;
+
+    if (hv_unlikely(gpa_offset(src) > HV_PAGE_SIZE - words * 4 ||
+                    src.v >> HV_PAGE_SHIFT >= g->limit_pages || (src.v & 3)))
+        return gmem_read(g, dst, src, words * 4);
+    from = (const volatile uint32_t *)(const volatile void *)bytes_at(g, src);
+    for (uint32_t i = 0; i < words; i++)
+        dst[i] = from[i];
+    return true;
+}
+
 bool gmem_write(struct guest *g, gpa_t dst, const void *src, uint32_t len)
 {
     const uint8_t *from = src;

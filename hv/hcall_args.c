@@ -76,14 +76,19 @@ static void decide_pae(struct guest *g, uint32_t cr3)
     log_always("guest %s: abi %s pae=%d", g->config.name, g->abi->name, g->pae);
 }
 
+static HV_NOINLINE void first_new_pgtable(struct vcpu *v, uint32_t cr3)
+{
+    decide_pae(v->guest, cr3);
+    if (!guest_is_dead(v->guest))
+        shadow_new_pgtable(v, cr3);
+}
+
 void hcall_new_pgtable(HCALL_ARGS)
 {
-    if (hv_unlikely(!v->guest->pae_known)) {
-        decide_pae(v->guest, a);
-        if (guest_is_dead(v->guest))
-            return;
-    }
-    shadow_new_pgtable(v, a);
+    if (hv_likely(v->guest->pae_known))
+        shadow_new_pgtable(v, a);
+    else
+        first_new_pgtable(v, a);
 }
 
 /* The selector must name a writable ring-1 data segment that is installed. */
@@ -120,20 +125,19 @@ void hcall_set_stack(HCALL_ARGS)
     v->ss1 = (uint16_t)a;
     v->esp1 = b;
     v->stack_pages = (uint8_t)v->hcall_c;
-    shadow_forget_caches(g); /* the stack's pages are looked after specially */
+    shadow_check_pin(v);
     arch_vcpu_set_stack(v, v->ss1, v->esp1);
-    v->attention |= VCPU_ATTN_PIN;
 }
 
 void hcall_load_tls(HCALL_ARGS)
 {
     uint64_t desc[3];
 
-    if (!gmem_read(v->guest, desc, GPA(a), sizeof(desc)))
+    if (hv_likely(gmem_read_small(v->guest, (uint32_t *)desc, GPA(a), 6)))
+        vgdt_load_tls(v, desc);
+    else
         guest_kill(v->guest, "bad read address %#x len %u", a,
                    (uint32_t)sizeof(desc));
-    else
-        vgdt_load_tls(v, desc);
 }
 
 void hcall_load_gdt(HCALL_ARGS)

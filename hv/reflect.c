@@ -9,6 +9,8 @@
 #include "hv/vidt.h"
 
 /* Flags that delivery clears (SDM 3A 6.12.1); IF is not the guest's. */
+#define GATE_P HV_BIT(15)
+#define GATE_TRAP HV_BIT(8) /* clear: interrupt gate */
 #define CLEARED (EFLAGS_TF | EFLAGS_VM | EFLAGS_RF | EFLAGS_NT)
 
 static void unhandled(struct vcpu *v, uint32_t vector, uint32_t err)
@@ -17,23 +19,9 @@ static void unhandled(struct vcpu *v, uint32_t vector, uint32_t err)
                vector == VEC_PF ? arch_read_cr2() : err);
 }
 
-/* A frame that crosses a page: word by word through the tables of each. */
-static HV_NOINLINE bool push_across(struct vcpu *v, uint32_t esp, const uint32_t *frame,
-                                    uint32_t words)
-{
-    return gva_write(v, GVA(esp), frame, words * 4);
-}
-
-/* n words at esp, or NULL: then `frame` takes them for push_across(). */
-static uint32_t *frame_space(struct vcpu *v, uint32_t esp, uint32_t bytes)
-{
-    if (hv_unlikely((esp & HV_PAGE_MASK) > HV_PAGE_SIZE - bytes))
-        return NULL;
-    return gva_write_ptr(v, GVA(esp));
-}
-
-static uint32_t *put_frame(uint32_t *to, const struct vcpu *v, bool has_err, uint32_t err,
-                           bool from_user)
+/* Writes the frame at to; returns nothing but writes what hardware would. */
+HV_INLINE void put_frame(uint32_t *to, const struct vcpu *v, bool has_err, uint32_t err,
+                         bool from_user)
 {
     const struct guest_regs *r = v->regs;
     uint32_t flags = r->eflags;
@@ -49,34 +37,34 @@ static uint32_t *put_frame(uint32_t *to, const struct vcpu *v, bool has_err, uin
         to[3] = r->esp;
         to[4] = r->ss;
     }
-    return to;
 }
 
-/* The slow way in: crossing, unmapped, or no stack at all. */
-static HV_NOINLINE bool push_slow(struct vcpu *v, uint32_t esp, uint32_t bytes,
-                                  uint32_t vector, bool has_err, uint32_t err,
-                                  bool from_user)
+/* A frame that crosses a page goes word by word through the tables of each. */
+static HV_NOINLINE bool push_across(struct vcpu *v, uint32_t esp, uint32_t vector,
+                                    bool has_err, uint32_t err, bool from_user)
 {
-    uint32_t frame[6];
+    uint32_t frame[6], bytes = (has_err ? 16u : 12u) + (from_user ? 8u : 0u);
 
     put_frame(frame, v, has_err, err, from_user);
-    if (push_across(v, esp, frame, bytes / 4))
+    if (gva_write(v, GVA(esp), frame, bytes))
         return true;
     guest_kill(v->guest, "bad address %#x for the frame of trap %u at %#x", esp, vector,
                v->regs->eip);
     return false;
 }
 
-void reflect_trap(struct vcpu *v, uint32_t vector, bool has_err, uint32_t err)
+/* Inline, once with an error code and once without. */
+HV_INLINE void reflect(struct vcpu *v, uint32_t vector, bool has_err, uint32_t err)
 {
-    struct guest *g = v->guest;
+    const struct guest *g = v->guest;
     struct guest_regs *r = v->regs;
     uint32_t hi = g->vidt_hi[vector], esp = r->esp;
     uint32_t bytes = has_err ? 16 : 12;
-    bool from_user = (r->ss & 3) != 1;
-    uint32_t *to;
+    bool from_user = (r->ss & 2) != 0; /* RPL is 1 or 3 */
+    uint32_t *to = NULL;
 
-    if (hv_unlikely(!(hi & HV_BIT(15)) || !v->irq_enabled)) {
+    /* Before INIT no gate can be loaded, so irq_enabled is there below. */
+    if (hv_unlikely(!(hi & GATE_P))) {
         unhandled(v, vector, err);
         return;
     }
@@ -85,10 +73,11 @@ void reflect_trap(struct vcpu *v, uint32_t vector, bool has_err, uint32_t err)
         esp = v->esp1;
     }
     esp -= bytes;
-    to = frame_space(v, esp, bytes);
+    if (hv_likely((esp & HV_PAGE_MASK) <= HV_PAGE_SIZE - 24))
+        to = gva_write_ptr(v, GVA(esp));
     if (hv_likely(to != NULL))
         put_frame(to, v, has_err, err, from_user);
-    else if (!push_slow(v, esp, bytes, vector, has_err, err, from_user))
+    else if (!push_across(v, esp, vector, has_err, err, from_user))
         return;
     r->esp = esp;
     if (from_user)
@@ -96,11 +85,16 @@ void reflect_trap(struct vcpu *v, uint32_t vector, bool has_err, uint32_t err)
     r->cs = SEL_GUEST_CS;
     r->eip = (hi & 0xffff0000u) | (g->vidt_lo[vector] & 0xffffu);
     r->eflags &= ~CLEARED;
-    if (!(hi & HV_BIT(8))) /* interrupt gate */
+    if (!(hi & GATE_TRAP))
         *v->irq_enabled = 0;
 }
 
-void reflect_gp(struct vcpu *v, uint32_t err)
+void reflect_plain(struct vcpu *v, uint32_t vector)
 {
-    reflect_trap(v, VEC_GP, true, err);
+    reflect(v, vector, false, 0);
+}
+
+void reflect_fault(struct vcpu *v, uint32_t vector, uint32_t err)
+{
+    reflect(v, vector, true, err);
 }

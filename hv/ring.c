@@ -5,38 +5,86 @@
 #include "hv/arch_if.h"
 #include "hv/guest.h"
 #include "hv/hcall.h"
+#include "hv/shadow.h"
 
 #define RING_SLOTS 64u
 #define SLOT_FREE 0xffu
 #define ENTRIES_A_STEP 16u /* between two preemption points */
 
-void ring_run(struct vcpu *v)
+/* The rows from 2.6.31 on: the same offsets and 20-byte slots in all of them, in
+ * the order EAX EBX ECX EDX ESI. */
+#define NEW_STATUS 0x18
+#define NEW_SLOTS 0x58
+#define NEW_SLOT_WORDS 5u
+
+/* True: stop. */
+HV_INLINE bool after_entry(struct vcpu *v, volatile uint8_t *status, uint32_t at)
+{
+    if (hv_unlikely(v->attention & VCPU_ATTN_DEAD))
+        return true;
+    status[at] = SLOT_FREE;
+    if (at % ENTRIES_A_STEP == 0)
+        arch_preempt_point(); /* one entry is done, the next not begun */
+    return false;
+}
+
+static void ring_run_new(struct vcpu *v)
+{
+    volatile uint8_t *status = (volatile uint8_t *)v->irq_enabled + NEW_STATUS;
+    const volatile uint32_t *slots = v->irq_enabled + NEW_SLOTS / 4;
+    uint32_t at = v->ring_cursor;
+
+    for (uint32_t left = RING_SLOTS; left && status[at] != SLOT_FREE; left--) {
+        const volatile uint32_t *slot = slots + at * NEW_SLOT_WORDS;
+        uint32_t nr = slot[0];
+
+        v->ring_cursor = (at + 1) % RING_SLOTS;
+        v->hcall_c = slot[3];
+        v->hcall_d = slot[4];
+        if (hv_likely(nr == HCALL_SET_PTE))
+            shadow_set_pte(v, slot[1], slot[2]); /* what rings are full of */
+        else
+            hcall_execute(v, nr, slot[1], slot[2]);
+        if (after_entry(v, status, at))
+            return;
+        at = (at + 1) % RING_SLOTS;
+    }
+}
+
+/* 2.6.24 to 2.6.30: 16-byte slots, up to 2.6.29 in the order EAX EBX ECX EDX of
+ * registers that mean call, arg2, arg3, arg1. */
+static void ring_run_old(struct vcpu *v)
 {
     const struct abi_row *abi = v->guest->abi;
     volatile uint8_t *data = (volatile uint8_t *)v->irq_enabled;
     volatile uint8_t *status = data + abi->hcall_status;
-    uint32_t at = v->ring_cursor;
 
-    for (uint32_t n = 0; n < RING_SLOTS && status[at] != SLOT_FREE; n++) {
+    for (uint32_t left = RING_SLOTS; left; left--) {
+        uint32_t at = v->ring_cursor;
         const volatile uint32_t *slot =
             (const volatile uint32_t *)(const volatile void *)(data + abi->hcalls +
                 at * abi->slot_bytes);
-        uint32_t nr = slot[0], a = slot[1], b = slot[2], c = slot[3];
+        uint32_t nr, x, y, z;
 
-        v->ring_cursor = (at + 1) % RING_SLOTS;
-        v->hcall_c = c;
-        v->hcall_d = abi->slot_bytes == 20 ? slot[4] : 0;
-        if (hv_unlikely(abi->edx_order)) { /* stored in the order EAX EBX ECX EDX */
-            v->hcall_c = b;
-            b = a;
-            a = c;
-        }
-        hcall_execute(v, nr, a, b);
-        if (hv_unlikely(v->attention & VCPU_ATTN_DEAD))
+        if (status[at] == SLOT_FREE)
             return;
-        status[at] = SLOT_FREE;
-        at = v->ring_cursor;
-        if (n % ENTRIES_A_STEP == ENTRIES_A_STEP - 1)
-            arch_preempt_point(); /* one entry is done, the next not begun */
+        nr = slot[0];
+        x = slot[1];
+        y = slot[2];
+        z = slot[3];
+        v->ring_cursor = (at + 1) % RING_SLOTS;
+        v->hcall_c = abi->edx_order ? y : z;
+        v->hcall_d = 0;
+        hcall_execute(v, nr, abi->edx_order ? z : x, abi->edx_order ? x : y);
+        if (after_entry(v, status, at))
+            return;
     }
+}
+
+void ring_run(struct vcpu *v)
+{
+    if (hv_likely(v->guest->abi->slot_bytes == NEW_SLOT_WORDS * 4))
+        ring_run_new(v);
+    else
+        ring_run_old(v);
 }

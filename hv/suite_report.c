@@ -21,13 +21,15 @@ static bool case_is_good(const struct suite_pack *p, const struct suite_case *c)
 
 static bool pack_is_good(const struct suite_pack *p)
 {
-    for (uint32_t i = 0; i < p->nr_images; i++)
+    for (uint32_t i = 0; i < p->nr_images; i++) {
         if (!range_fits(p->images[i].offset, p->images[i].bytes, p->bytes) ||
             p->images[i].group[sizeof(p->images[i].group) - 1] != 0)
             return false;
-    for (uint32_t i = 0; i < p->nr_cases; i++)
+    }
+    for (uint32_t i = 0; i < p->nr_cases; i++) {
         if (!case_is_good(p, &p->cases[i]))
             return false;
+    }
     return true;
 }
 
@@ -62,9 +64,10 @@ bool suite_pack_open(struct suite_pack *p)
 
 uint32_t suite_pack_find(const struct suite_pack *p, const char *name)
 {
-    for (uint32_t i = 0; i < p->nr_cases; i++)
+    for (uint32_t i = 0; i < p->nr_cases; i++) {
         if (strcmp(p->cases[i].name, name) == 0)
             return i;
+    }
     return SUITE_NO_CASE;
 }
 
@@ -78,9 +81,10 @@ static bool next_word(const char **list, char *word, uint32_t bytes)
         s++;
     if (!*s)
         return false;
-    for (; *s && *s != ','; s++)
+    for (; *s && *s != ','; s++) {
         if (n + 1 < bytes)
             word[n++] = *s;
+    }
     word[n] = '\0';
     *list = s;
     return true;
@@ -129,9 +133,10 @@ uint32_t suite_select(const struct suite_pack *p, const char *test,
 bool suite_unknown_word(const struct suite_pack *p, const char *test, uint32_t i,
                         char *word, uint32_t bytes)
 {
-    while (next_word(&test, word, bytes))
+    while (next_word(&test, word, bytes)) {
         if (select_word(p, word, NULL) == 0 && i-- == 0)
             return true;
+    }
     return false;
 }
 
@@ -139,9 +144,10 @@ static bool contains(const char *text, const char *part)
 {
     size_t n = strlen(part);
 
-    for (; *text; text++)
+    for (; *text; text++) {
         if (strncmp(text, part, n) == 0)
             return true;
+    }
     return n == 0;
 }
 

@@ -51,8 +51,13 @@ void vgdt_load_entry(struct vcpu *v, uint32_t index, uint64_t desc)
 
 void vgdt_load_tls(struct vcpu *v, const uint64_t desc[3])
 {
-    for (uint32_t i = 0; i < GDT_TLS_COUNT; i++)
-        arch_vcpu_set_gdt(v, GDT_TLS_FIRST + i, vgdt_sanitise(desc[i]));
+    for (uint32_t i = 0; i < GDT_TLS_COUNT; i++) {
+        /* Most tasks have the same, or none: what is there is sanitised. */
+        uint64_t d = desc[i] ? vgdt_sanitise(desc[i]) : 0;
+
+        if (d != v->arch.gdt[GDT_TLS_FIRST + i])
+            arch_vcpu_set_gdt(v, GDT_TLS_FIRST + i, d);
+    }
 }
 
 void vgdt_init(struct vcpu *v)

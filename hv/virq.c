@@ -22,9 +22,9 @@ void virq_raise(struct guest *g, uint32_t line)
     sched_wake(v);
 }
 
-enum virq_action virq_decide(uint32_t pending, uint32_t blocked,
-                             uint32_t irq_enabled, bool halted, bool in_window,
-                             bool gate_present, uint32_t *line)
+HV_INLINE enum virq_action decide(uint32_t pending, uint32_t blocked,
+                                  uint32_t irq_enabled, bool halted, bool in_window,
+                                  bool gate_present, uint32_t *line)
 {
     uint32_t can = pending & ~blocked;
 
@@ -36,6 +36,13 @@ enum virq_action virq_decide(uint32_t pending, uint32_t blocked,
     if (!halted && !(irq_enabled & EFLAGS_IF))
         return VIRQ_MARK_PENDING;
     return gate_present ? VIRQ_INJECT : VIRQ_POSTPONE;
+}
+
+enum virq_action virq_decide(uint32_t pending, uint32_t blocked, uint32_t irq_enabled,
+                             bool halted, bool in_window, bool gate_present,
+                             uint32_t *line)
+{
+    return decide(pending, blocked, irq_enabled, halted, in_window, gate_present, line);
 }
 
 /* No interrupt between "flag set" and "iret done" (ABI 4.3), nor in the thunk,
@@ -57,48 +64,44 @@ static bool has_pending_word(const struct guest *g)
 
 static void inject(struct vcpu *v, uint32_t line)
 {
-    struct guest *g = v->guest;
     uint32_t rest;
 
     v->irq_pending &= ~(1u << line);
-    reflect_trap(v, VEC_IRQ0 + line, false, 0);
+    reflect_plain(v, VEC_IRQ0 + line);
     vtime_write_wallclock(v);
     rest = v->irq_pending & ~v->irq_enabled[LGD_BLOCKED];
-    if (has_pending_word(g))
+    if (has_pending_word(v->guest))
         hv_write_once(v->irq_enabled[LGD_IRQ_PENDING], rest ? EFLAGS_IF : 0);
+}
+
+static void wake(struct vcpu *v)
+{
+    *v->irq_enabled = EFLAGS_IF; /* HALT implies sti */
+    v->halted = false;
+    v->attention &= ~(uint32_t)VCPU_ATTN_HALTED;
 }
 
 void virq_deliver(struct vcpu *v)
 {
     struct guest *g = v->guest;
-    uint32_t line = 0, can;
+    uint32_t line = 0, blocked;
+    enum virq_action act;
 
-    if (!v->irq_enabled || v->hlt_forever)
+    if (hv_unlikely(!v->irq_enabled || v->hlt_forever))
         return; /* before INIT: nothing */
-    can = v->irq_pending & ~v->irq_enabled[LGD_BLOCKED];
-    if (can)
-        line = (uint32_t)__builtin_ctz(can);
-    switch (virq_decide(v->irq_pending, v->irq_enabled[LGD_BLOCKED], *v->irq_enabled,
-                        v->halted, in_window(v), vidt_present(g, VEC_IRQ0 + line),
-                        &line)) {
-    case VIRQ_INJECT:
-        if (v->halted) {
-            *v->irq_enabled = EFLAGS_IF; /* HALT implies sti */
-            v->halted = false;
-            v->attention &= ~VCPU_ATTN_HALTED;
-        }
+    blocked = hv_read_once(v->irq_enabled[LGD_BLOCKED]);
+    line = (uint32_t)__builtin_ctz((v->irq_pending & ~blocked) | HV_BIT(31));
+    act = decide(v->irq_pending, blocked, hv_read_once(*v->irq_enabled), v->halted,
+                      in_window(v), vidt_present(g, VEC_IRQ0 + line), &line);
+    if (hv_likely(act == VIRQ_INJECT)) {
+        if (v->halted)
+            wake(v);
         inject(v, line);
-        break;
-    case VIRQ_MARK_PENDING:
-        if (has_pending_word(g))
-            hv_write_once(v->irq_enabled[LGD_IRQ_PENDING], EFLAGS_IF);
-        break;
-    case VIRQ_NONE:
-    case VIRQ_POSTPONE:
-        break;
+    } else if (act == VIRQ_MARK_PENDING && has_pending_word(g)) {
+        hv_write_once(v->irq_enabled[LGD_IRQ_PENDING], EFLAGS_IF);
     }
     if (!v->irq_pending)
-        v->attention &= ~VCPU_ATTN_VIRQ;
+        v->attention &= ~(uint32_t)VCPU_ATTN_VIRQ;
     else if (!v->halted)
         vtime_expect_retry(v);
 }

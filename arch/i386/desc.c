@@ -59,5 +59,4 @@ void desc_init(void)
     cpu_lgdt(&p);
     cpu_lldt(0);
     cpu_ltr(SEL_TSS); /* marks it busy: not possible once it is read-only */
-    idt_use_df_task();
 }

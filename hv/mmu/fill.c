@@ -22,15 +22,17 @@ HV_INLINE void fill_around(struct guest *g, struct shadow_table *t, uint32_t i,
     uint32_t id = map_id(t, first), added = 0, limit = g->limit_pages;
 
     for (uint32_t n = 0; n < around; n++, e += step, ent++, bit <<= 1, id++) {
-        uint32_t gpte = *e, flags;
+        uint32_t gpte = *e;
         struct gpage *p;
 
         if ((gpte & (PT_P | PT_A | PT_PS)) != (PT_P | PT_A) || (have & bit) ||
             gpte >> HV_PAGE_SHIFT >= limit || (pae && e[1]))
             continue;
         p = &g->pages[gpte >> HV_PAGE_SHIFT];
-        flags = leaf_flags(gpte, p);
-        *ent = ((uint64_t)(p->frame & GPAGE_FRAME) << HV_PAGE_SHIFT) | flags;
+        if (!(gpte & PT_D) || !(p->frame & GPAGE_OURS))
+            gpte &= ~PT_RW;
+        leaf_write(ent, p->frame & GPAGE_FRAME,
+                   gpte & (PT_P | PT_RW | PT_US | PT_A));
         rmap_add(p, id);
         have |= bit;
         added++;
@@ -197,48 +199,103 @@ HV_INLINE enum walk_result fill_format(struct vcpu *v, uint32_t va, uint32_t acc
             t = link_table(g->mmu, v->root, va, &w);
         if (hv_likely(t != NULL)) {
             fill_leaf(g->mmu, t, va, &w, pae);
+            link_remember(g->mmu, v->root, va, t,
+                          va >> 21 < (g->kernel_address - 1) >> 21 && !t->pinned);
             return WALK_OK;
         }
         pool_make_room(v);
     }
 }
 
-static HV_NOINLINE enum walk_result fill_pae(struct vcpu *v, uint32_t va,
-                                             uint32_t access)
-{
-    return fill_format(v, va, access, true);
-}
-
-HV_INLINE enum walk_result fill(struct vcpu *v, uint32_t va, uint32_t access)
+static HV_NOINLINE enum walk_result fill(struct vcpu *v, uint32_t va, uint32_t access)
 {
     if (v->guest->pae)
-        return fill_pae(v, va, access);
+        return fill_format(v, va, access, true);
     return fill_format(v, va, access, false);
 }
 
-bool shadow_fault(struct vcpu *v, gva_t gva, uint32_t hw_err, uint32_t *err)
+/* A fault in the 2 MiB of the last one: the directory levels are as they were
+ * when the link was made, which is what the CPU may assume too until the next
+ * flush (SDM 3A 4.10.4). false: take the long way. */
+HV_INLINE bool fill_linked(struct shadow_mmu *m, uint32_t va, uint32_t access, bool pae)
 {
-    uint32_t va = gva.v;
-    uint32_t access = hw_err & (PT_RW | PT_US);
+    const struct guest *g = m->guest;
+    uint32_t i = va_l1(va), set = PT_A | ((access & PT_RW) ? PT_D : 0);
+    uint32_t *e, *slot, gpte, frame, next;
+    struct shadow_table *t;
+    struct gpage *p;
+
+    if (access & ~m->link.rights)
+        return false;
+    e = link_guest_entry(&m->link, i, pae);
+    gpte = hv_read_once(*e);
+    if ((gpte & (PT_P | PT_PS)) != PT_P || (access & ~gpte) ||
+        gpte >> HV_PAGE_SHIFT >= g->limit_pages || (pae && e[1]))
+        return false;
+    slot = (uint32_t *)(m->link.ents + i);
+    if (slot[0] & PT_P)
+        return false;
+    if ((gpte & set) != set) {
+        if (!guest_entry_set(e, gpte, set))
+            return false;
+        gpte |= set;
+    }
+    p = &g->pages[gpte >> HV_PAGE_SHIFT];
+    frame = p->frame;
+    if (!(gpte & PT_D) || !(frame & GPAGE_OURS))
+        gpte &= ~PT_RW;
+    slot[0] = (frame << HV_PAGE_SHIFT) | (gpte & (PT_P | PT_RW | PT_US | PT_A));
+    slot[1] = (frame >> (32 - HV_PAGE_SHIFT)) & 0xfu;
+    if (hv_likely((uint8_t)p->rmap != RMAP_MANY))
+        p->rmap = (p->rmap ^ (m->link.id8 + (i << 8))) + 1;
+    t = m->link.table;
+    mark_present(t, i);
+    /* A run touched for the first time has A clear in the next entry. */
+    next = (uintptr_t)(e + (pae ? 2 : 1)) & HV_PAGE_MASK ? e[pae ? 2 : 1] : 0;
+    if ((next & (PT_P | PT_A)) == (PT_P | PT_A))
+        fill_around(m->guest, t, i, va >= g->kernel_address ? AROUND_KERNEL : AROUND_USER,
+                    gpage_known(g, t->key & KEY_GFN), pae);
+    return true;
+}
+
+static HV_NOINLINE uint32_t fault_slow(struct vcpu *v, uint32_t va, uint32_t access)
+{
     enum walk_result r = WALK_ABSENT;
 
     if (hv_likely(va < LAYOUT_GUEST_TOP)) {
         if (hv_unlikely(v->guest->linear)) {
-            if (!(access & PT_US))
-                return linear_fault(v, va);
-            *err = access | PF_ERR_P; /* everything is the supervisor's */
-            return false;
+            if (access & PT_US)
+                return access | PF_ERR_P; /* everything is the supervisor's */
+            return linear_fault(v, va) ? SHADOW_FILLED : access;
         }
         r = fill(v, va, access);
         if (hv_likely(r == WALK_OK || r == WALK_KILLED))
-            return true;
+            return SHADOW_FILLED;
     }
-    *err = access | (r == WALK_DENIED ? PF_ERR_P : 0);
-    return false;
+    return access | (r == WALK_DENIED ? PF_ERR_P : 0);
+}
+
+static HV_NOINLINE bool fill_linked_pae(struct shadow_mmu *m, uint32_t va,
+                                        uint32_t access)
+{
+    return fill_linked(m, va, access, true);
+}
+
+uint32_t shadow_fault(struct vcpu *v, gva_t gva, uint32_t hw_err)
+{
+    struct shadow_mmu *m = v->guest->mmu;
+    uint32_t access = hw_err & (PT_RW | PT_US);
+
+    if (hv_likely(m->link.region == gva.v >> 21)) {
+        if (v->guest->pae ? fill_linked_pae(m, gva.v, access)
+                          : fill_linked(m, gva.v, access, false))
+            return SHADOW_FILLED;
+    }
+    return fault_slow(v, gva.v, access);
 }
 
 /* The shadow leaf of va if the CPU could use it for this access at ring 1. */
-static uint64_t present_leaf(const struct vcpu *v, uint32_t va, uint32_t need)
+HV_INLINE uint64_t present_leaf(const struct vcpu *v, uint32_t va, uint32_t need)
 {
     const struct shadow_table *pd = v->root->pd[va >> 30];
     uint64_t pde, ent;
@@ -255,14 +312,13 @@ static uint64_t present_leaf(const struct vcpu *v, uint32_t va, uint32_t need)
 static uint64_t filled_leaf(struct vcpu *v, uint32_t va, uint32_t need)
 {
     uint64_t ent;
-    uint32_t err;
 
     if (hv_unlikely(va >= LAYOUT_GUEST_TOP))
         return 0;
     ent = present_leaf(v, va, need);
     if (hv_likely(ent != 0))
         return ent;
-    if (!shadow_fault(v, GVA(va), need, &err) || guest_is_dead(v->guest))
+    if (shadow_fault(v, GVA(va), need) != SHADOW_FILLED || guest_is_dead(v->guest))
         return 0;
     return present_leaf(v, va, need);
 }
@@ -333,6 +389,18 @@ bool gva_write(struct vcpu *v, gva_t dst, const void *src, uint32_t len)
     return true;
 }
 
+const uint8_t *gva_code_ptr(struct vcpu *v, gva_t at)
+{
+    uint64_t ent;
+
+    if (gva_offset(at) == HV_PAGE_MASK || at.v >= LAYOUT_GUEST_TOP)
+        return NULL;
+    ent = present_leaf(v, at.v, 0);
+    if (!ent)
+        return NULL;
+    return (const uint8_t *)frame_ptr(HFN(ent >> HV_PAGE_SHIFT)) + gva_offset(at);
+}
+
 bool gva_patch(struct vcpu *v, gva_t dst, const void *src, uint32_t len)
 {
     const uint8_t *from = src;
@@ -358,17 +426,38 @@ bool gva_patch(struct vcpu *v, gva_t dst, const void *src, uint32_t len)
     return true;
 }
 
+void shadow_check_pin(struct vcpu *v)
+{
+    const struct shadow_root *r = v->root;
+
+    if (hv_likely(r->pin_esp1 == v->esp1 && r->pin_pages == v->stack_pages &&
+                  r->pin_gen == v->guest->mmu->pin_gen))
+        v->attention &= ~(uint32_t)VCPU_ATTN_PIN;
+    else
+        v->attention |= VCPU_ATTN_PIN;
+}
+
 bool shadow_pin_stack(struct vcpu *v)
 {
+    struct shadow_mmu *m = v->guest->mmu;
+
     for (uint32_t i = 0; i < v->stack_pages; i++) {
         uint32_t va = v->esp1 - 1 - i * HV_PAGE_SIZE;
+        struct shadow_table *t;
 
-        if (hv_likely(va < LAYOUT_GUEST_TOP && present_leaf(v, va, PT_RW)))
-            continue;
-        if (!filled_leaf(v, va, PT_RW)) {
+        if (!(va < LAYOUT_GUEST_TOP && present_leaf(v, va, PT_RW)) &&
+            !filled_leaf(v, va, PT_RW)) {
             guest_kill(v->guest, "bad stack page %#x", va);
             return false;
         }
+        t = root_l1(v->root, va);
+        if (!t->pinned) {
+            t->pinned = 1;
+            m->link.pgd = 1; /* SET_PTE looks whether the table is pinned */
+        }
     }
+    v->root->pin_esp1 = v->esp1;
+    v->root->pin_pages = v->stack_pages;
+    v->root->pin_gen = m->pin_gen;
     return true;
 }

@@ -60,13 +60,14 @@ struct shadow_table {
     uint16_t hash_next;
     uint16_t links;
     uint16_t nr_present;
+    uint32_t pinned; /* 1: kernel stack pages were pinned in it */
     uint32_t present[ENTRIES / 32]; /* the switcher's entry is not counted */
 };
 
 #define MAX_ROOTS 16u
 #define HASH_BUCKETS 256u
 #define CHUNK_TABLES 32u
-#define MAX_CHUNKS 256u
+#define MAX_CHUNKS (sizeof(void *) == 4 ? 256u : 128u) /* of pointers, in one page */
 
 struct shadow_root {
     uint64_t *pdpt; /* 4 entries; directly mapped, below 4 GiB */
@@ -76,7 +77,23 @@ struct shadow_root {
     struct shadow_table *pd[4];
     uint32_t used_stamp;
     bool in_use;
+    uint32_t pin_esp1, pin_pages, pin_gen; /* this stack is pinned here if pin_gen is m's */
 };
+
+/* The table that faults and SET_PTE of the current root found last. */
+struct link_cache {
+    uint32_t region; /* va >> 21; LINK_NONE: nothing remembered */
+    uint32_t pgd;    /* CR3 for SET_PTE; 1 (no CR3): not for SET_PTE */
+    uint32_t rights; /* RW and US of the shadow directory entry */
+    uint32_t id8;    /* map_id() of entry 0, shifted as in struct gpage.rmap */
+    uint32_t gframe; /* host frame of the guest's table */
+    uint32_t gfirst; /* byte offset in it of the entry for shadow entry 0 */
+    uint32_t *gents; /* that entry, if the frame is in the direct map, or NULL */
+    struct shadow_table *table;
+    uint64_t *ents;
+};
+
+#define LINK_NONE 0xffffffffu
 
 struct shadow_mmu {
     struct guest *guest;
@@ -89,11 +106,10 @@ struct shadow_mmu {
     struct shadow_root roots[MAX_ROOTS];
     uint8_t root_hint[MAX_ROOTS]; /* by page number of CR3 */
     /* Remembered for speed, dropped by cache_drop() whenever a link or a right
-     * goes: the page of the last gva_write_ptr (1: none), and the table of the
-     * last SET_PTE of a user address (link_pgd 1: none). */
+     * goes: the page of the last gva_write_ptr (1: none), and a table. */
     uint32_t write_va, write_frame;
-    uint32_t link_pgd, link_region; /* CR3, va >> 21 */
-    struct shadow_table *link_table;
+    struct link_cache link;
+    uint32_t pin_gen; /* counts what may have unpinned a stack page */
     struct shadow_table *filler; /* top directory of a root without its own */
     uint64_t *pdpt_page;
     uint32_t stamp;
@@ -103,7 +119,8 @@ struct shadow_mmu {
 HV_INLINE void cache_drop(struct shadow_mmu *m)
 {
     m->write_va = 1;
-    m->link_pgd = 1;
+    m->link.region = LINK_NONE;
+    m->pin_gen++;
 }
 
 /* ---- reverse map ---- */
@@ -125,7 +142,7 @@ HV_INLINE void rmap_add(struct gpage *p, uint32_t id)
 {
     uint32_t r = p->rmap;
 
-    if (hv_likely((r & RMAP_COUNT) != RMAP_MANY))
+    if (hv_likely((uint8_t)r != RMAP_MANY))
         p->rmap = (r ^ (id << 8)) + 1;
 }
 
@@ -133,7 +150,7 @@ HV_INLINE void rmap_del(struct gpage *p, uint32_t id)
 {
     uint32_t r = p->rmap;
 
-    if (hv_likely((r & RMAP_COUNT) != RMAP_MANY))
+    if (hv_likely((uint8_t)r != RMAP_MANY))
         p->rmap = (r ^ (id << 8)) - 1;
 }
 
@@ -183,11 +200,21 @@ HV_INLINE void harvest_dirty(struct gpage *p, uint64_t ent)
         p->frame |= GPAGE_DIRTY;
 }
 
+/* Writes an entry; as two words, which is what the compiler does best. Nobody
+ * walks this table now: the guest is not running. */
+HV_INLINE void leaf_write(uint64_t *slot, uint32_t frame, uint32_t flags)
+{
+    uint32_t *w = (uint32_t *)slot;
+
+    w[0] = (frame << HV_PAGE_SHIFT) | flags;
+    w[1] = (frame >> (32 - HV_PAGE_SHIFT)) & 0xfu;
+}
+
 /* Installs a leaf for guest page p; the slot is empty. */
 HV_INLINE void leaf_install(struct shadow_table *t, uint32_t i, struct gpage *p,
                             uint32_t flags)
 {
-    t->ents[i] = ((uint64_t)(p->frame & GPAGE_FRAME) << HV_PAGE_SHIFT) | flags;
+    leaf_write(&t->ents[i], p->frame & GPAGE_FRAME, flags);
     rmap_add(p, map_id(t, i));
     mark_present(t, i);
 }
@@ -202,6 +229,7 @@ HV_INLINE void leaf_zap(struct shadow_mmu *m, struct shadow_table *t, uint32_t i
     t->ents[i] = 0;
     mark_absent(t, i);
     m->write_va = 1;
+    m->pin_gen += t->pinned;
 }
 
 /* The shadow leaf flags that a guest entry allows; 0 if it must stay empty: not

@@ -132,6 +132,7 @@ static void table_free(struct shadow_mmu *m, struct shadow_table *t)
     }
     mmu_assert(t->nr_present == 0);
     t->ents[SWITCHER_ENTRY] = 0;
+    t->pinned = 0;
     hash_remove(m, t);
     if (!(t->key & KEY_LINEAR))
         m->guest->pages[t->key & KEY_GFN].frame -= GPAGE_PT_ONE;
@@ -157,20 +158,20 @@ void dir_zap(struct shadow_mmu *m, struct shadow_table *pd, uint32_t i)
     table_unlink(m, t);
 }
 
-void shadow_forget_caches(struct guest *g)
-{
-    cache_drop(g->mmu);
-}
-
 /* ---- roots ---- */
+
+HV_INLINE struct shadow_root *root_hinted(struct shadow_mmu *m, uint32_t gcr3)
+{
+    struct shadow_root *r =
+        &m->roots[m->root_hint[(gcr3 >> HV_PAGE_SHIFT) % MAX_ROOTS]];
+
+    return r->gcr3 == gcr3 && r->in_use ? r : NULL;
+}
 
 struct shadow_root *root_find(struct shadow_mmu *m, uint32_t gcr3)
 {
     uint8_t *hint = &m->root_hint[(gcr3 >> HV_PAGE_SHIFT) % MAX_ROOTS];
-    struct shadow_root *r = &m->roots[*hint];
 
-    if (hv_likely(r->gcr3 == gcr3 && r->in_use))
-        return r;
     for (uint32_t i = 0; i < MAX_ROOTS; i++)
         if (m->roots[i].gcr3 == gcr3 && m->roots[i].in_use) {
             *hint = (uint8_t)i;
@@ -258,6 +259,7 @@ struct shadow_root *root_make(struct vcpu *v, uint32_t gcr3)
         }
         r->gcr3 = gcr3;
         r->in_use = true;
+        r->pin_gen = m->pin_gen - 1;
         memset(r->raw, 0, sizeof(r->raw));
         if (root_add_top(m, r))
             return r;
@@ -293,13 +295,20 @@ void pool_make_room(struct vcpu *v)
     v->attention |= VCPU_ATTN_PIN;
 }
 
+/* Other tables from now on, but none has changed. */
+HV_INLINE void cache_forget(struct shadow_mmu *m)
+{
+    m->write_va = 1;
+    m->link.region = LINK_NONE;
+}
+
 static void use_root(struct vcpu *v, struct shadow_root *r)
 {
     v->root = r;
-    cache_drop(v->guest->mmu);
+    cache_forget(v->guest->mmu);
     r->used_stamp = ++v->guest->mmu->stamp;
     v->arch.cr3 = r->hcr3;
-    v->attention |= VCPU_ATTN_PIN;
+    shadow_check_pin(v);
 }
 
 void shadow_drop_all(struct vcpu *v)
@@ -424,32 +433,58 @@ static void leave_linear_mode(struct vcpu *v, uint32_t gcr3)
     use_root(v, root_make(v, gcr3));
 }
 
-void shadow_new_pgtable(struct vcpu *v, uint32_t gcr3)
+static HV_NOINLINE void new_pgtable_slow(struct vcpu *v, uint32_t gcr3)
 {
     struct guest *g = v->guest;
     struct shadow_root *r;
 
-    if (hv_unlikely((gcr3 >> HV_PAGE_SHIFT) >= g->limit_pages ||
-                    (gcr3 & (g->pae ? 31u : HV_PAGE_MASK)))) {
+    if ((gcr3 >> HV_PAGE_SHIFT) >= g->limit_pages ||
+        (gcr3 & (g->pae ? 31u : HV_PAGE_MASK))) {
         guest_kill(g, "bad page directory address %#x", gcr3);
         return;
     }
-    if (hv_unlikely(g->linear)) {
+    if (g->linear) {
         leave_linear_mode(v, gcr3);
         return;
     }
-    r = v->root->gcr3 == gcr3 ? v->root : root_find(g->mmu, gcr3);
-    if (hv_unlikely(!r)) {
-        use_root(v, root_make(v, gcr3));
+    r = root_find(g->mmu, gcr3);
+    if (!r)
+        r = root_make(v, gcr3);
+    else if (g->pae)
+        root_reload_pdptes(g->mmu, r);
+    else
+        resync_page(g->mmu, gcr3 >> HV_PAGE_SHIFT);
+    use_root(v, r);
+}
+
+/* The one mapping of a page, if it has just one, is clean and nothing else says
+ * dirty: the quick half of gpage_is_dirty(). */
+HV_INLINE bool surely_clean(const struct shadow_mmu *m, const struct gpage *p)
+{
+    uint32_t id = p->rmap >> 8;
+
+    if ((p->frame & (GPAGE_DIRTY | GPAGE_ALIASED)) || (p->rmap & RMAP_COUNT) != 1)
+        return false;
+    return !((uint32_t)table_by_id(m, id >> 9)->ents[id & (ENTRIES - 1)] & PT_D);
+}
+
+/* A cached root is looked up, not flushed: its tables are up to date unless the
+ * top-level page itself was written. */
+void shadow_new_pgtable(struct vcpu *v, uint32_t gcr3)
+{
+    struct guest *g = v->guest;
+    struct shadow_mmu *m = g->mmu;
+    struct shadow_root *r = root_hinted(m, gcr3);
+
+    if (hv_likely(r && !g->linear && !g->pae &&
+                  surely_clean(m, &g->pages[gcr3 >> HV_PAGE_SHIFT]))) {
+        m->write_va = 1;
+        m->link.region = LINK_NONE;
+        r->used_stamp = ++m->stamp;
+        v->root = r;
+        v->arch.cr3 = r->hcr3;
+        shadow_check_pin(v);
         return;
     }
-    if (g->pae) {
-        root_reload_pdptes(g->mmu, r);
-    } else {
-        struct gpage *p = &g->pages[gcr3 >> HV_PAGE_SHIFT];
-
-        if (hv_unlikely(gpage_is_dirty(g->mmu, p)))
-            resync_page(g->mmu, gcr3 >> HV_PAGE_SHIFT);
-    }
-    use_root(v, r);
+    new_pgtable_slow(v, gcr3);
 }

@@ -163,7 +163,7 @@ void shadow_flush_user(struct vcpu *v)
         if (r->pd[top])
             resync_below(m, r, top, hv_min_u32(kernel - top * ENTRIES, ENTRIES));
     }
-    v->attention |= VCPU_ATTN_PIN;
+    shadow_check_pin(v);
 }
 
 void shadow_flush_all(struct vcpu *v)
@@ -183,45 +183,85 @@ void shadow_flush_all(struct vcpu *v)
         if (t->links) /* key 0 is a key: page 0 as a table */
             resync_if_dirty(m, t->key);
     }
-    v->attention |= VCPU_ATTN_PIN;
+    shadow_check_pin(v);
 }
 
 /* ---- SET_PTE ---- */
 
-/* One announced entry.  What counts is guest memory; the value in the call
+/* One announced entry.  What counts is guest memory (cur); the value in the call
  * only saves the fault that would follow (design section 4). The entry is
  * replaced in place where one is there, which is what most calls are for. */
-HV_INLINE void announce_leaf(struct shadow_mmu *m, struct shadow_table *t, uint32_t va,
-                             uint32_t lo, uint32_t hi)
+HV_INLINE void announce(struct shadow_mmu *m, struct shadow_table *t, uint64_t *slot,
+                        uint32_t id, uint32_t cur, uint32_t lo)
 {
     const struct guest *g = m->guest;
-    uint32_t i = va_l1(va), flags = 0, id = map_id(t, i), cur_hi;
-    uint32_t cur = guest_entry(g, gpage_known(g, t->key & KEY_GFN),
-                               guest_index(g, t, i), &cur_hi);
     struct gpage *new = &g->pages[lo >> HV_PAGE_SHIFT];
-    uint64_t old = t->ents[i];
-    struct gpage *p;
+    uint64_t old = *slot;
+    uint32_t flags = 0;
 
-    if ((lo & PT_P) && (lo & (PT_A | PT_D)) && !((cur ^ lo) & ~(PT_A | PT_D)) &&
-        cur_hi == hi)
+    if ((lo & PT_P) && (lo & (PT_A | PT_D)) && !((cur ^ lo) & ~(PT_A | PT_D)))
         flags = leaf_flags(cur, new);
     m->write_va = 1;
-    if (hv_likely(old != 0)) {
-        p = &g->pages[owner_of(old)];
+    if (hv_likely((uint32_t)old & PT_P)) {
+        struct gpage *p = &g->pages[owner_of(old)];
+
         harvest_dirty(p, old);
         rmap_del(p, id);
         if (hv_unlikely(!flags)) {
-            t->ents[i] = 0;
-            mark_absent(t, i);
+            *slot = 0;
+            mark_absent(t, id & (ENTRIES - 1));
             return;
         }
     } else {
         if (!flags)
             return;
-        mark_present(t, i);
+        mark_present(t, id & (ENTRIES - 1));
     }
-    t->ents[i] = ((uint64_t)(new->frame & GPAGE_FRAME) << HV_PAGE_SHIFT) | flags;
+    leaf_write(slot, new->frame & GPAGE_FRAME, flags);
     rmap_add(new, id);
+}
+
+static void announce_leaf(struct shadow_mmu *m, struct shadow_table *t, uint32_t va,
+                          uint32_t lo, uint32_t hi)
+{
+    uint32_t i = va_l1(va), cur_hi;
+    uint32_t cur = guest_entry(m->guest, gpage_known(m->guest, t->key & KEY_GFN),
+                               guest_index(m->guest, t, i), &cur_hi);
+
+    announce(m, t, &t->ents[i], map_id(t, i), cur, cur_hi == hi ? lo : 0);
+    m->pin_gen += t->pinned;
+}
+
+/* The same through the table that was remembered, for the everyday call: a
+ * present entry gives way to another. Written for six registers: words instead
+ * of 64-bit entries, and one thing after the other. false: nothing was done. */
+HV_INLINE bool replace_linked(struct shadow_mmu *m, const struct guest *g, uint32_t va,
+                              uint32_t lo, bool pae)
+{
+    uint32_t i = va_l1(va), frame;
+    const uint32_t *gpte = link_guest_entry(&m->link, i, pae);
+    uint32_t *slot = (uint32_t *)(m->link.ents + i);
+    struct gpage *p;
+
+    /* Guest memory must hold just this; P, A and the limit were checked. */
+    if (hv_read_once(*gpte) != lo || (pae && gpte[1]) || !(slot[0] & PT_P))
+        return false;
+    p = &g->pages[frame_owner[(uint32_t)(*(uint64_t *)(void *)slot >> HV_PAGE_SHIFT)]];
+    if (hv_unlikely(p->frame & GPAGE_PT))
+        return false;
+    i = (i << 8) + m->link.id8;
+    if (hv_likely((uint8_t)p->rmap != RMAP_MANY))
+        p->rmap = (p->rmap ^ i) - 1;
+    p = &g->pages[lo >> HV_PAGE_SHIFT];
+    frame = p->frame;
+    if (!(lo & PT_D) || !(frame & GPAGE_OURS))
+        lo &= ~PT_RW;
+    slot[0] = (frame << HV_PAGE_SHIFT) | (lo & (PT_P | PT_RW | PT_US | PT_A));
+    slot[1] = (frame >> (32 - HV_PAGE_SHIFT)) & 0xfu;
+    if (hv_likely((uint8_t)p->rmap != RMAP_MANY))
+        p->rmap = (p->rmap ^ i) + 1;
+    m->write_va = 1;
+    return true;
 }
 
 /* Not a cached root: find the table in guest memory and forget the entry. */
@@ -254,13 +294,7 @@ static void announce_kernel_leaf(struct shadow_mmu *m, uint32_t va, uint32_t lo,
     }
 }
 
-/* Pages of the kernel stack are pinned again when their entries change. */
-static bool near_stack(const struct vcpu *v, uint32_t va)
-{
-    return v->esp1 - 1 - va < 0x4000u || va - v->esp1 < 0x1000u;
-}
-
-static HV_NOINLINE void set_pte_slow(struct vcpu *v, uint32_t pgd, uint32_t va,
+static void set_pte_slow(struct vcpu *v, uint32_t pgd, uint32_t va,
                                      uint32_t lo, uint32_t hi)
 {
     struct guest *g = v->guest;
@@ -274,10 +308,9 @@ static HV_NOINLINE void set_pte_slow(struct vcpu *v, uint32_t pgd, uint32_t va,
     }
     if (g->linear)
         return;
-    if (near_stack(v, va))
-        v->attention |= VCPU_ATTN_PIN;
     if (va >= g->kernel_address) {
         announce_kernel_leaf(m, va, lo, hi);
+        shadow_check_pin(v);
         return;
     }
     if (r->gcr3 != pgd)
@@ -290,18 +323,15 @@ static HV_NOINLINE void set_pte_slow(struct vcpu *v, uint32_t pgd, uint32_t va,
     if (!t)
         return;
     announce_leaf(m, t, va, lo, hi);
-    if (!near_stack(v, va & ~0x1fffffu) && !near_stack(v, va | 0x1fffffu) &&
-        (va | 0x1fffffu) < g->kernel_address && ((v->esp1 - 1) ^ va) >> 21) {
-        m->link_pgd = pgd;
-        m->link_region = va >> 21;
-        m->link_table = t;
-    }
+    if (t->pinned)
+        shadow_check_pin(v);
+    else if (r == v->root && va >> 21 != (g->kernel_address - 1) >> 21)
+        link_remember(m, r, va, t, true);
 }
 
-void shadow_set_pte(struct vcpu *v, uint32_t pgd, uint32_t va)
+static HV_NOINLINE void set_pte_checked(struct vcpu *v, uint32_t pgd, uint32_t va)
 {
     struct guest *g = v->guest;
-    struct shadow_mmu *m = g->mmu;
     uint32_t lo = v->hcall_c, hi = g->pae ? v->hcall_d : 0;
 
     if (hv_unlikely((lo & PT_PS) || lo >> HV_PAGE_SHIFT >= g->limit_pages || hi)) {
@@ -311,10 +341,26 @@ void shadow_set_pte(struct vcpu *v, uint32_t pgd, uint32_t va)
         }
         lo = hi = 0; /* not present or not used: there is nothing to install */
     }
-    if (hv_likely(m->link_pgd == pgd && m->link_region == va >> 21))
-        announce_leaf(m, m->link_table, va, lo, hi);
-    else
-        set_pte_slow(v, pgd, va, lo, hi);
+    set_pte_slow(v, pgd, va, lo, hi);
+}
+
+void shadow_set_pte(struct vcpu *v, uint32_t pgd, uint32_t va)
+{
+    const struct guest *g = v->guest;
+    struct shadow_mmu *m = g->mmu;
+    uint32_t lo = v->hcall_c;
+
+    if (hv_likely(m->link.region == va >> 21 && m->link.pgd == pgd &&
+                  (lo & (PT_P | PT_A | PT_PS)) == (PT_P | PT_A) &&
+                  lo >> HV_PAGE_SHIFT < g->limit_pages)) {
+        if (hv_likely(!g->pae)) {
+            if (replace_linked(m, g, va, lo, false))
+                return;
+        } else if (!v->hcall_d && replace_linked(m, g, va, lo, true)) {
+            return;
+        }
+    }
+    set_pte_checked(v, pgd, va);
 }
 
 /* ---- SET_PGD, SET_PMD ---- */
@@ -359,7 +405,7 @@ void shadow_set_pgd(struct vcpu *v, uint32_t pgd, uint32_t index)
     } else {
         forget_dir(m, pgd >> HV_PAGE_SHIFT, index);
     }
-    v->attention |= VCPU_ATTN_PIN;
+    shadow_check_pin(v);
 }
 
 void shadow_set_pmd(struct vcpu *v, uint32_t pmd, uint32_t index)
@@ -373,5 +419,5 @@ void shadow_set_pmd(struct vcpu *v, uint32_t pmd, uint32_t index)
     if (g->linear)
         return;
     forget_dir(g->mmu, pmd >> HV_PAGE_SHIFT, index);
-    v->attention |= VCPU_ATTN_PIN;
+    shadow_check_pin(v);
 }

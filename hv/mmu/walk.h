@@ -93,6 +93,37 @@ HV_INLINE struct shadow_table *root_l1(const struct shadow_root *r, uint32_t va)
     return table_of(pde);
 }
 
+/* The guest's entry for shadow entry i of the remembered table. */
+HV_INLINE uint32_t *link_guest_entry(const struct link_cache *l, uint32_t i, bool pae)
+{
+    uint32_t *e = l->gents;
+
+    if (hv_unlikely(!e))
+        e = (uint32_t *)(void *)((uint8_t *)frame_ptr(HFN(l->gframe)) + l->gfirst);
+    return e + (pae ? i * 2 : i);
+}
+
+/* Remembers the table of va in the current root r for faults, and for SET_PTE
+ * if that is a user address with nothing pinned in the table. */
+HV_INLINE void link_remember(struct shadow_mmu *m, const struct shadow_root *r,
+                             uint32_t va, struct shadow_table *t, bool set_pte)
+{
+    struct guest *g = m->guest;
+
+    m->link.region = va >> 21;
+    m->link.pgd = set_pte ? r->gcr3 : 1;
+    m->link.rights = (uint32_t)r->pd[va >> 30]->ents[va_l2(va)] & (PT_RW | PT_US);
+    m->link.id8 = map_id(t, 0) << 8;
+    m->link.gframe = g->pages[t->key & KEY_GFN].frame & GPAGE_FRAME;
+    m->link.gfirst = guest_index(g, t, 0) * (g->pae ? 8 : 4);
+    m->link.gents = NULL;
+    if (frame_is_direct(HFN(m->link.gframe)))
+        m->link.gents = (uint32_t *)(void *)((uint8_t *)frame_ptr(HFN(m->link.gframe)) +
+                                             m->link.gfirst);
+    m->link.table = t;
+    m->link.ents = t->ents;
+}
+
 /* ---- walks ---- */
 
 enum walk_result { WALK_OK, WALK_ABSENT, WALK_DENIED, WALK_KILLED };

@@ -19,6 +19,7 @@ _Static_assert(GABI_VRING_BYTES(VDEV_QUEUE_NUM) <=
 #define FEATURE_BYTES 4u
 #define STATUS_OFFSET offsetof(struct gabi_device_desc, status)
 #define STRING_MAX_BYTES 4096u
+#define STRING_PIECE_BYTES 256u /* then interrupts get a chance */
 #define RING_BYTES (VDEV_QUEUE_PAGES * HV_PAGE_SIZE)
 #define FIRST_IRQ 1u /* line 0 is the timer */
 
@@ -198,16 +199,19 @@ static void early_string(struct vdev_set *s, uint32_t addr)
 {
     uint32_t left = hv_min_u32(STRING_MAX_BYTES, page_gpa(s) - addr);
 
+    s->busy = true;
     while (left != 0) {
-        uint32_t want = hv_min_u32(left, sizeof(s->buf) - 1);
+        uint32_t want = hv_min_u32(left, STRING_PIECE_BYTES);
         uint32_t n = gmem_read_string(s->g, (char *)s->buf, GPA(addr), want + 1);
 
         console_guest_write(s->g, s->buf, n);
-        if (n < want)
+        if (n < want || !vdev_account(s, n))
             break;
         addr += n;
         left -= n;
     }
+    s->busy = false;
+    vdev_run(s); /* for input that came meanwhile */
 }
 
 /* Nothing lies at two of these addresses, so the order of the ABI (status,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The guest's console, a virtio console of one port: queue 0 takes input to
- * the guest, queue 1 its output, which goes straight to the console core.
+ * the guest, queue 1 its output, which goes straight to the console core.  A
+ * slow line makes the guest wait; nothing is lost and the monitor does not wait.
  * Input waits in a ring of fixed size; a guest that does not fetch it loses the
  * newest bytes, and they are counted. */
 #include "vdev_priv.h"
@@ -16,6 +17,17 @@
 #define OUTPUT_PIECE_BYTES 512u
 /* A byte of console output costs the machine more than a byte copied. */
 #define OUTPUT_COST 4u
+
+/* So much room in the console core is waited for: what Linux puts into one
+ * request, and less than the room of an idle line. A line that does not move at
+ * all counts as free, so the wait ends. */
+#define ROOM_BYTES HV_KIB(32)
+
+static bool vconsole_ready(const struct vdev *d, const struct vq_chain *c)
+{
+    (void)d;
+    return console_guest_room() >= hv_min_u32(c->read_bytes, ROOM_BYTES);
+}
 
 static uint32_t vconsole_request(struct vdev *d, uint32_t n, struct vq_chain *c)
 {
@@ -118,6 +130,7 @@ const struct vdev_ops vconsole_ops = {
     .nr_queues = 2,
     .request_queues = HV_BIT(OUTPUT_QUEUE),
     .request = vconsole_request,
+    .ready = vconsole_ready,
     .refill = vconsole_refill,
     .print = vconsole_print,
 };

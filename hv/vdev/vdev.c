@@ -10,11 +10,15 @@
 #include "hv/gmem.h"
 #include "hv/log.h"
 #include "hv/pmm.h"
+#include "hv/sched.h"
 #include "hv/string.h"
 #include "hv/virq.h"
 
 /* Interrupts may bring new work while the first pass runs. */
 #define PASSES_MAX 2u
+
+/* After this time a device that was not ready is asked again. */
+#define RETRY_NS 1000000ull
 
 static uint32_t queue_bit(const struct vdev *d, uint32_t n)
 {
@@ -32,6 +36,16 @@ static uint32_t queue_count(const struct guest_config *c)
 uint32_t vdev_pages(const struct guest_config *c)
 {
     return 1 + queue_count(c) * VDEV_QUEUE_PAGES;
+}
+
+/* Work that had to wait is work again. */
+static void retry_fired(struct timer *t)
+{
+    struct vdev_set *s = HV_CONTAINER_OF(t, struct vdev_set, retry);
+
+    s->kicked |= s->waiting;
+    s->waiting = 0;
+    vdev_poll_later(s);
 }
 
 /* ---- building ---- */
@@ -87,6 +101,7 @@ int vdev_create(struct guest *g)
     s->g = g;
     s->own_frame = f;
     s->own_frames = frames;
+    timer_init(&s->retry, retry_fired);
     drbg_init(&s->drbg);
     add_devices(s);
     vpci_create(&s->vpci, s->console);
@@ -108,6 +123,7 @@ void vdev_destroy(struct guest *g)
         hfn_t f = s->own_frame;
         uint32_t frames = s->own_frames;
 
+        timer_cancel(&s->retry);
         memset(s, 0, sizeof(*s)); /* it holds a key and guest data */
         pmm_free_contig(f, frames);
     }
@@ -158,6 +174,7 @@ void vdev_reset(struct vdev *d)
         vq_stop(&d->vq[n]);
         d->set->kicked &= ~queue_bit(d, n);
         d->set->later &= ~queue_bit(d, n);
+        d->set->waiting &= ~queue_bit(d, n);
     }
 }
 
@@ -172,8 +189,23 @@ bool vdev_pop(struct vdev *d, uint32_t n)
     return false;
 }
 
-/* Handles requests until there are none or the budget of this call is used up.
- * While work is put off the guest need not kick. */
+/* Puts the rest of a queue off: until the next call, or for RETRY_NS. The guest
+ * need not kick meanwhile. */
+static void put_off(struct vdev *d, uint32_t n, bool for_a_while)
+{
+    struct vdev_set *s = d->set;
+
+    vq_set_notify(&d->vq[n], false);
+    if (!for_a_while) {
+        s->later |= queue_bit(d, n);
+        return;
+    }
+    s->waiting |= queue_bit(d, n);
+    timer_arm(&s->retry, arch_time_ns() + RETRY_NS);
+}
+
+/* Handles requests until there are none, the device is not ready for one, or
+ * the budget of this call is used up. */
 static void serve_requests(struct vdev *d, uint32_t n)
 {
     struct vdev_set *s = d->set;
@@ -188,6 +220,11 @@ static void serve_requests(struct vdev *d, uint32_t n)
             vq_set_notify(q, true); /* clears no_notify: then look again */
             continue;
         }
+        if (d->ops->ready && !d->ops->ready(d, &s->chain)) {
+            vq_unpop(q);
+            put_off(d, n, true);
+            break;
+        }
         written = d->ops->request(d, n, &s->chain);
         if (q->broken) {
             vdev_break(d, n);
@@ -198,10 +235,8 @@ static void serve_requests(struct vdev *d, uint32_t n)
         if (!vdev_account(s, VDEV_REQUEST_COST))
             break;
     }
-    if (s->spent >= VDEV_BUDGET_BYTES && d->state == VDEV_STARTED) {
-        s->later |= queue_bit(d, n);
-        vq_set_notify(q, false);
-    }
+    if (s->spent >= VDEV_BUDGET_BYTES && d->state == VDEV_STARTED)
+        put_off(d, n, false);
     vdev_signal(d, n);
 }
 
@@ -217,8 +252,12 @@ static void serve_queue(struct vdev *d, uint32_t n)
 
 void vdev_poll_later(struct vdev_set *s)
 {
-    if (s->g->vcpu)
-        s->g->vcpu->attention |= VCPU_ATTN_VDEV;
+    struct vcpu *v = s->g->vcpu;
+
+    if (!v)
+        return;
+    v->attention |= VCPU_ATTN_VDEV;
+    sched_wake(v);
 }
 
 void vdev_run(struct vdev_set *s)

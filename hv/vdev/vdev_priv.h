@@ -10,6 +10,7 @@
 #include "vpci.h"
 
 #include "hv/guest.h"
+#include "hv/timerq.h"
 #include "hv/vdev.h"
 
 #define VDEV_MAX (3 + GUEST_MAX_DISKS) /* net, disks, rng, console */
@@ -47,6 +48,8 @@ struct vdev_ops {
     void (*config)(const struct vdev *d, uint8_t *out);
     /* Handles one request of queue n; returns the bytes written into it. */
     uint32_t (*request)(struct vdev *d, uint32_t n, struct vq_chain *c);
+    /* False: not now; the request is tried again a little later. May be NULL. */
+    bool (*ready)(const struct vdev *d, const struct vq_chain *c);
     /* The guest has supplied buffers in a queue without requests. May be
      * NULL. */
     void (*refill)(struct vdev *d, uint32_t n);
@@ -90,11 +93,13 @@ struct vdev_set {
     struct vdev *net, *console;
 
     /* busy: requests are being handled, perhaps below us on the stack (we may
-     * be an interrupt at a preemption point). kicked: bit per queue with work,
-     * later: work put off because the budget was used up. */
+     * be an interrupt at a preemption point). kicked: bit per queue with work;
+     * later: put off because the budget was used up; waiting: put off until
+     * the timer fires, because the device was not ready. */
     bool busy;
-    uint32_t kicked, later;
+    uint32_t kicked, later, waiting;
     uint32_t spent;
+    struct timer retry;
 
     struct vconsole vconsole;
     struct vnet vnet;

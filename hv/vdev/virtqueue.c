@@ -21,8 +21,15 @@ _Static_assert((VQ_MAX_NUM & (VQ_MAX_NUM - 1)) == 0, "indices are masked");
 #define RING_IDX 2u
 #define RING_ENTRIES 4u
 
-/* After this many descriptors or pieces interrupts get a chance. */
+/* After this many descriptors interrupts get a chance, and when copying after
+ * so much work: a byte is one unit, where the two sides are not aligned alike
+ * (and so copied bytewise) it is more, and each piece has a price of its own. */
 #define PREEMPT_EVERY 32u
+#define COPY_PREEMPT 8192u
+#define COPY_PIECE_COST 128u
+#define COPY_BYTEWISE_COST 4u
+#define COPY_MAX_BYTES 4096u
+#define COPY_BYTEWISE_MAX_BYTES 2048u
 
 bool vq_break(struct virtqueue *q, const char *why)
 {
@@ -190,15 +197,19 @@ static uint32_t chain_copy(struct virtqueue *q, struct vq_chain *c,
                            struct vq_cursor *at, uint32_t end, uint8_t *dst,
                            const uint8_t *src, uint32_t bytes)
 {
-    uint32_t done = 0;
+    uint32_t done = 0, cost = 0;
 
-    for (uint32_t pieces = 1; done < bytes && at->seg < end; pieces++) {
+    while (done < bytes && at->seg < end) {
         const struct vq_seg *s = &c->seg[at->seg];
         uint32_t n = hv_min_u32(bytes - done, s->bytes - at->offset_bytes);
-        gpa_t gpa = GPA(s->gpa + at->offset_bytes);
-        bool ok = dst ? gmem_read(q->g, dst + done, gpa, n)
-                      : gmem_write(q->g, gpa, src + done, n);
+        uint32_t from = s->gpa + at->offset_bytes;
+        uintptr_t host = (uintptr_t)(dst ? dst : src) + done;
+        bool bytewise = ((from ^ host) & 3) != 0;
+        bool ok;
 
+        n = hv_min_u32(n, bytewise ? COPY_BYTEWISE_MAX_BYTES : COPY_MAX_BYTES);
+        ok = dst ? gmem_read(q->g, dst + done, GPA(from), n)
+                 : gmem_write(q->g, GPA(from), src + done, n);
         if (!ok) { /* was in memory when it was popped */
             (void)vq_break(q, "buffer vanished");
             break;
@@ -209,8 +220,11 @@ static uint32_t chain_copy(struct virtqueue *q, struct vq_chain *c,
             at->seg++;
             at->offset_bytes = 0;
         }
-        if (pieces % PREEMPT_EVERY == 0)
+        cost += COPY_PIECE_COST + (bytewise ? n * COPY_BYTEWISE_COST : n);
+        if (cost >= COPY_PREEMPT) {
+            cost = 0;
             arch_preempt_point();
+        }
     }
     return done;
 }

@@ -17,6 +17,7 @@ struct console_ops {
     const char *name;
     bool (*tx_ready)(void); /* one more byte can be taken without waiting */
     void (*tx)(uint8_t byte); /* NULL (with tx_ready): input only */
+    bool (*tx_idle)(void);    /* may be NULL: all has left the machine */
     int (*rx)(void); /* next input byte, or -1; NULL: output only */
     void (*flush)(void); /* may be NULL: redraw, for screens */
     /* May be NULL. Returns false if the device cannot do that. */

@@ -14,18 +14,16 @@ struct gpage;
 int shadow_create(struct guest *g) HV_MUST_CHECK;
 void shadow_destroy(struct guest *g);
 
-/* A page fault of the guest at va with the hardware's error code.  true: the
- * shadow was filled (or the guest killed), go on.  false: it is the guest's
- * own fault; *err is the error code it gets (ABI 7.3). */
-bool shadow_fault(struct vcpu *v, gva_t va, uint32_t hw_err, uint32_t *err)
-    HV_MUST_CHECK;
+/* A page fault of the guest at va with the hardware's error code.  SHADOW_FILLED:
+ * the shadow was filled (or the guest killed), go on.  Else it is the guest's own
+ * fault, and this the error code it gets (ABI 7.3). */
+#define SHADOW_FILLED 0xffffffffu
+uint32_t shadow_fault(struct vcpu *v, gva_t va, uint32_t hw_err) HV_MUST_CHECK;
 
 /* Hypercalls (ABI 7.4 to 7.6); bad arguments kill the guest. */
 void shadow_new_pgtable(struct vcpu *v, uint32_t gcr3);
 /* The entry is in v->hcall_c (low dword) and v->hcall_d (high, PAE). */
 void shadow_set_pte(struct vcpu *v, uint32_t pgd, uint32_t va);
-/* What was remembered for speed is looked up again. */
-void shadow_forget_caches(struct guest *g);
 void shadow_set_pgd(struct vcpu *v, uint32_t pgd, uint32_t index);
 void shadow_set_pmd(struct vcpu *v, uint32_t pmd, uint32_t index);
 void shadow_flush_user(struct vcpu *v);
@@ -33,6 +31,9 @@ void shadow_flush_all(struct vcpu *v);
 
 /* Drops every shadow and starts with an empty root for the same CR3. */
 void shadow_drop_all(struct vcpu *v);
+
+/* Sets VCPU_ATTN_PIN unless the vCPU's stack is known to be pinned in its root. */
+void shadow_check_pin(struct vcpu *v);
 
 /* The stack pages of the last SET_STACK are present and writable in the
  * current root (ABI 7.7). false: the guest was killed. */
@@ -44,6 +45,10 @@ bool shadow_pin_stack(struct vcpu *v) HV_MUST_CHECK;
 bool gva_read(struct vcpu *v, void *dst, gva_t src, uint32_t len) HV_MUST_CHECK;
 bool gva_write(struct vcpu *v, gva_t dst, const void *src,
                uint32_t len) HV_MUST_CHECK;
+
+/* The instruction bytes at a linear address that the guest is executing: at least
+ * two in this page, or NULL. Good until the next call of anything here. */
+const uint8_t *gva_code_ptr(struct vcpu *v, gva_t at);
 
 /* Reads what the guest's tables map there now, changing and killing nothing,
  * not even for a dead guest: for backtraces. */

@@ -84,7 +84,7 @@ void desc_init(void);
 void idt_init(void);
 void idt_load(void);
 
-/* From now on #DF is a task switch. Called by desc_init(). */
+/* From now on #DF is a task switch. Once, after the first desc_init(). */
 void idt_use_df_task(void);
 
 /* Where the host IDT lies (identity-mapped, read-only after boot). */
