@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Segment descriptors (SDM 3A 3.4.5). */
+/* Segment descriptors (SDM 3A 3.4.5): put together from base, limit and access
+ * byte, and loaded by the call that the row has for it. */
 
 #include "guest/desc.h"
 #include "guest/lguest.h"
@@ -13,8 +14,24 @@ uint64_t desc_make(uint32_t base, uint32_t limit, uint32_t access, uint32_t flag
     return (uint64_t)hi << 32 | lo;
 }
 
+/* Rows up to 2.6.30 load the whole table; entries 12 and 13 as at the start. */
+static void load_by_table(uint32_t index, uint64_t desc)
+{
+    static uint64_t table[GABI_GDT_ENTRIES] = {
+        [GABI_KERNEL_CS >> 3] = 0x00cf9a000000ffffull,
+        [GABI_KERNEL_DS >> 3] = 0x00cf92000000ffffull,
+    };
+
+    table[index % GABI_GDT_ENTRIES] = desc;
+    lguest_call(GABI_HCALL_LOAD_GDT, addr_of(table), GABI_GDT_ENTRIES, 0, 0);
+}
+
 void desc_load(uint32_t index, uint64_t desc)
 {
+    if (lguest_row->row < GABI_ROW_2_6_31) {
+        load_by_table(index, desc);
+        return;
+    }
     lguest_call(GABI_HCALL_LOAD_GDT_ENTRY, index, (uint32_t)desc,
                 (uint32_t)(desc >> 32), 0);
 }

@@ -11,6 +11,7 @@ section .text.entry
 _start:
         mov     esp, boot_stack.top
         xor     ebp, ebp                ; ends backtraces
+        sub     esp, 12                 ; 16-byte aligned at the call, as C has it
         push    esi
         call    guest_start
 .hang:

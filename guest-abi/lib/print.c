@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Formatted output. */
+/* Formatted output: a small printf, and the way out, by NOTIFY strings at first
+ * and through the console driver once that runs. */
 
 #include "guest/boot.h"
 #include "guest/lguest.h"
@@ -31,14 +32,16 @@ static void put_padded(struct sink *s, const char *text, uint32_t n,
 {
     uint32_t fill = p->width > n ? p->width - n : 0;
 
-    if (!p->left)
+    if (!p->left) {
         for (uint32_t i = 0; i < fill; i++)
             put(s, p->zero ? '0' : ' ');
+    }
     for (uint32_t i = 0; i < n; i++)
         put(s, text[i]);
-    if (p->left)
+    if (p->left) {
         for (uint32_t i = 0; i < fill; i++)
             put(s, ' ');
+    }
 }
 
 static void put_number(struct sink *s, uint64_t v, uint32_t base, bool negative,
@@ -153,12 +156,27 @@ static void notify_bytes(const char *s, uint32_t n)
     }
 }
 
-void print_bytes(const char *s, uint32_t n)
+static void send(const char *s, uint32_t n)
 {
     if (console_is_up())
         console_write(s, n);
     else if (guest.started)
         notify_bytes(s, n);
+}
+
+/* A console is a terminal: each newline needs its carriage return. */
+void print_bytes(const char *s, uint32_t n)
+{
+    uint32_t start = 0;
+
+    for (uint32_t i = 0; i < n; i++) {
+        if (s[i] != '\n')
+            continue;
+        send(s + start, i - start);
+        send("\r\n", 2);
+        start = i + 1;
+    }
+    send(s + start, n - start);
 }
 
 void print(const char *fmt, ...)

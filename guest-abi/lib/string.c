@@ -37,9 +37,10 @@ int memcmp(const void *a, const void *b, size_t n)
 {
     const uint8_t *x = a, *y = b;
 
-    for (; n; n--, x++, y++)
+    for (; n; n--, x++, y++) {
         if (*x != *y)
             return *x < *y ? -1 : 1;
+    }
     return 0;
 }
 
@@ -61,9 +62,10 @@ int strcmp(const char *a, const char *b)
 
 int strncmp(const char *a, const char *b, size_t n)
 {
-    for (; n; n--, a++, b++)
+    for (; n; n--, a++, b++) {
         if (*a != *b || !*a)
             return (uint8_t)*a - (uint8_t)*b;
+    }
     return 0;
 }
 

@@ -17,7 +17,7 @@ from common import STARTED, expect_demo, poweroff
     8192,
 ])
 def test_size(mib):
-    with vmlib.boot(memory=mib) as vm:
+    with vmlib.boot(memory=mib, cpu="max") as vm:
         banner = expect_demo(vm)
         told = int(banner.group(3))
         assert mib - 8 <= told <= mib + 1, f"memory={told}MiB on {mib} MiB"

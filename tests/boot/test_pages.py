@@ -115,7 +115,7 @@ def test_executable_pages_are_text(host_pages):
 def test_report_line():
     """The monitor proves the same of itself at each boot."""
     with vmlib.boot("loglvl=debug", cpu="max") as vm:
-        vm.expect(r"\(RS\) [^\n]*w\^x holds[^\n]*\n", 20)
+        vm.expect(r"\(RS\) [^\n]*W\^X holds[^\n]*\n", 20)
 
 
 def test_guest_view():

@@ -146,6 +146,9 @@ static void one_op(void)
         break;
     }
     case 11:
+        fake.console_full = (dev & 1) != 0;
+        if (dev & 2)
+            fake_timers_fire();
         vdev_poll(&f->g);
         break;
     case 12:
@@ -208,7 +211,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         must(disks[0][i] == 0x11);
     for (uint32_t i = 0; i < 2; i++)
         vdev_destroy(&guests[i]->g);
-    must(fake.pages_allocated == 0);
+    must(fake.pages_allocated == 0 && fake_timers_armed() == 0);
     fake_reset();
     free(disks[0]);
     free(disks[1]);

@@ -1,7 +1,7 @@
 # Guest tests: one image per folder of tests/guests/, packed into one blob that
 # the monitor embeds (test=).
 
-guest-test-lib := tests/lib/gtest.c
+guest-test-lib := tests/lib/gtest.c tests/lib/abi_life.c
 guest-test-names := $(notdir $(patsubst %/,%,$(sort $(dir $(wildcard tests/guests/*/*.c)))))
 
 # $(call guest-test-src,NAME)

@@ -9,7 +9,9 @@
 #include "hv/frame.h"
 #include "hv/pmm.h"
 #include "hv/range.h"
+#include "hv/sched.h"
 #include "hv/string.h"
+#include "hv/timerq.h"
 #include "hv/virq.h"
 
 #include <stdio.h>
@@ -142,6 +144,65 @@ void console_guest_write(struct guest *g, const uint8_t *bytes, uint32_t n)
     fake.console_guest = g;
     for (uint32_t i = 0; i < n; i++)
         fake.console[fake.console_bytes++ % sizeof(fake.console)] = bytes[i];
+}
+
+uint32_t console_guest_room(void)
+{
+    return fake.console_full ? 15 : HV_KIB(48);
+}
+
+void sched_wake(struct vcpu *v)
+{
+    (void)v;
+    fake.wakes++;
+}
+
+static struct timer *armed[FAKE_GUESTS];
+
+void timer_init(struct timer *t, void (*fire)(struct timer *t))
+{
+    t->fire = fire;
+}
+
+void timer_cancel(struct timer *t)
+{
+    for (uint32_t i = 0; i < FAKE_GUESTS; i++) {
+        if (armed[i] == t)
+            armed[i] = NULL;
+    }
+}
+
+void timer_arm(struct timer *t, uint64_t deadline_ns)
+{
+    uint32_t i = 0;
+
+    timer_cancel(t);
+    while (armed[i])
+        i++;
+    armed[i] = t;
+    t->deadline_ns = deadline_ns;
+}
+
+uint32_t fake_timers_armed(void)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < FAKE_GUESTS; i++)
+        n += armed[i] != NULL;
+    return n;
+}
+
+void fake_timers_fire(void)
+{
+    for (uint32_t i = 0; i < FAKE_GUESTS; i++) {
+        struct timer *t = armed[i];
+
+        armed[i] = NULL;
+        if (t) {
+            fake.now_ns = t->deadline_ns;
+            t->fire(t);
+        }
+    }
 }
 
 void virq_raise(struct guest *g, uint32_t line)

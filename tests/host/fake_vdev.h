@@ -33,12 +33,18 @@ extern struct fake_outside {
     uint32_t bytes_since_preempt;
     uint64_t now_ns;
     uint32_t pages_allocated;
+    bool console_full;
+    uint32_t wakes;
 } fake;
 
 /* Called after each gmem read with what was read (may be NULL). */
 extern void (*fake_after_read)(struct fake_guest *f, uint32_t gpa, uint32_t len);
 /* Called at each preemption point (may be NULL). */
 extern void (*fake_on_preempt)(void);
+
+/* Timers that are armed; fires them all, time moves to the last deadline. */
+uint32_t fake_timers_armed(void);
+void fake_timers_fire(void);
 
 /* All memory gone, no guests. */
 void fake_reset(void);

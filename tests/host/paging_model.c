@@ -44,6 +44,8 @@ static struct {
 } map[MAP_SLOTS];
 static uint8_t *allowed; /* by page: some earlier state leads there */
 static bool allowed_any, allowed_some;
+/* Entries that an access through an earlier directory entry may have marked. */
+static uint32_t gains[OLD_MAX * OLD_MAX * 4], nr_gains;
 
 uint32_t pm_loose, pm_accesses;
 
@@ -251,14 +253,17 @@ static void allow_ptes(uint32_t va, uint32_t access, struct value pde,
                        uint32_t since, bool current)
 {
     struct values ptes;
-    uint32_t need = P | A | access | (access & SF_WRITE ? D : 0);
+    uint32_t need = P | access, marked = A | (access & SF_WRITE ? D : 0);
 
     values_since(pte_gpa(pde.v, va), since, &ptes);
     for (uint32_t i = 0; i < ptes.nr; i++) {
         uint32_t e = ptes.v[i].v;
 
-        if ((current && i == 0) || (need & ~e))
+        /* What is there now may also be walked to and be marked now. */
+        if ((current && i == 0) || ((need | (i ? marked : 0)) & ~e))
             continue;
+        if (i == 0 && (marked & ~e) && nr_gains < HV_ARRAY_SIZE(gains))
+            gains[nr_gains++] = pte_gpa(pde.v, va);
         allowed[e >> HV_PAGE_SHIFT] = 1;
         allowed_some = true;
     }
@@ -273,11 +278,14 @@ static void allow_pdes(uint32_t va, uint32_t access, struct value top,
     uint32_t since_pte = va >= vcpu->guest->kernel_address
                              ? *time_of(PTE_OF_KERNEL, 0, va >> HV_PAGE_SHIFT)
                              : *time_of(PTE_OF_ROOT, root, va >> HV_PAGE_SHIFT);
+    /* Two-level: the directory's page may have been another one's when it was
+     * cached, so loading CR3 brings its entries up to date. */
+    uint32_t loaded = pae() ? 0 : *time_of(LOADED, root, 0);
     struct values pdes;
 
     if (pae())
         since = later(since, *time_of(PMD, dir, va >> 21 & 511));
-    values_since(pde_gpa(top.v, va), later(since, top.start), &pdes);
+    values_since(pde_gpa(top.v, va), later(later(since, loaded), top.start), &pdes);
     for (uint32_t i = 0; i < pdes.nr; i++) {
         if (need & ~pdes.v[i].v)
             continue;
@@ -297,6 +305,7 @@ static void allow_stale(uint32_t va, uint32_t access)
 
     memset(allowed, 0, vcpu->guest->limit_pages);
     allowed_any = allowed_some = false;
+    nr_gains = 0;
     if (va < vcpu->guest->kernel_address)
         since = later(since, *time_of(USER, root, 0));
     since = later(since, *time_of(PGD, root, pae() ? va >> 30 : va >> 22));
@@ -355,6 +364,10 @@ bool pm_access_ok(uint32_t va, uint32_t access, struct sf_result r)
     bool ok = true;
 
     allow_stale(va, access);
+    for (uint32_t i = 0; i < nr_gains; i++) {
+        if (gains[i] != w.pde_gpa && gains[i] != w.pte_gpa)
+            ok = may_gain(gains[i], bits) && ok;
+    }
     pm_accesses++;
     pm_loose += allowed_some;
     if (!outcome_ok(&w, r)) {
@@ -367,14 +380,13 @@ bool pm_access_ok(uint32_t va, uint32_t access, struct sf_result r)
     if (w.outcome == SF_OK && !allowed_some) {
         /* A table that maps itself: one word in both roles. */
         if (w.pde_gpa != w.pte_gpa)
-            ok = must_gain(w.pde_gpa, A);
+            ok = must_gain(w.pde_gpa, A) && ok;
         return must_gain(w.pte_gpa, bits) && ok;
     }
-    if (w.pte_gpa && w.outcome == SF_OK && w.pte_gpa != w.pde_gpa)
-        ok = may_gain(w.pte_gpa, bits);
-    else if (w.pte_gpa && w.outcome == SF_OK)
-        return may_gain(w.pte_gpa, bits);
-    return (!w.pte_gpa || may_gain(w.pde_gpa, A)) && ok;
+    /* Any of these words may be another's as well. */
+    if (w.pte_gpa)
+        ok = may_gain(w.pte_gpa, bits) && ok;
+    return (!w.pde_gpa || may_gain(w.pde_gpa, bits)) && ok;
 }
 
 void pm_access_maybe(uint32_t va, uint32_t access)

@@ -53,6 +53,12 @@ hpa_t arch_switcher_pt(void)
 
 /* ---- the guest ---- */
 
+/* What lies behind a page of the guest is not to be touched. */
+static void guard_behind(hfn_t f, int prot)
+{
+    REQUIRE(mprotect((uint8_t *)frame_ptr(f) + HV_PAGE_SIZE, HV_PAGE_SIZE, prot) == 0);
+}
+
 struct vcpu *sf_guest(uint32_t pages, bool pae, bool linear, uint32_t gcr3)
 {
     struct guest *g = calloc(1, sizeof(*g));
@@ -71,11 +77,12 @@ struct vcpu *sf_guest(uint32_t pages, bool pae, bool linear, uint32_t gcr3)
     g->pages = calloc(pages, sizeof(*g->pages));
     REQUIRE(g->pages);
     for (uint32_t i = 0; i < pages; i++) {
-        hfn_t f = pmm_alloc(PMM_GUEST);
+        hfn_t f = pmm_alloc_contig(2, 2, 0);
 
         REQUIRE(!hfn_is_none(f));
         g->pages[i].frame = f.v | OURS;
         rmap_set_owner(f, i);
+        guard_behind(f, PROT_NONE);
     }
     g->kernel_address = 0xc0000000u;
     g->linear = linear;
@@ -90,8 +97,12 @@ void sf_free(struct vcpu *v)
     struct guest *g = v->guest;
 
     shadow_destroy(g);
-    for (uint32_t i = 0; i < g->limit_pages; i++)
-        pmm_unref(HFN(g->pages[i].frame & FRAME_BITS));
+    for (uint32_t i = 0; i < g->limit_pages; i++) {
+        hfn_t f = HFN(g->pages[i].frame & FRAME_BITS);
+
+        guard_behind(f, PROT_READ | PROT_WRITE);
+        pmm_free_contig(f, 2);
+    }
     EXPECT_EQ(pmm_free_frames(), frames_before);
     free(g->pages);
     free(v);
@@ -222,7 +233,8 @@ struct sf_result sf_access(struct vcpu *v, uint32_t va, uint32_t access)
             break;
         REQUIRE(exits < TRIES_MAX);
         exits++;
-        if (!shadow_fault(v, GVA(va), r.err, &err)) {
+        err = shadow_fault(v, GVA(va), r.err);
+        if (err != SHADOW_FILLED) {
             r.err = err;
             break;
         }
@@ -239,6 +251,13 @@ struct sf_result sf_store(struct vcpu *v, uint32_t va, uint32_t value)
     if (r.outcome == SF_OK)
         sf_poke(v, r.gfn << HV_PAGE_SHIFT | (va & HV_PAGE_MASK & ~3u), value);
     return r;
+}
+
+void sf_set_pte(struct vcpu *v, uint32_t pgd, uint32_t va, uint32_t lo, uint32_t hi)
+{
+    v->hcall_c = lo;
+    v->hcall_d = hi;
+    shadow_set_pte(v, pgd, va);
 }
 
 /* ---- the whole ---- */

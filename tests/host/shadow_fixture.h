@@ -46,6 +46,9 @@ struct sf_result sf_store(struct vcpu *v, uint32_t va, uint32_t value);
 /* What hardware would do now without any exit; SF_FAULT: a #PF. */
 struct sf_result sf_hardware(struct vcpu *v, uint32_t va, uint32_t access);
 
+/* SET_PTE as the hypercall passes it on. */
+void sf_set_pte(struct vcpu *v, uint32_t pgd, uint32_t va, uint32_t lo, uint32_t hi);
+
 /* As the run loop before an entry: pins the stack if that is due. */
 bool sf_enter(struct vcpu *v);
 

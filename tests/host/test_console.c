@@ -73,31 +73,21 @@ static const char *sent(void)
 
 /* ---- what the core calls ---- */
 
-static struct console_ops found = {.name = "com1", .tx_ready = uart_tx_ready,
-                                   .tx = uart_tx, .rx = uart_rx};
-
 const struct console_ops *ns16550_init(uint32_t index, uint16_t port, uint32_t baud)
 {
     (void)port;
     (void)baud;
-    return index == 0 ? &found : NULL;
+    return index == 0 ? &uart : NULL;
 }
 
-const struct console_ops *vga_text_init(void)
-{
-    return NULL;
-}
-
-const struct console_ops *debugcon_init(void)
-{
-    return NULL;
-}
-
-const struct console_ops *ps2_keyboard_init(int keymap)
-{
-    (void)keymap;
-    return NULL;
-}
+#define ABSENT(driver) \
+    const struct console_ops *driver \
+    { \
+        return NULL; \
+    }
+ABSENT(vga_text_init(void))
+ABSENT(debugcon_init(void))
+ABSENT(ps2_keyboard_init(__attribute__((unused)) int keymap))
 
 static void (*irq_handler)(void);
 

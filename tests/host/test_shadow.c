@@ -8,7 +8,7 @@
  * units: hv/mmu/walk.c hv/mmu/shadow.c hv/mmu/fill.c hv/mmu/sync.c
  * units: hv/mmu/rmap.c hv/mmu/linear.c hv/mmu/audit.c
  */
-#include "../../hv/mmu/mmu.h"
+#include "../../hv/mmu/walk.h"
 
 #include "fake.h"
 #include "hv/gmem.h"
@@ -209,18 +209,18 @@ static void every_pfn(void)
         uint32_t value = pfn << 12 | RWUSAD;
 
         sf_poke(v, pte, value);
-        shadow_set_pte(v, root_at(ROOT), va, 0, 0);
+        sf_set_pte(v, root_at(ROOT), va, 0, 0);
         if (pfn < PAGES ? !reaches(va, SF_READ, pfn)
                         : !killed(va, SF_READ, "bad page table entry"))
             test_fail(__FILE__, __LINE__, "pae %d pfn %#x", pae, pfn);
     }
     sf_poke(v, pte, 0);
-    shadow_set_pte(v, root_at(ROOT), va, 0, 0);
+    sf_set_pte(v, root_at(ROOT), va, 0, 0);
     for (uint32_t pfn = PAGES; pfn < 0x100000; pfn += pfn & 63 ? 1 : 61) {
         monitor_writes(pde, pfn << 12 | RWUSAD);
         shadow_flush_user(v);
         EXPECT(killed(va, SF_READ, "directory entry"));
-        shadow_set_pte(v, root_at(ROOT), va, 0, 0);
+        sf_set_pte(v, root_at(ROOT), va, 0, 0);
         EXPECT(!guest_is_dead(v->guest));
     }
     monitor_writes(pde, table);
@@ -240,7 +240,7 @@ static void flags_of_ptes(void)
 
     for (uint32_t flags = 0; flags < 0x1000; flags++) {
         sf_poke(v, pte, DATA << 12 | flags);
-        shadow_set_pte(v, root_at(ROOT), va, 0, 0);
+        sf_set_pte(v, root_at(ROOT), va, 0, 0);
         if (!(flags & 1))
             EXPECT(faults(va, SF_READ, 0));
         else if (flags & 0x80)
@@ -248,7 +248,7 @@ static void flags_of_ptes(void)
         else
             EXPECT(reaches(va, SF_READ, DATA));
         sf_poke(v, pte, DATA << 12 | flags);
-        shadow_set_pte(v, root_at(ROOT), va, DATA << 12 | flags, 0);
+        sf_set_pte(v, root_at(ROOT), va, DATA << 12 | flags, 0);
         EXPECT_EQ(guest_is_dead(v->guest),
                   (flags & 1) && (flags & 0x60) && (flags & 0x80));
         revive();
@@ -327,7 +327,7 @@ TEST(pt10_pae_upper_halves)
         monitor_writes(pte + 4, 0);
         shadow_flush_user(v);
         EXPECT(reaches(va, SF_READ, DATA));
-        shadow_set_pte(v, root_at(ROOT), va, DATA << 12 | RWUSAD, 1u << bit);
+        sf_set_pte(v, root_at(ROOT), va, DATA << 12 | RWUSAD, 1u << bit);
         EXPECT(guest_is_dead(v->guest));
         revive();
         monitor_writes(pde + 4, 1u << bit);
@@ -424,7 +424,7 @@ TEST(pae_one_directory_four_times)
     for (uint32_t top = 0; top < 3; top++)
         EXPECT(faults(top << 30 | 0x3fe00000, SF_READ, 0));
     guest_writes(pte, 21 << 12 | RWUSAD);
-    shadow_set_pte(v, root_at(ROOT), DIRECT_MAP + 20 * 4096, 0, 0);
+    sf_set_pte(v, root_at(ROOT), DIRECT_MAP + 20 * 4096, 0, 0);
     EXPECT(reaches(DIRECT_MAP + 20 * 4096, SF_READ, 21));
     guest_writes(pte, 22 << 12 | RWUSAD);
     shadow_flush_user(v);
@@ -453,12 +453,12 @@ static void write_entry(enum writer by, uint32_t gpa, uint32_t value)
     case BY_USER:
     case BY_UNMAPPED_ALIAS:
         guest_writes(pte, (gpa & ~0xfffu) | RWUSAD);
-        shadow_set_pte(v, root_at(ROOT), alias, 0, 0);
+        sf_set_pte(v, root_at(ROOT), alias, 0, 0);
         EXPECT(reaches(alias, SF_WRITE | (by == BY_USER ? SF_USER : 0), gpa >> 12));
         sf_poke(v, gpa, value);
         if (by == BY_UNMAPPED_ALIAS) {
             guest_writes(pte, 0);
-            shadow_set_pte(v, root_at(ROOT), alias, 0, 0);
+            sf_set_pte(v, root_at(ROOT), alias, 0, 0);
         }
         break;
     case BY_MONITOR:
@@ -485,7 +485,7 @@ static void hidden_writers(void)
     for (uint32_t by = 0; by < WRITERS; by++) {
         for (uint32_t all = 0; all < 2; all++) {
             sf_poke(v, pte, DATA << 12 | RWUSAD);
-            shadow_set_pte(v, root_at(ROOT), va, 0, 0);
+            sf_set_pte(v, root_at(ROOT), va, 0, 0);
             EXPECT(reaches(va, SF_WRITE, DATA));
             write_entry(by, pte, (DATA + 1 + by) << 12 | RWUSAD);
             if (all)
@@ -526,8 +526,8 @@ static void two_aliases(void)
             EXPECT(reaches(alias + i * 4096, SF_WRITE, pte >> 12));
         sf_poke(v, pte, (DATA + 1 + order) << 12 | RWUSAD);
         for (uint32_t i = 0; i < 2; i++)
-            shadow_set_pte(v, root_at(ROOT), alias + (i ^ order) * 4096, 0, 0);
-        shadow_set_pte(v, root_at(ROOT), DIRECT_MAP + (pte & ~0xfffu), 0, 0);
+            sf_set_pte(v, root_at(ROOT), alias + (i ^ order) * 4096, 0, 0);
+        sf_set_pte(v, root_at(ROOT), DIRECT_MAP + (pte & ~0xfffu), 0, 0);
         shadow_flush_user(v);
         EXPECT(reaches(va, SF_READ, DATA + 1 + order));
     }
@@ -613,4 +613,135 @@ static void silent_clearing_evicted(void)
 TEST(silent_clearing_through_evicted_roots)
 {
     for_both(silent_clearing_evicted);
+}
+
+/* A page that was a root, was given back without a word and is a root again. */
+static void reused_root(void)
+{
+    uint32_t va = 0x00400000, table = pte_at(ROOT, va) & ~0xfffu;
+    uint32_t pde, other = next_table++;
+
+    make_root2();
+    pde = pde_at(ROOT2, va);
+    sf_poke(v, table, DATA << 12 | RWUSAD);
+    sf_poke(v, other << 12, (DATA + 1) << 12 | RWUSAD);
+    sf_poke(v, pde, table | RWUSAD);
+    shadow_new_pgtable(v, root_at(ROOT2));
+    EXPECT(reaches(va, SF_WRITE, DATA));
+    shadow_new_pgtable(v, root_at(ROOT));
+    guest_writes(pde, other << 12 | RWUSAD);
+    if (pae) /* the top level is what a load of CR3 reads */
+        shadow_set_pmd(v, pde & ~0xfffu, (pde & 0xfff) / 8);
+    shadow_new_pgtable(v, root_at(ROOT2));
+    EXPECT(reaches(va, SF_READ, DATA + 1));
+    shadow_new_pgtable(v, root_at(ROOT));
+}
+
+TEST(root_page_that_was_reused)
+{
+    for_both(reused_root);
+}
+
+/* ---- announcements for what is not cached ---- */
+
+/* A root that is no root, or not cached: the entry goes from the shadow of the
+ * table that guest memory names. */
+static void set_pte_elsewhere(void)
+{
+    uint32_t va = 0x00400000, pte = pte_at(ROOT, va);
+
+    make_root2();
+    sf_poke(v, pte, DATA << 12 | RWUSAD);
+    sf_poke(v, pde_at(ROOT2, va), (pte & ~0xfffu) | RWUSAD);
+    EXPECT(reaches(va, SF_READ, DATA));
+    EXPECT_EQ(sf_hardware(v, va, SF_READ).outcome, SF_OK);
+    sf_set_pte(v, root_at(ROOT2), va, 0, 0);
+    EXPECT_EQ(sf_hardware(v, va, SF_READ).outcome, SF_FAULT);
+    EXPECT(reaches(va, SF_READ, DATA));
+    /* HC-13: a data page, the last page, beyond memory, unaligned. */
+    sf_set_pte(v, DATA << 12, va, DATA << 12 | RWUSAD, 0);
+    sf_set_pte(v, (PAGES - 1) << 12, va, DATA << 12 | RWUSAD, 0);
+    sf_set_pte(v, PAGES << 12, va, DATA << 12 | RWUSAD, 0);
+    sf_set_pte(v, 0xffffffffu, va, DATA << 12 | RWUSAD, 0);
+    sf_set_pte(v, root_at(ROOT2) + 3, va, DATA << 12 | RWUSAD, 0);
+    EXPECT(!guest_is_dead(v->guest));
+    EXPECT(reaches(va, SF_READ, DATA));
+}
+
+TEST(set_pte_of_a_root_that_is_not_cached)
+{
+    for_both(set_pte_elsewhere);
+}
+
+/* S5: A without D is installed read-only, so that D is not lost. */
+static void set_pte_without_d(void)
+{
+    uint32_t va = 0x00400000, pte = pte_at(ROOT, va);
+
+    EXPECT(faults(va, SF_READ, 0));
+    for (uint32_t flags = 0; flags < 128; flags++) {
+        guest_writes(pte, DATA << 12 | flags);
+        sf_set_pte(v, root_at(ROOT), va, DATA << 12 | flags, 0);
+        EXPECT_EQ(sf_hardware(v, va, SF_WRITE).outcome,
+                  (flags & 0x63) == 0x63 && root_l1(v->root, va) ? SF_OK : SF_FAULT);
+        if ((flags & 3) == 3)
+            EXPECT(reaches(va, SF_WRITE, DATA));
+        EXPECT_EQ(sf_peek(v, pte), DATA << 12 | flags | ((flags & 3) == 3 ? 0x60 : 0));
+    }
+    /* A value that memory does not hold is a lie. */
+    for (uint32_t flags = 0; flags < 128; flags++) {
+        guest_writes(pte, (DATA + 1) << 12 | 0x21);
+        sf_set_pte(v, root_at(ROOT), va, DATA << 12 | flags, 0);
+        EXPECT(reaches(va, SF_READ, DATA + 1));
+        EXPECT(faults(va, SF_WRITE, 3));
+        EXPECT(faults(va, SF_USER, 5));
+    }
+}
+
+TEST(set_pte_values_are_hints)
+{
+    for_both(set_pte_without_d);
+}
+
+static void bad_arguments(void)
+{
+    static const uint32_t vas[] = {0xffc00000, 0xffdff000, 0xffe00000, 0xffffffff};
+    uint32_t limit = PAGES << 12;
+
+    for (uint32_t i = 0; i < HV_ARRAY_SIZE(vas); i++) {
+        sf_set_pte(v, root_at(ROOT), vas[i], 0, 0);
+        EXPECT(strstr(v->guest->reason, "set pte into Switcher pages") != NULL);
+        EXPECT(guest_is_dead(v->guest));
+        revive();
+    }
+    shadow_set_pgd(v, root_at(ROOT), pae ? 4 : 1024);
+    EXPECT(guest_is_dead(v->guest));
+    revive();
+    shadow_set_pgd(v, limit, 0);
+    EXPECT(guest_is_dead(v->guest));
+    revive();
+    shadow_set_pgd(v, root_at(ROOT), 0xffffffffu);
+    EXPECT(guest_is_dead(v->guest));
+    revive();
+    shadow_set_pmd(v, DIR << 12, 512);
+    EXPECT(guest_is_dead(v->guest));
+    revive();
+    shadow_set_pmd(v, limit, 0);
+    EXPECT(guest_is_dead(v->guest));
+    revive();
+    shadow_new_pgtable(v, limit);
+    EXPECT(guest_is_dead(v->guest));
+    revive();
+    shadow_new_pgtable(v, 0xffffffe0u);
+    EXPECT(guest_is_dead(v->guest));
+    revive();
+    shadow_new_pgtable(v, root_at(ROOT) + (pae ? 16 : 32));
+    EXPECT(guest_is_dead(v->guest));
+    revive();
+    EXPECT_EQ(v->root->gcr3, root_at(ROOT));
+}
+
+TEST(bad_arguments_kill)
+{
+    for_both(bad_arguments);
 }

@@ -113,6 +113,69 @@ TEST(vconsole_next_kick_goes_on_with_what_was_put_off)
     fake_reset();
 }
 
+/* A slow line: the guest waits, a timer asks again, nothing is lost and the
+ * timer does not outlive the work. */
+TEST(vconsole_waits_for_a_slow_line)
+{
+    set_up();
+    fake.console_full = true;
+    memcpy(f->mem + 0x8000, "0123456789abcdef", 16);
+    fake_desc(&out, 0, 0x8000, 15, 0, 0);
+    fake_desc(&out, 1, 0x8000, 16, 0, 0);
+    fake_avail(&out, 0);
+    fake_avail(&out, 1);
+    fake_avail(&out, 0);
+    kick(&out);
+    EXPECT_EQ(fake_used_idx(&out), 1u); /* order is kept */
+    EXPECT_EQ(fake_get(f, out.used, 2), 1u);
+    EXPECT_EQ(f->vcpu.attention, 0u); /* no busy waiting */
+    for (uint32_t i = 0; i < 5; i++) {
+        EXPECT_EQ(fake_timers_armed(), 1u);
+        fake_timers_fire();
+        EXPECT_EQ(fake.wakes, i + 1);
+        EXPECT(f->vcpu.attention & VCPU_ATTN_VDEV);
+        vdev_poll(&f->g);
+        EXPECT_EQ(fake_used_idx(&out), 1u);
+    }
+    fake.console_full = false;
+    fake_timers_fire();
+    vdev_poll(&f->g);
+    EXPECT_EQ(fake_used_idx(&out), 3u);
+    EXPECT_EQ(fake.console_bytes, 46u);
+    EXPECT_EQ(fake_timers_armed(), 0u);
+    EXPECT_EQ(fake_get(f, out.used, 2), 0u);
+    fake_reset();
+}
+
+TEST(vconsole_waiting_ends_with_reset_and_with_the_guest)
+{
+    uint32_t desc;
+
+    set_up();
+    desc = fake_bus_desc(f, CONSOLE);
+    fake.console_full = true;
+    fake_desc(&out, 0, 0x8000, 16, 0, 0);
+    fake_avail(&out, 0);
+    kick(&out);
+    f->mem[desc + 4] = 0;
+    EXPECT(vdev_notify(&f->g, desc));
+    fake.console_full = false;
+    fake_timers_fire();
+    vdev_poll(&f->g);
+    EXPECT_EQ(fake.console_bytes, 0u);
+
+    fake.console_full = true;
+    fake_bus_start(f, CONSOLE);
+    fake_desc(&out, 0, 0x8000, 16, 0, 0);
+    out.avail_idx = 0;
+    fake_avail(&out, 0);
+    kick(&out);
+    EXPECT_EQ(fake_timers_armed(), 1u);
+    vdev_destroy(&f->g);
+    EXPECT_EQ(fake_timers_armed(), 0u);
+    fake_reset();
+}
+
 TEST(vconsole_one_huge_buffer_is_cut)
 {
     set_up();

@@ -433,7 +433,7 @@ TEST(virtqueue_long_walks_have_preemption_points)
     fake.max_bytes_between_preempts = 0;
     EXPECT(vq_pop(&q, &chain));
     EXPECT_EQ(vq_chain_read(&q, &chain, bytes, 256), 256u);
-    EXPECT(fake.preempt_points >= 14);
+    EXPECT(fake.preempt_points >= 10);
     EXPECT(fake.max_bytes_between_preempts < 4096);
     fake_reset();
 }

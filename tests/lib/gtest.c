@@ -36,9 +36,10 @@ void gt_fail(const char *file, int line, const char *fmt, ...)
     va_list ap;
     uint32_t n;
 
-    for (const char *p = file; *p; p++)
+    for (const char *p = file; *p; p++) {
         if (*p == '/')
             base = p + 1;
+    }
     n = guest_snprintf(text, sizeof(text), "%s:%u: ", base, (uint32_t)line);
     va_start(ap, fmt);
     guest_vsnprintf(text + n, (uint32_t)sizeof(text) - n, fmt, ap);
@@ -127,9 +128,10 @@ void gt_setup_rest(void)
 
 static const struct gt_case *find_case(const char *name)
 {
-    for (const struct gt_case *c = guest_cases_start; c < guest_cases_end; c++)
+    for (const struct gt_case *c = guest_cases_start; c < guest_cases_end; c++) {
         if (strcmp(c->name, name) == 0)
             return c;
+    }
     return NULL;
 }
 

@@ -177,3 +177,7 @@ void gt_init_with(const struct lguest_row *row, void (*change)(uint32_t), uint32
 
 /* Paging, segments, gates and stack after gt_init_with. */
 void gt_setup_rest(void);
+
+/* abi_life.c: a whole life in one row of the interface, from INIT to a system
+ * call, an interrupt and the ring. */
+void gt_abi_life(uint32_t row);

@@ -18,11 +18,12 @@ static void check_exits(const struct bench_result *r)
     };
     uint32_t least = 100, most = 100;
 
-    for (uint32_t i = 0; i < ARRAY_COUNT(want); i++)
+    for (uint32_t i = 0; i < ARRAY_COUNT(want); i++) {
         if (strcmp(r->op, want[i].op) == 0) {
             least = want[i].least;
             most = want[i].most;
         }
+    }
     if (r->exits_x100 < least || r->exits_x100 > most)
         FAIL("%s: %u.%02u exits, expected %u to %u hundredths", r->op,
              r->exits_x100 / 100, r->exits_x100 % 100, least, most);

@@ -92,9 +92,10 @@ static void prepare_touch(uint32_t i)
 static bool check_touch(uint32_t i)
 {
     (void)i;
-    for (uint32_t n = 0; n < TOUCH_PAGES; n++)
+    for (uint32_t n = 0; n < TOUCH_PAGES; n++) {
         if (!(pt_read(pt_root, VA_TOUCH + n * GUEST_PAGE_BYTES) & PTE_A))
             return false;
+    }
     return true;
 }
 
@@ -181,9 +182,10 @@ static void prepare_pte_ring(uint32_t i)
 
 static bool check_pte_ring(uint32_t i)
 {
-    for (uint32_t n = 0; n < RING_ENTRIES; n++)
+    for (uint32_t n = 0; n < RING_ENTRIES; n++) {
         if (peek32(VA_PTE + n * GUEST_PAGE_BYTES) != 0xf4a30000u + n + (i & 1))
             return false;
+    }
     return true;
 }
 
@@ -222,13 +224,14 @@ static bool check_cli_sti(uint32_t i)
 
 static uint32_t median(uint32_t *v, uint32_t n)
 {
-    for (uint32_t i = 1; i < n; i++)
+    for (uint32_t i = 1; i < n; i++) {
         for (uint32_t k = i; k > 0 && v[k - 1] > v[k]; k--) {
             uint32_t t = v[k];
 
             v[k] = v[k - 1];
             v[k - 1] = t;
         }
+    }
     return v[n / 2];
 }
 

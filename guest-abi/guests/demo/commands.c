@@ -137,11 +137,12 @@ static void cmd_help(void)
 
 static void run_command(const char *line)
 {
-    for (uint32_t i = 0; i < ARRAY_COUNT(commands); i++)
+    for (uint32_t i = 0; i < ARRAY_COUNT(commands); i++) {
         if (strcmp(line, commands[i].name) == 0) {
             commands[i].run();
             return;
         }
+    }
     print("no such command: %s (try help)\n", line);
 }
 
@@ -150,9 +151,10 @@ static void tidy(char *line)
 {
     char *out = line;
 
-    for (const char *s = line; *s; s++)
+    for (const char *s = line; *s; s++) {
         if (*s != ' ' || (out != line && out[-1] != ' '))
             *out++ = *s;
+    }
     while (out != line && out[-1] == ' ')
         out--;
     *out = '\0';

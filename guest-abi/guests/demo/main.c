@@ -80,9 +80,10 @@ uint32_t demo_run_user(void)
     struct trap_frame f;
     uint32_t calls = 0;
 
-    if (!pt_read(pt_root, USER_BASE))
+    if (!pt_read(pt_root, USER_BASE)) {
         for (uint32_t i = 0; i < 2; i++)
             pt_write(pt_root, USER_BASE + i * GUEST_PAGE_BYTES, page_alloc() | PTE_USER);
+    }
     memcpy(phys_ptr(USER_BASE), demo_user_start, bytes);
     trap_frame_init(&f, 3, USER_BASE, USER_BASE + 2 * GUEST_PAGE_BYTES);
     f.ebx = USER_BASE;

@@ -21,9 +21,10 @@ static uint32_t value_at(uint32_t i)
 
 static bool memory_is_good(uint32_t page)
 {
-    for (uint32_t i = page * 1024; i < (page + 1) * 1024; i++)
+    for (uint32_t i = page * 1024; i < (page + 1) * 1024; i++) {
         if (pattern[i] != value_at(i))
             return false;
+    }
     return true;
 }
 

@@ -41,11 +41,12 @@ static void try_popf(uint32_t ring, uint32_t flags)
 /* FL-01: single bits, their complements, and 10,000 random words. */
 static void popf_sweep(uint32_t ring)
 {
-    for (uint32_t bit = 0; bit < 32; bit++)
+    for (uint32_t bit = 0; bit < 32; bit++) {
         if (1u << bit != FLAG_TF) {
             try_popf(ring, 1u << bit);
             try_popf(ring, ~(1u << bit) & ~FLAG_TF);
         }
+    }
     for (uint32_t i = 0; i < 10000; i++)
         try_popf(ring, gt_random() & ~FLAG_TF);
 }
@@ -81,7 +82,7 @@ GT_CASE(irq_enabled_words, GT_BOTH)
                                      0x20000,    0x246, 0x046,  0x5200, 0xfffffdff};
     struct trap_frame f;
 
-    for (uint32_t i = 0; i < ARRAY_COUNT(words); i++)
+    for (uint32_t i = 0; i < ARRAY_COUNT(words); i++) {
         for (uint32_t ring = 1; ring <= 3; ring += 2) {
             gt_frame(ring, &f);
             memcpy(phys_ptr(f.eip), code_pushf_start, 4);
@@ -91,6 +92,7 @@ GT_CASE(irq_enabled_words, GT_BOTH)
             EXPECT_EQ_AT(i, f.eflags & FORBIDDEN, 0);
             EXPECT_EQ_AT(i, read_flags() & (FLAG_IF | FORBIDDEN), FLAG_IF);
         }
+    }
 }
 
 /* FL-03: neither this loop nor the raw instruction stops the machine. */

@@ -83,10 +83,12 @@ static void matrix(uint32_t part)
 
     poke32(page, 0x0b0f0b0f); /* ud2; ud2 */
     gt_user_setup();
-    for (uint32_t p = 0; p < 8; p++)
-        for (uint32_t t = 0; t < 8; t++)
+    for (uint32_t p = 0; p < 8; p++) {
+        for (uint32_t t = 0; t < 8; t++) {
             for (uint32_t d = 0; d < 2; d++)
                 one(page, table, FLAGS(p) | (d ? PTE_A : 0), FLAGS(t) | ad[part]);
+        }
+    }
 }
 
 GT_ROW(matrix_a0_d0, matrix, GT_BOTH, .arg = 0)
@@ -174,13 +176,14 @@ GT_CASE(cr0_out_of_reach, GT_BOTH)
     uint32_t page = page_alloc();
     struct trap_frame f;
 
-    for (uint32_t ring = 1; ring <= 3; ring += 2)
+    for (uint32_t ring = 1; ring <= 3; ring += 2) {
         for (uint32_t i = 0; i < ARRAY_COUNT(codes); i++) {
             gt_frame(ring, &f);
             f.eax = 0;
             EXPECT_EQ_AT(i, gt_run_bytes(ring, codes[i], 4, &f), VEC_GP);
             EXPECT_EQ_AT(i, f.errcode, 0);
         }
+    }
     pt_set(pt_root, VA, page | PTE_P | PTE_A);
     EXPECT_EQ(access(1, WRITE, &f), VEC_PF);
     EXPECT_EQ(f.errcode, 3);

@@ -120,9 +120,10 @@ GT_CASE(regs_page_garbage_irq, GT_2LEVEL)
     lg_irq_enabled = GABI_IF;
     for (uint32_t n = 1; n <= 10; n++) {
         hcall1(GABI_HCALL_SET_CLOCKEVENT, 500000);
-        while (irq_count[0] < n)
+        while (irq_count[0] < n) {
             for (uint32_t k = 0; k < GUEST_PAGE_BYTES; k += 4)
                 poke32(GT_WINDOW_REGS + k, 0x0bad0bad);
+        }
     }
     irq_disable();
 }

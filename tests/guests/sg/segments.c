@@ -144,7 +144,7 @@ static void load_selectors(uint32_t ring)
     desc_load(17, desc_make(0, 0xfffff, 0xb2 & ~0x80u, 0xc)); /* ring 1, the same */
     desc_load(18, desc_make(0, 0xfffff, 0xf8, 0xc));          /* execute only */
     desc_load(19, desc_make(0, 0xfffff, 0xf0, 0xc));          /* read only */
-    for (uint32_t sel = 0; sel < 35 * 8; sel++)
+    for (uint32_t sel = 0; sel < 35 * 8; sel++) {
         for (uint32_t k = 0; k < ARRAY_COUNT(loads); k++) {
             uint32_t err, want = model_load(ring, loads[k].ss, sel, &err), v;
             uint32_t tag = ring << 24 | k << 16 | sel;
@@ -156,6 +156,7 @@ static void load_selectors(uint32_t ring)
             if (v != VEC_UD)
                 EXPECT_EQ_AT(tag, f.errcode, err);
         }
+    }
 }
 
 GT_ROW(selectors_ring1, load_selectors, GT_2LEVEL, .arg = 1)
@@ -253,13 +254,14 @@ GT_CASE(ltr_lldt, GT_2LEVEL)
     };
     struct trap_frame f;
 
-    for (uint32_t ring = 1; ring <= 3; ring += 2)
+    for (uint32_t ring = 1; ring <= 3; ring += 2) {
         for (uint32_t i = 0; i < ARRAY_COUNT(codes); i++) {
             gt_frame(ring, &f);
             f.ebx = GT_USER_DATA;
             EXPECT_EQ_AT(i, gt_run_bytes(ring, codes[i], 8, &f), VEC_GP);
             EXPECT_EQ_AT(i, f.errcode, 0);
         }
+    }
 }
 
 GT_CASE(stored_tables, GT_BOTH)
@@ -268,7 +270,7 @@ GT_CASE(stored_tables, GT_BOTH)
     struct trap_frame f;
 
     gt_user_setup();
-    for (uint32_t ring = 1; ring <= 3; ring += 2)
+    for (uint32_t ring = 1; ring <= 3; ring += 2) {
         for (uint32_t ts = 0; ts < 2; ts++) {
             lguest_call(GABI_HCALL_TS, ts, 0, 0, 0);
             gt_frame(ring, &f);
@@ -283,6 +285,7 @@ GT_CASE(stored_tables, GT_BOTH)
             EXPECT_EQ(f.edx >> 3 & 1, ts);
             EXPECT_EQ(f.edx & 1, 1);
         }
+    }
 }
 
 /* SG-12: looking at descriptors from ring 3 faults nowhere and shows only what

@@ -52,9 +52,10 @@ static void write_entry(uint32_t table, uint32_t k, uint32_t value)
 
 static uint32_t linked_at(uint32_t root, uint32_t slot)
 {
-    for (uint32_t t = 0; t < TABLES; t++)
+    for (uint32_t t = 0; t < TABLES; t++) {
         if (tables[t].role == LINKED && tables[t].root == root && tables[t].slot == slot)
             return t;
+    }
     return TABLES;
 }
 
@@ -91,9 +92,10 @@ static void do_unlink(uint32_t t)
 {
     if (tables[t].role != LINKED)
         return;
-    for (uint32_t k = 0; k < ENTRIES; k++)
+    for (uint32_t k = 0; k < ENTRIES; k++) {
         if (gt_random() & 3)
             write_entry(t, k, 0); /* some are not even cleared */
+    }
     pt_write_dir(roots[tables[t].root], slot_va(tables[t].slot), 0);
     if (gt_random() & 3)
         pt_announce_dir(roots[tables[t].root], slot_va(tables[t].slot));

@@ -129,9 +129,10 @@ GT_CASE(esp_on_user_page, GT_BOTH)
     struct trap_frame f;
 
     pt_set(pt_root, VA_PAGE, page_alloc() | PTE_USER);
-    for (uint32_t i = 0; i < 5; i++)
+    for (uint32_t i = 0; i < 5; i++) {
         if (i != 5)
             EXPECT(trap_with_esp(i, VA_PAGE + 0x800, &f) != TRAP_NONE);
+    }
 }
 
 GT_CASE(esp_on_page_table, GT_BOTH, .expect = "any")

@@ -115,13 +115,14 @@ static void each_way(uint32_t which)
     static const uint32_t gates[] = {GATE_INTERRUPT, GATE_TRAP};
     const struct fault *x = &faults[which];
 
-    for (uint32_t ring = 1; ring <= 3; ring += 2)
+    for (uint32_t ring = 1; ring <= 3; ring += 2) {
         for (uint32_t g = 0; g < 2; g++) {
             prepare(x, ring);
             trap_load_stub(x->vector, gates[g], 3);
             check(x, ring, gates[g], 0);
             check(x, ring, gates[g], GABI_IF);
         }
+    }
 }
 
 GT_ROW(de, each_way, GT_BOTH, .arg = DE)

@@ -80,7 +80,7 @@ GT_CASE(handler_flags_clear, GT_BOTH)
 {
     struct trap_frame f;
 
-    for (uint32_t ring = 1; ring <= 3; ring += 2)
+    for (uint32_t ring = 1; ring <= 3; ring += 2) {
         for (uint32_t gate = GATE_INTERRUPT; gate <= GATE_TRAP; gate++) {
             trap_load_stub(VEC_UD, gate, 0);
             gt_frame(ring, &f);
@@ -91,6 +91,7 @@ GT_CASE(handler_flags_clear, GT_BOTH)
             EXPECT_EQ(trap_seen.handler_flags & (FLAG_TF | FLAG_NT | FLAG_RF | FLAG_VM |
                                                  FLAG_IOPL), 0);
         }
+    }
 }
 
 /* TR-14: error code and cr2 of each kind of access. */
@@ -125,9 +126,10 @@ GT_CASE(pf_error_codes, GT_BOTH)
         {0, 2, 4, 6}, {ok, 3, 5, 7}, {ok, ok, 5, 7}, {ok, 3, ok, 7}, {ok, ok, ok, ok},
     };
 
-    for (uint32_t i = 0; i < 5; i++)
+    for (uint32_t i = 0; i < 5; i++) {
         for (uint32_t k = 0; k < 4; k++)
             pf_kind(k < 2 ? 1 : 3, ptes[i], k & 1, want[i][k]);
+    }
 }
 
 /* A fetch: bit 4 stays 0, since NX is hidden from the guest. */

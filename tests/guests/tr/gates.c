@@ -85,7 +85,7 @@ GT_CASE(int_hardware_vectors, GT_2LEVEL)
     static const uint8_t vectors[] = {2, 18, 32, 33, 35, 39, 40, 47, 48, 0xef, 0xff};
     struct trap_frame f;
 
-    for (uint32_t ring = 1; ring <= 3; ring += 2)
+    for (uint32_t ring = 1; ring <= 3; ring += 2) {
         for (uint32_t i = 0; i < ARRAY_COUNT(vectors); i++) {
             uint32_t n = vectors[i], start, v;
 
@@ -94,6 +94,7 @@ GT_CASE(int_hardware_vectors, GT_2LEVEL)
             v = run_int(ring, n, &f);
             expect_gp(ring << 16 | n, v, &f, n, start);
         }
+    }
     for (uint32_t i = 0; i < GABI_IRQ_LINES; i++)
         EXPECT_EQ(irq_count[i], 0);
     gt_sleep_ns(1000000); /* the real one still works */
@@ -116,7 +117,7 @@ GT_CASE(int3_prefixes, GT_2LEVEL)
     };
     struct trap_frame f;
 
-    for (uint32_t ring = 1; ring <= 3; ring += 2)
+    for (uint32_t ring = 1; ring <= 3; ring += 2) {
         for (uint32_t i = 0; i < ARRAY_COUNT(rows); i++) {
             gt_frame(ring, &f);
             uint32_t start = f.eip;
@@ -124,6 +125,7 @@ GT_CASE(int3_prefixes, GT_2LEVEL)
             EXPECT_EQ_AT(i, gt_run_bytes(ring, rows[i].bytes, 6, &f), rows[i].vector);
             EXPECT_EQ_AT(i, f.eip, start + rows[i].length);
         }
+    }
 }
 
 /* TR-06. */
@@ -173,9 +175,10 @@ GT_CASE(idt_ignored_vectors, GT_2LEVEL)
 {
     static const uint8_t vectors[] = {2, 8, 15, GABI_HCALL_VECTOR};
 
-    for (uint32_t i = 0; i < ARRAY_COUNT(vectors); i++)
+    for (uint32_t i = 0; i < ARRAY_COUNT(vectors); i++) {
         for (uint32_t type = 0; type < 16; type++)
             trap_load_gate(vectors[i], trap_stub(VEC_BP), type, 3);
+    }
     uint32_t before = gt_exits();
 
     hcall0(GABI_HCALL_FLUSH_ASYNC); /* 0x1f is still the monitor's */
@@ -188,7 +191,7 @@ GT_CASE(idt_reserved_and_sel, GT_2LEVEL)
     static const uint16_t selectors[] = {0x50, 0x08, 0, 0x63, 0x67, 0x58, 0x80};
     struct trap_frame f;
 
-    for (uint32_t i = 0; i < ARRAY_COUNT(selectors); i++)
+    for (uint32_t i = 0; i < ARRAY_COUNT(selectors); i++) {
         for (uint32_t junk = 0; junk < 2; junk++) {
             uint32_t h = trap_stub(VEC_BP);
 
@@ -206,6 +209,7 @@ GT_CASE(idt_reserved_and_sel, GT_2LEVEL)
             EXPECT_EQ_AT(i, run_int(3, GUEST_SYSCALL_VECTOR, &f), GUEST_SYSCALL_VECTOR);
             EXPECT_EQ_AT(i, trap_seen.handler_cs, GABI_KERNEL_CS);
         }
+    }
 }
 
 /* TR-09: the gate that goes direct keeps the meaning of its DPL. */
@@ -213,7 +217,7 @@ GT_CASE(direct_gate_dpl, GT_2LEVEL)
 {
     struct trap_frame f;
 
-    for (uint32_t type = GATE_INTERRUPT; type <= GATE_TRAP; type++)
+    for (uint32_t type = GATE_INTERRUPT; type <= GATE_TRAP; type++) {
         for (uint32_t dpl = 0; dpl <= 3; dpl++) {
             trap_load_stub(GUEST_SYSCALL_VECTOR, type, dpl);
             EXPECT_EQ_AT(dpl, run_int(1, GUEST_SYSCALL_VECTOR, &f), GUEST_SYSCALL_VECTOR);
@@ -225,6 +229,7 @@ GT_CASE(direct_gate_dpl, GT_2LEVEL)
             else
                 expect_gp(dpl, v, &f, GUEST_SYSCALL_VECTOR, start);
         }
+    }
 }
 
 /* TR-10: a handler where no code is. The fetch fails at ring 1. */
@@ -258,9 +263,10 @@ GT_CASE(own_vectors, GT_2LEVEL)
 {
     static const uint8_t vectors[] = {2, 8, 18, 0x1f, 0x20, 0x21, 0x2f, 0xef, 0xff};
 
-    for (uint32_t i = 0; i < ARRAY_COUNT(vectors); i++)
+    for (uint32_t i = 0; i < ARRAY_COUNT(vectors); i++) {
         if (vectors[i] != GABI_IRQ_VECTOR)
             trap_load_gate(vectors[i], 0xdead0000, GATE_TRAP, 3);
+    }
     for (uint32_t i = 0; i < 5; i++)
         gt_sleep_ns(5000000);
     EXPECT_EQ(irq_count[GABI_IRQ_TIMER], 5);

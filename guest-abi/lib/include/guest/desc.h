@@ -15,7 +15,7 @@
 /* access: byte 5 of the descriptor; flags: G D L AVL in bits 3..0. */
 uint64_t desc_make(uint32_t base, uint32_t limit, uint32_t access, uint32_t flags);
 
-/* LOAD_GDT_ENTRY. */
+/* LOAD_GDT_ENTRY, or LOAD_GDT in the rows that have no such call. */
 void desc_load(uint32_t index, uint64_t desc);
 
 /* LOAD_TLS: entries 6, 7, 8. */

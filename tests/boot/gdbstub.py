@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: MIT
+"""A client for QEMU's gdb stub: breakpoints, registers, memory, monitor
+commands. Only what the tests need; gdb itself would be too slow for a thousand
+stops."""
+import socket
+import time
+
+REGISTERS = ["eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", "eip",
+             "eflags", "cs", "ss", "ds", "es", "fs", "gs"]
+
+
+class GdbStub:
+    """Connecting stops the machine."""
+
+    def __init__(self, path, timeout=20):
+        self.sock = socket.socket(socket.AF_UNIX)
+        end = time.monotonic() + timeout
+        while True:
+            try:
+                self.sock.connect(path)
+                break
+            except OSError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.05)
+        self.sock.settimeout(timeout)
+        self.data = b""
+        self.ask("?")
+
+    def _byte(self):
+        while not self.data:
+            more = self.sock.recv(65536)
+            if not more:
+                raise EOFError("the machine has ended")
+            self.data = more
+        b, self.data = self.data[:1], self.data[1:]
+        return b
+
+    def _send(self, text):
+        body = text.encode()
+        self.sock.sendall(b"$" + body + b"#%02x" % (sum(body) & 255))
+
+    def _packet(self):
+        while self._byte() != b"$":
+            pass
+        body = b""
+        while (b := self._byte()) != b"#":
+            body += b
+        self._byte()
+        self._byte()
+        self.sock.sendall(b"+")
+        return body.decode(errors="replace")
+
+    def ask(self, text):
+        self._send(text)
+        return self._packet()
+
+    def registers(self):
+        """Sixteen of them; the stub may be in 64-bit format."""
+        raw = bytes.fromhex(self.ask("g"))
+        words = [int.from_bytes(raw[i:i + 4], "little")
+                 for i in range(0, 64, 4)]
+        return dict(zip(REGISTERS, words))
+
+    def breakpoint(self, address, on=True):
+        assert self.ask(f"{'Z' if on else 'z'}0,{address:x},1") == "OK"
+
+    def monitor(self, command):
+        """A command to QEMU's monitor through the stub."""
+        self._send("qRcmd," + command.encode().hex())
+        out = ""
+        while True:
+            answer = self._packet()
+            if answer == "OK":
+                return out
+            if answer.startswith("O"):
+                out += bytes.fromhex(answer[1:]).decode(errors="replace")
+            else:
+                return out
+
+    def go(self, timeout):
+        """Runs on; True if a breakpoint stopped it, False if the time is up
+        (the machine still runs then)."""
+        self.sock.settimeout(timeout)
+        try:
+            self._send("c")
+            return self._packet().startswith(("T", "S"))
+        except (socket.timeout, TimeoutError):
+            return False
+
+    def detach(self):
+        self.sock.settimeout(5)
+        try:
+            self.sock.sendall(b"\x03")
+            self._packet()
+            self.ask("D")
+        except (OSError, EOFError):
+            pass
+        self.sock.close()

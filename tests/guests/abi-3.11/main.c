@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+/* An image that carries the version string of Linux 3.11.10, as a vmlinux does: the
+ * monitor picks the row of the interface by it, without any configuration. */
+
+#include "gtest.h"
+
+extern const char image_version[];
+const char image_version[] __attribute__((used)) = "Linux version 3.11.10 (guest test)";
+
+GT_ROW(image_3_11_10, gt_abi_life, GT_RAW | GT_BOTH, .arg = GABI_ROW_3_1)

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* Guests that speak each row of the interface, told apart by abi= of their
+ * configuration; those from 3.1 on also by nothing but the layout probe. */
+
+#include "gtest.h"
+
+#define RAW_2 (GT_RAW | GT_2LEVEL)
+#define LIFE(id, flags, r, ...) GT_ROW(id, gt_abi_life, flags, .arg = r, ##__VA_ARGS__)
+
+LIFE(row_2_6_24, RAW_2, GABI_ROW_2_6_24, .row = GABI_ROW_2_6_24)
+LIFE(row_2_6_30, RAW_2, GABI_ROW_2_6_30, .row = GABI_ROW_2_6_30)
+LIFE(row_2_6_31, GT_RAW | GT_BOTH, GABI_ROW_2_6_31, .row = GABI_ROW_2_6_31)
+LIFE(row_3_1, GT_RAW | GT_BOTH, GABI_ROW_3_1, .row = GABI_ROW_3_1)
+LIFE(row_4_1, GT_RAW | GT_BOTH, GABI_ROW_4_1, .row = GABI_ROW_4_1)
+LIFE(probe_3_1, GT_RAW | GT_BOTH, GABI_ROW_3_1)
+LIFE(probe_4_1, GT_RAW | GT_BOTH, GABI_ROW_4_1)
+
+/* The layout wins over what the configuration says, where both are new. */
+LIFE(probe_over_config, RAW_2, GABI_ROW_4_1, .row = GABI_ROW_3_1)
+
+/* LOAD_GDT belongs to the old rows only, LOAD_GDT_ENTRY works in the newer. */
+GT_CASE(load_gdt_too_many, RAW_2, .row = GABI_ROW_2_6_24,
+        .expect = "killed: too many gdt entries")
+{
+    guest_init(&lguest_rows[GABI_ROW_2_6_24]);
+    lguest_call(GABI_HCALL_LOAD_GDT, 0x1000, 33, 0, 0);
+    FAIL("taken");
+}
+
+GT_CASE(load_gdt_bad_address, RAW_2, .row = GABI_ROW_2_6_24,
+        .expect = "killed: bad read address")
+{
+    guest_init(&lguest_rows[GABI_ROW_2_6_24]);
+    lguest_call(GABI_HCALL_LOAD_GDT, 0xfffffff0, 32, 0, 0);
+    FAIL("taken");
+}
+
+/* The boot tables were built 2-level, the guest turns out to be PAE. */
+GT_CASE(pae_not_configured, RAW_2, .row = GABI_ROW_2_6_31,
+        .expect = "killed: its page tables are PAE")
+{
+    guest_init(&lguest_rows[GABI_ROW_2_6_31]);
+    pt_init(true);
+    FAIL("taken");
+}

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT */
+/* Virtual interrupts (ABI 9.2, FL-12, TM-07, TM-08, TM-10): the decision against
+ * the rules for every combination, then delivery with its side effects.
+ * units: hv/virq.c
+ */
+#include "fake.h"
+#include "hv/lgdata.h"
+#include "hv/reflect.h"
+#include "hv/sched.h"
+#include "hv/vidt.h"
+#include "hv/virq.h"
+#include "hv/vtime.h"
+#include "test.h"
+
+#define IF 0x200u
+
+/* ---- the rules ---- */
+
+struct state {
+    uint32_t pending, blocked, irq_enabled;
+    bool halted, window, gate;
+};
+
+static enum virq_action by_the_rules(const struct state *s, uint32_t *line)
+{
+    for (*line = 0; *line < 32; ++*line) {
+        if ((s->pending >> *line & 1) && !(s->blocked >> *line & 1))
+            break;
+    }
+    if (*line == 32)
+        return VIRQ_NONE;
+    if (s->window)
+        return VIRQ_POSTPONE;
+    if (!s->halted && !(s->irq_enabled >> 9 & 1))
+        return VIRQ_MARK_PENDING;
+    return s->gate ? VIRQ_INJECT : VIRQ_POSTPONE;
+}
+
+static void check_decision(struct state s)
+{
+    uint32_t line = 77, want_line;
+    enum virq_action want = by_the_rules(&s, &want_line);
+    enum virq_action got = virq_decide(s.pending, s.blocked, s.irq_enabled, s.halted,
+                                       s.window, s.gate, &line);
+
+    EXPECT_EQ(got, want);
+    if (want != VIRQ_NONE)
+        EXPECT_EQ(line, want_line);
+}
+
+/* AR-06: only bit 9 of the word counts. */
+TEST(every_combination)
+{
+    static const uint32_t words[] = {0, IF, 0x46, 0x246, 0xffffffff, 0xfffffdff, 0x3200,
+                                     0xfd00, 1};
+    struct test_rng rng = {3};
+
+    for (uint32_t n = 0; n < 200000; n++) {
+        uint32_t shape = test_random_below(&rng, 4);
+        struct state s = {
+            .pending = shape & 1 ? test_random(&rng) : 1u << (n & 31),
+            .blocked = shape & 2 ? test_random(&rng) : 1u << (n >> 5 & 31),
+            .irq_enabled = words[n % HV_ARRAY_SIZE(words)],
+            .halted = test_random_below(&rng, 2),
+            .window = test_random_below(&rng, 2),
+            .gate = test_random_below(&rng, 2),
+        };
+
+        check_decision(s);
+        s.pending = 0;
+        check_decision(s);
+        s.pending = s.blocked;
+        check_decision(s);
+    }
+}
+
+/* ---- delivery ---- */
+
+static struct guest g;
+static struct vcpu v;
+static struct guest_regs regs;
+static struct abi_row row;
+static uint32_t lgdata[16]; /* what the guest shares */
+static uint32_t gates;      /* bit n: gate of line n */
+static uint32_t injected[64], nr_injected, clock_writes, retries, wakes;
+
+void reflect_plain(struct vcpu *who, uint32_t vector)
+{
+    EXPECT(who == &v);
+    injected[nr_injected++ & 63] = vector;
+    lgdata[0] = 0; /* as an interrupt gate does */
+}
+
+bool vidt_present(const struct guest *who, uint32_t vector)
+{
+    EXPECT(who == &g);
+    REQUIRE(vector >= 0x20 && vector < 0x40);
+    return gates >> (vector - 0x20) & 1;
+}
+
+void vtime_write_wallclock(struct vcpu *who)
+{
+    (void)who;
+    clock_writes++;
+}
+
+void vtime_expect_retry(struct vcpu *who)
+{
+    (void)who;
+    retries++;
+}
+
+void sched_wake(struct vcpu *who)
+{
+    (void)who;
+    wakes++;
+}
+
+static void start(void)
+{
+    memset(&g, 0, sizeof(g));
+    memset(&v, 0, sizeof(v));
+    memset(lgdata, 0, sizeof(lgdata));
+    g.vcpu = &v;
+    v.guest = &g;
+    v.regs = &regs;
+    v.irq_enabled = lgdata;
+    g.abi = &row;
+    row.irq_pending = 0x14;
+    g.noirq_start = 0xc0001000;
+    g.noirq_end = 0xc0001008;
+    regs.cs = SEL_GUEST_CS;
+    regs.eip = 0xc0000000;
+    gates = 0xffffffffu;
+    nr_injected = clock_writes = retries = wakes = 0;
+}
+
+TEST(nothing_before_init)
+{
+    start();
+    v.irq_enabled = NULL;
+    virq_raise(&g, 3);
+    virq_deliver(&v);
+    EXPECT_EQ(nr_injected, 0);
+    EXPECT_EQ(v.irq_pending, 8);
+    EXPECT_EQ(wakes, 1);
+}
+
+TEST(bad_lines_are_ignored)
+{
+    start();
+    virq_raise(&g, 32);
+    virq_raise(&g, 0xffffffffu);
+    EXPECT_EQ(v.irq_pending, 0);
+}
+
+/* TM-10: all at once, lowest first, each once, one for each entry. */
+TEST(all_lines_at_once)
+{
+    start();
+    lgdata[LGD_BLOCKED] = 0x00010100;
+    for (uint32_t i = 32; i-- > 0;) {
+        virq_raise(&g, i);
+        virq_raise(&g, i);
+    }
+    for (uint32_t i = 0, n = 0; i < 32; i++) {
+        if (lgdata[LGD_BLOCKED] >> i & 1)
+            continue;
+        lgdata[0] = IF;
+        virq_deliver(&v);
+        EXPECT_EQ(nr_injected, ++n);
+        EXPECT_EQ(injected[n - 1], 0x20 + i);
+        EXPECT_EQ(lgdata[LGD_IRQ_PENDING], i < 31 ? IF : 0);
+        EXPECT_EQ(clock_writes, n);
+    }
+    lgdata[0] = IF;
+    virq_deliver(&v);
+    EXPECT_EQ(nr_injected, 30);
+    EXPECT_EQ(v.irq_pending, 0x00010100);
+    lgdata[LGD_BLOCKED] = 0; /* TM-07: without a word */
+    virq_deliver(&v);
+    EXPECT_EQ(injected[30], 0x28);
+    EXPECT(v.attention & VCPU_ATTN_VIRQ);
+}
+
+TEST(disabled_marks_the_word)
+{
+    start();
+    virq_raise(&g, 5);
+    lgdata[0] = ~IF;
+    virq_deliver(&v);
+    EXPECT_EQ(nr_injected, 0);
+    EXPECT_EQ(lgdata[LGD_IRQ_PENDING], IF);
+    EXPECT_EQ(v.irq_pending, 0x20);
+    EXPECT(retries > 0);
+    lgdata[0] = 0x246;
+    virq_deliver(&v);
+    EXPECT_EQ(nr_injected, 1);
+    EXPECT_EQ(lgdata[LGD_IRQ_PENDING], 0);
+    EXPECT_EQ(v.irq_pending, 0);
+    EXPECT(!(v.attention & VCPU_ATTN_VIRQ));
+    /* The oldest layouts have no such word. */
+    start();
+    row.irq_pending = ABI_NO_FIELD;
+    memset(lgdata, 0x55, sizeof(lgdata));
+    lgdata[0] = lgdata[LGD_BLOCKED] = 0;
+    virq_raise(&g, 5);
+    virq_deliver(&v);
+    lgdata[0] = IF;
+    virq_deliver(&v);
+    EXPECT_EQ(lgdata[LGD_IRQ_PENDING], 0x55555555);
+}
+
+/* ABI 4.3, S2, AR-07: only at ring 1, and never in the thunk. */
+TEST(no_interrupt_window)
+{
+    for (uint32_t eip = 0xc0000ffe; eip < 0xc000100b; eip++) {
+        for (uint32_t ring = 1; ring < 4; ring += 2) {
+            bool inside = eip >= 0xc0001000 && eip < 0xc0001008 && ring == 1;
+
+            start();
+            regs.eip = eip;
+            regs.cs = 0x60 | ring;
+            lgdata[0] = IF;
+            virq_raise(&g, 0);
+            virq_deliver(&v);
+            EXPECT_EQ(nr_injected, inside ? 0 : 1);
+            EXPECT_EQ(lgdata[LGD_IRQ_PENDING], 0);
+            EXPECT_EQ(retries, inside ? 1 : 0);
+        }
+    }
+    start();
+    fake_arch.eip_in_thunk = true;
+    lgdata[0] = IF;
+    virq_raise(&g, 0);
+    virq_deliver(&v);
+    EXPECT_EQ(nr_injected, 0);
+    regs.cs = 0x73;
+    virq_deliver(&v);
+    EXPECT_EQ(nr_injected, 1);
+    fake_arch.eip_in_thunk = false;
+    /* Empty, reversed, the whole space. */
+    start();
+    g.noirq_start = 0xffffffff;
+    g.noirq_end = 0;
+    lgdata[0] = IF;
+    virq_raise(&g, 0);
+    virq_deliver(&v);
+    EXPECT_EQ(nr_injected, 1);
+}
+
+TEST(halt_opens_interrupts)
+{
+    start();
+    v.halted = true;
+    v.attention = VCPU_ATTN_HALTED;
+    virq_deliver(&v);
+    EXPECT(v.halted);
+    virq_raise(&g, 2);
+    lgdata[LGD_BLOCKED] = 4;
+    virq_deliver(&v);
+    EXPECT(v.halted && nr_injected == 0);
+    lgdata[LGD_BLOCKED] = 0;
+    virq_deliver(&v);
+    EXPECT(!v.halted && nr_injected == 1);
+    EXPECT_EQ(v.attention & VCPU_ATTN_HALTED, 0);
+    EXPECT_EQ(injected[0], 0x22);
+}
+
+/* hlt with the virtual IF off. */
+TEST(sleeps_for_good)
+{
+    start();
+    v.halted = v.hlt_forever = true;
+    virq_raise(&g, 2);
+    virq_deliver(&v);
+    EXPECT(v.halted && nr_injected == 0);
+}
+
+/* TM-08: no gate: it waits, and the guest lives. */
+TEST(no_gate)
+{
+    start();
+    gates = 0;
+    lgdata[0] = IF;
+    virq_raise(&g, 4);
+    virq_deliver(&v);
+    EXPECT(nr_injected == 0 && v.irq_pending == 0x10 && !guest_is_dead(&g));
+    EXPECT_EQ(lgdata[0], IF);
+    gates = 0xffffffffu;
+    virq_deliver(&v);
+    EXPECT_EQ(nr_injected, 1);
+}
+
+/* FL-12: nothing lost, nothing twice, in any order of events. */
+TEST(random_sequences)
+{
+    struct test_rng rng = {11};
+    uint32_t raised = 0;
+
+    start();
+    lgdata[0] = IF;
+    for (uint32_t n = 0; n < 200000; n++) {
+        uint32_t what = test_random_below(&rng, 8), before = nr_injected;
+        uint32_t line = test_random_below(&rng, 32), can;
+
+        if (what < 2) {
+            virq_raise(&g, line);
+            raised |= 1u << line;
+        }
+        if (what == 2)
+            lgdata[LGD_BLOCKED] ^= 1u << line;
+        if (what == 3)
+            lgdata[0] ^= IF;
+        if (what == 4)
+            regs.eip = 0xc0001000 + test_random_below(&rng, 16);
+        if (what == 5)
+            v.halted = true;
+        can = raised & ~lgdata[LGD_BLOCKED];
+        if (v.halted || (lgdata[0] & IF))
+            can = regs.eip < 0xc0001008 && regs.eip >= 0xc0001000 ? 0 : can;
+        else
+            can = 0;
+        virq_deliver(&v);
+        EXPECT_EQ(nr_injected - before, can != 0);
+        if (can) {
+            EXPECT_EQ(injected[before & 63], 0x20u + (uint32_t)__builtin_ctz(can));
+            raised &= ~(can & -can);
+            EXPECT(!v.halted);
+        }
+        EXPECT_EQ(v.irq_pending, raised);
+    }
+}
