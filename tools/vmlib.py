@@ -95,15 +95,28 @@ class Vm:
         try:
             index = self.child.expect(patterns, timeout=limit)
         except (pexpect.TIMEOUT, pexpect.EOF) as why:
-            before = self.child.before
-            self.text += before if isinstance(before, str) else ""
-            kind = "timeout" if isinstance(why, pexpect.TIMEOUT) else "QEMU ended"
+            # After a timeout the text stays to be matched by the next call.
+            seen = self.text + (self.child.before or "")
+            kind = "timeout"
+            if isinstance(why, pexpect.EOF):
+                kind, self.text = "QEMU ended", seen
             raise AssertionError(
                 f"{kind}: no {' or '.join(map(repr, patterns))} in:\n"
-                + tail(self.text)) from None
+                + tail(seen)) from None
         self.text += self.child.before + self.child.after
         self.index = index
         return self.child.match
+
+    def quiet(self, seconds):
+        """What is printed until nothing has come for so long."""
+        start = len(self.text)
+        try:
+            while self.left() > 0.2:
+                self.child.expect(r".+", timeout=seconds)
+                self.text += self.child.before + self.child.after
+        except (pexpect.TIMEOUT, pexpect.EOF):
+            pass
+        return self.text[start:].replace("\r", "")
 
     def send(self, text):
         self.child.send(text)

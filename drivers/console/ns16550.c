@@ -63,6 +63,11 @@ static void uart_tx(struct uart *u, uint8_t byte)
     uart_write(u, REG_DATA, byte);
 }
 
+static bool uart_tx_idle(const struct uart *u)
+{
+    return (uart_read(u, REG_LSR) & LSR_TEMT) != 0;
+}
+
 /* An absent port reads 0xff, which would look like endless input. */
 static int uart_rx(const struct uart *u)
 {
@@ -156,10 +161,11 @@ static HV_INIT bool uart_open(struct uart *u, uint16_t port, uint32_t baud)
     return true;
 }
 
-/* console_ops carry no context, so each port has its own four functions. */
+/* console_ops carry no context, so each port has its own functions. */
 #define UART_OPS(n) \
     static bool com##n##_tx_ready(void) { return uart_tx_ready(&uarts[n]); } \
     static void com##n##_tx(uint8_t byte) { uart_tx(&uarts[n], byte); } \
+    static bool com##n##_tx_idle(void) { return uart_tx_idle(&uarts[n]); } \
     static int com##n##_rx(void) { return uart_rx(&uarts[n]); } \
     static bool com##n##_set_irq(enum console_irq mode) \
     { \
@@ -170,10 +176,10 @@ UART_OPS(0)
 UART_OPS(1)
 
 static const struct console_ops ns16550_ops[NR_PORTS] = {
-    {.name = "com1", .tx_ready = com0_tx_ready, .tx = com0_tx, .rx = com0_rx,
-     .set_irq = com0_set_irq},
-    {.name = "com2", .tx_ready = com1_tx_ready, .tx = com1_tx, .rx = com1_rx,
-     .set_irq = com1_set_irq},
+    {.name = "com1", .tx_ready = com0_tx_ready, .tx = com0_tx,
+     .tx_idle = com0_tx_idle, .rx = com0_rx, .set_irq = com0_set_irq},
+    {.name = "com2", .tx_ready = com1_tx_ready, .tx = com1_tx,
+     .tx_idle = com1_tx_idle, .rx = com1_rx, .set_irq = com1_set_irq},
 };
 
 HV_INIT const struct console_ops *ns16550_init(uint32_t index, uint16_t port,
