@@ -131,13 +131,13 @@ void hcall_set_stack(HCALL_ARGS)
 
 void hcall_load_tls(HCALL_ARGS)
 {
-    uint64_t desc[3];
+    uint32_t words[6];
 
-    if (hv_likely(gmem_read_small(v->guest, (uint32_t *)desc, GPA(a), 6)))
-        vgdt_load_tls(v, desc);
+    if (hv_likely(gmem_read_small(v->guest, words, GPA(a), 6)))
+        vgdt_load_tls(v, words);
     else
         guest_kill(v->guest, "bad read address %#x len %u", a,
-                   (uint32_t)sizeof(desc));
+                   (uint32_t)sizeof(words));
 }
 
 void hcall_load_gdt(HCALL_ARGS)

@@ -4,6 +4,7 @@
  * flag: bit 9 of lguest_data.irq_enabled and nothing else. */
 #include "hv/reflect.h"
 
+#include "hv/frame.h"
 #include "hv/guest.h"
 #include "hv/shadow.h"
 #include "hv/vidt.h"
@@ -73,8 +74,13 @@ HV_INLINE void reflect(struct vcpu *v, uint32_t vector, bool has_err, uint32_t e
         esp = v->esp1;
     }
     esp -= bytes;
-    if (hv_likely((esp & HV_PAGE_MASK) <= HV_PAGE_SIZE - 24))
-        to = gva_write_ptr(v, GVA(esp));
+    if (hv_likely((esp & HV_PAGE_MASK) <= HV_PAGE_SIZE - 24)) {
+        if (hv_likely((esp & ~HV_PAGE_MASK) == v->writable->va))
+            to = (uint32_t *)(void *)((uint8_t *)frame_ptr(HFN(v->writable->frame)) +
+                                      (esp & HV_PAGE_MASK));
+        else
+            to = gva_write_ptr(v, GVA(esp));
+    }
     if (hv_likely(to != NULL))
         put_frame(to, v, has_err, err, from_user);
     else if (!push_across(v, esp, vector, has_err, err, from_user))

@@ -49,14 +49,29 @@ void vgdt_load_entry(struct vcpu *v, uint32_t index, uint64_t desc)
     arch_vcpu_set_gdt(v, index, vgdt_sanitise(desc));
 }
 
-void vgdt_load_tls(struct vcpu *v, const uint64_t desc[3])
+/* The everyday descriptor: present user data, as vgdt_sanitise() would leave it. */
+HV_INLINE bool is_plain_user_data(uint32_t hi)
+{
+    return (hi & (DESC_P | DESC_S | DESC_CODE | DESC_L | DESC_ACCESSED |
+                  (3u << DESC_DPL_SHIFT))) ==
+           (DESC_P | DESC_S | DESC_ACCESSED | (3u << DESC_DPL_SHIFT));
+}
+
+void vgdt_load_tls(struct vcpu *v, const uint32_t words[6])
 {
     for (uint32_t i = 0; i < GDT_TLS_COUNT; i++) {
-        /* Most tasks have the same, or none: what is there is sanitised. */
-        uint64_t d = desc[i] ? vgdt_sanitise(desc[i]) : 0;
+        uint32_t lo = words[i * 2], hi = words[i * 2 + 1];
+        const uint32_t *now = (const uint32_t *)&v->arch.gdt[GDT_TLS_FIRST + i];
 
-        if (d != v->arch.gdt[GDT_TLS_FIRST + i])
-            arch_vcpu_set_gdt(v, GDT_TLS_FIRST + i, d);
+        if ((lo == now[0] && hi == now[1]))
+            continue; /* most tasks have the same, or none */
+        if (!is_plain_user_data(hi)) {
+            uint64_t d = vgdt_sanitise(((uint64_t)hi << 32) | lo);
+
+            lo = (uint32_t)d;
+            hi = (uint32_t)(d >> 32);
+        }
+        arch_vcpu_set_tls(v, i, lo, hi);
     }
 }
 

@@ -133,6 +133,19 @@ void arch_vcpu_set_gdt(struct vcpu *v, uint32_t index, uint64_t desc)
         state_gdt()[index] = desc;
 }
 
+void arch_vcpu_set_tls(struct vcpu *v, uint32_t i, uint32_t lo, uint32_t hi)
+{
+    uint32_t *save = (uint32_t *)&v->arch.gdt[GDT_TLS_FIRST + i];
+    volatile uint32_t *live = (volatile uint32_t *)&state_gdt()[GDT_TLS_FIRST + i];
+
+    save[0] = lo;
+    save[1] = hi;
+    if (v->arch.loaded) {
+        live[0] = lo;
+        live[1] = hi;
+    }
+}
+
 void arch_vcpu_set_idt(struct vcpu *v, uint32_t vector, uint64_t gate)
 {
     hv_assert(vector < 256);

@@ -74,7 +74,7 @@ static void link_around(struct shadow_mmu *m, struct shadow_table *pd, uint32_t 
         t->links++;
         pd->ents[k] = (uint64_t)(uintptr_t)t->ents | PT_P | PT_A |
                       (gpde & (PT_RW | PT_US));
-        mark_present(pd, k);
+        mark_dir_present(pd, k);
     }
 }
 
@@ -110,6 +110,22 @@ static struct shadow_table *get_dir(struct shadow_mmu *m, struct shadow_root *r,
     return pd;
 }
 
+/* The page is becoming a table while shadows of it as a directory are left. Most
+ * likely an address space died and its pages were used again: roots that are not
+ * in use and have it as a directory go, or every flush would compare them. */
+static void drop_dead_roots(struct shadow_mmu *m, const struct shadow_root *now,
+                            uint32_t gfn)
+{
+    for (uint32_t n = 0; n < MAX_ROOTS; n++) {
+        struct shadow_root *r = &m->roots[n];
+
+        for (uint32_t i = 0; i < 4 && r != now && r->in_use; i++)
+            if (r->pd[i] && !(r->pd[i]->key & KEY_LINEAR) &&
+                (r->pd[i]->key & KEY_GFN) == gfn)
+                root_release(m, r);
+    }
+}
+
 /* Links the table of va as the guest's directory says now; NULL: no room. */
 static HV_NOINLINE struct shadow_table *link_table(struct shadow_mmu *m,
                                                    struct shadow_root *r, uint32_t va,
@@ -125,13 +141,17 @@ static HV_NOINLINE struct shadow_table *link_table(struct shadow_mmu *m,
     if (!t)
         return NULL;
     t->links++;
+    if (m->guest->pages[w->table_gfn].frame / GPAGE_PT_ONE > (m->guest->pae ? 1 : 2))
+        drop_dead_roots(m, r, w->table_gfn);
     if (pd->ents[i] & PT_P)
         dir_zap(m, pd, i);
     pd->ents[i] = (uint64_t)(uintptr_t)t->ents | PT_P | PT_A |
                   (w->pde & (PT_RW | PT_US));
-    mark_present(pd, i);
+    mark_dir_present(pd, i);
     trust(m, t);
-    link_around(m, pd, i);
+    /* A new directory, or the kernel's half: its neighbours may well be there. */
+    if (pd->nr_present == 1 || va >= m->guest->kernel_address)
+        link_around(m, pd, i);
     return t;
 }
 
@@ -337,8 +357,8 @@ static HV_NOINLINE void *write_ptr_slow(struct vcpu *v, gva_t dst)
     if (hv_unlikely(p->frame & GPAGE_PT)) {
         p->frame |= GPAGE_DIRTY;
     } else {
-        m->write_va = gva_page(dst);
-        m->write_frame = p->frame & GPAGE_FRAME;
+        m->writable.va = gva_page(dst);
+        m->writable.frame = p->frame & GPAGE_FRAME;
     }
     return (uint8_t *)frame_ptr(HFN(p->frame & GPAGE_FRAME)) + gva_offset(dst);
 }
@@ -347,8 +367,8 @@ void *gva_write_ptr(struct vcpu *v, gva_t dst)
 {
     const struct shadow_mmu *m = v->guest->mmu;
 
-    if (hv_likely(gva_page(dst) == m->write_va))
-        return (uint8_t *)frame_ptr(HFN(m->write_frame)) + gva_offset(dst);
+    if (hv_likely(gva_page(dst) == m->writable.va))
+        return (uint8_t *)frame_ptr(HFN(m->writable.frame)) + gva_offset(dst);
     return write_ptr_slow(v, dst);
 }
 
@@ -428,13 +448,20 @@ bool gva_patch(struct vcpu *v, gva_t dst, const void *src, uint32_t len)
 
 void shadow_check_pin(struct vcpu *v)
 {
-    const struct shadow_root *r = v->root;
+    check_pin(v, v->guest->mmu, v->root);
+}
 
-    if (hv_likely(r->pin_esp1 == v->esp1 && r->pin_pages == v->stack_pages &&
-                  r->pin_gen == v->guest->mmu->pin_gen))
-        v->attention &= ~(uint32_t)VCPU_ATTN_PIN;
-    else
-        v->attention |= VCPU_ATTN_PIN;
+/* The table of va, if its leaf is present and writable in the current root. */
+HV_INLINE struct shadow_table *writable_in(const struct vcpu *v, uint32_t va)
+{
+    const struct shadow_table *pd = v->root->pd[va >> 30];
+    uint32_t pde = pd ? (uint32_t)pd->ents[va_l2(va)] : 0;
+    struct shadow_table *t;
+
+    if ((pde & (PT_P | PT_RW)) != (PT_P | PT_RW))
+        return NULL;
+    t = table_of(pde);
+    return ((uint32_t)t->ents[va_l1(va)] & PT_RW) ? t : NULL;
 }
 
 bool shadow_pin_stack(struct vcpu *v)
@@ -443,17 +470,18 @@ bool shadow_pin_stack(struct vcpu *v)
 
     for (uint32_t i = 0; i < v->stack_pages; i++) {
         uint32_t va = v->esp1 - 1 - i * HV_PAGE_SIZE;
-        struct shadow_table *t;
+        struct shadow_table *t = va < LAYOUT_GUEST_TOP ? writable_in(v, va) : NULL;
 
-        if (!(va < LAYOUT_GUEST_TOP && present_leaf(v, va, PT_RW)) &&
-            !filled_leaf(v, va, PT_RW)) {
-            guest_kill(v->guest, "bad stack page %#x", va);
-            return false;
+        if (hv_unlikely(!t)) {
+            if (!filled_leaf(v, va, PT_RW)) {
+                guest_kill(v->guest, "bad stack page %#x", va);
+                return false;
+            }
+            t = writable_in(v, va);
         }
-        t = root_l1(v->root, va);
-        if (!t->pinned) {
+        if (hv_unlikely(!t->pinned)) {
             t->pinned = 1;
-            m->link.pgd = 1; /* SET_PTE looks whether the table is pinned */
+            m->link.pgd = NO_CR3; /* SET_PTE looks whether the table is pinned */
         }
     }
     v->root->pin_esp1 = v->esp1;

@@ -60,7 +60,8 @@ struct shadow_table {
     uint16_t hash_next;
     uint16_t links;
     uint16_t nr_present;
-    uint32_t pinned; /* 1: kernel stack pages were pinned in it */
+    uint16_t pinned; /* 1: kernel stack pages were pinned in it */
+    uint16_t words;  /* directories: bit w set if present[w] is not 0 */
     uint32_t present[ENTRIES / 32]; /* the switcher's entry is not counted */
 };
 
@@ -76,7 +77,11 @@ struct shadow_root {
     uint32_t raw[4]; /* PAE: the guest's entries as last used */
     struct shadow_table *pd[4];
     uint32_t used_stamp;
-    bool in_use;
+    bool in_use; /* if not, gcr3 is NO_CR3 */
+    /* The page of gcr3, and its one mapping while its rmap is what it was. */
+    const struct gpage *top;
+    const uint64_t *top_ent;
+    uint32_t top_rmap;
     uint32_t pin_esp1, pin_pages, pin_gen; /* this stack is pinned here if pin_gen is m's */
 };
 
@@ -94,6 +99,7 @@ struct link_cache {
 };
 
 #define LINK_NONE 0xffffffffu
+#define NO_CR3 1u /* no address of a top-level table: the linear root has it too */
 
 struct shadow_mmu {
     struct guest *guest;
@@ -107,20 +113,32 @@ struct shadow_mmu {
     uint8_t root_hint[MAX_ROOTS]; /* by page number of CR3 */
     /* Remembered for speed, dropped by cache_drop() whenever a link or a right
      * goes: the page of the last gva_write_ptr (1: none), and a table. */
-    uint32_t write_va, write_frame;
+    struct write_cache writable;
     struct link_cache link;
     uint32_t pin_gen; /* counts what may have unpinned a stack page */
+    uint32_t no_root; /* a CR3 that SET_PTE named and that has no root */
     struct shadow_table *filler; /* top directory of a root without its own */
     uint64_t *pdpt_page;
     uint32_t stamp;
-    uint32_t evictions, drops, resyncs;
+    uint32_t evictions, drops, resyncs, dir_resyncs;
 };
 
 HV_INLINE void cache_drop(struct shadow_mmu *m)
 {
-    m->write_va = 1;
+    m->writable.va = 1;
     m->link.region = LINK_NONE;
     m->pin_gen++;
+}
+
+/* See shadow_check_pin(). */
+HV_INLINE void check_pin(struct vcpu *v, const struct shadow_mmu *m,
+                         const struct shadow_root *r)
+{
+    if (hv_likely(r->pin_esp1 == v->esp1 && r->pin_pages == v->stack_pages &&
+                  r->pin_gen == m->pin_gen))
+        v->attention &= ~(uint32_t)VCPU_ATTN_PIN;
+    else
+        v->attention |= VCPU_ATTN_PIN;
 }
 
 /* ---- reverse map ---- */
@@ -166,8 +184,25 @@ HV_INLINE struct shadow_table *table_of(uint64_t ent)
     return (struct shadow_table *)frame_owner[(uint32_t)ent >> HV_PAGE_SHIFT];
 }
 
+/* The leaf that is the only mapping of a page. */
+HV_INLINE uint64_t *only_mapping(const struct shadow_mmu *m, const struct gpage *p)
+{
+    uint32_t id = p->rmap >> 8;
+
+    return &table_by_id(m, id >> 9)->ents[id & (ENTRIES - 1)];
+}
+
 /* True if the page may have been written since its shadows were compared. */
-bool gpage_is_dirty(const struct shadow_mmu *m, const struct gpage *p);
+HV_INLINE bool gpage_is_dirty(const struct shadow_mmu *m, const struct gpage *p)
+{
+    uint32_t count = p->rmap & RMAP_COUNT;
+
+    if (p->frame & (GPAGE_DIRTY | GPAGE_ALIASED))
+        return true;
+    if (hv_likely(count == 1))
+        return ((uint32_t)*only_mapping(m, p) & (PT_RW | PT_D)) == (PT_RW | PT_D);
+    return count != 0; /* with more than one it is not worth telling which */
+}
 
 /* From now on a write will show: before the page is read as a table. */
 void gpage_track(struct shadow_mmu *m, struct gpage *p);
@@ -185,10 +220,24 @@ HV_INLINE void mark_present(struct shadow_table *t, uint32_t i)
     t->nr_present++;
 }
 
+/* The same for a directory, whose present words are gone through often. */
+HV_INLINE void mark_dir_present(struct shadow_table *t, uint32_t i)
+{
+    mark_present(t, i);
+    t->words = (uint16_t)(t->words | 1u << (i / 32));
+}
+
 HV_INLINE void mark_absent(struct shadow_table *t, uint32_t i)
 {
     t->present[i / 32] &= ~(1u << (i % 32));
     t->nr_present--;
+}
+
+HV_INLINE void mark_dir_absent(struct shadow_table *t, uint32_t i)
+{
+    mark_absent(t, i);
+    if (!t->present[i / 32])
+        t->words = (uint16_t)(t->words & ~(1u << (i / 32)));
 }
 
 /* Takes the D bit of an entry that is about to lose it or its right to write
@@ -210,6 +259,13 @@ HV_INLINE void leaf_write(uint64_t *slot, uint32_t frame, uint32_t flags)
     w[1] = (frame >> (32 - HV_PAGE_SHIFT)) & 0xfu;
 }
 
+/* A mapping of page p goes or changes: perhaps the remembered one. */
+HV_INLINE void writable_lost(struct shadow_mmu *m, const struct gpage *p)
+{
+    if ((p->frame & GPAGE_FRAME) == m->writable.frame)
+        m->writable.va = 1;
+}
+
 /* Installs a leaf for guest page p; the slot is empty. */
 HV_INLINE void leaf_install(struct shadow_table *t, uint32_t i, struct gpage *p,
                             uint32_t flags)
@@ -228,7 +284,7 @@ HV_INLINE void leaf_zap(struct shadow_mmu *m, struct shadow_table *t, uint32_t i
     rmap_del(p, map_id(t, i));
     t->ents[i] = 0;
     mark_absent(t, i);
-    m->write_va = 1;
+    writable_lost(m, p);
     m->pin_gen += t->pinned;
 }
 

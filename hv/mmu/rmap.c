@@ -26,29 +26,9 @@ void rmap_set_owner(hfn_t f, uint32_t gfn)
     frame_owner[f.v] = gfn;
 }
 
-static uint64_t *only_mapping(const struct shadow_mmu *m, const struct gpage *p)
-{
-    uint32_t id = p->rmap >> 8;
-
-    return &table_by_id(m, id >> 9)->ents[id & (ENTRIES - 1)];
-}
-
-bool gpage_is_dirty(const struct shadow_mmu *m, const struct gpage *p)
-{
-    uint32_t count = p->rmap & RMAP_COUNT;
-
-    if (p->frame & (GPAGE_DIRTY | GPAGE_ALIASED))
-        return true;
-    if (count == 0)
-        return false;
-    if (count > 1)
-        return true; /* not worth telling which */
-    return ((uint32_t)*only_mapping(m, p) & (PT_RW | PT_D)) == (PT_RW | PT_D);
-}
-
 void gpage_track(struct shadow_mmu *m, struct gpage *p)
 {
-    m->write_va = 1;
+    m->writable.va = 1;
     p->frame &= ~GPAGE_DIRTY;
     if ((p->rmap & RMAP_COUNT) == 1)
         *only_mapping(m, p) &= ~(uint64_t)PT_D;

@@ -154,7 +154,7 @@ void dir_zap(struct shadow_mmu *m, struct shadow_table *pd, uint32_t i)
     cache_drop(m);
 
     pd->ents[i] = 0;
-    mark_absent(pd, i);
+    mark_dir_absent(pd, i);
     table_unlink(m, t);
 }
 
@@ -165,7 +165,7 @@ HV_INLINE struct shadow_root *root_hinted(struct shadow_mmu *m, uint32_t gcr3)
     struct shadow_root *r =
         &m->roots[m->root_hint[(gcr3 >> HV_PAGE_SHIFT) % MAX_ROOTS]];
 
-    return r->gcr3 == gcr3 && r->in_use ? r : NULL;
+    return r->gcr3 == gcr3 ? r : NULL;
 }
 
 struct shadow_root *root_find(struct shadow_mmu *m, uint32_t gcr3)
@@ -203,11 +203,17 @@ void root_drop_pd(struct shadow_mmu *m, struct shadow_root *r, uint32_t i)
         table_unlink(m, pd);
 }
 
+/* For a root whose top-level page has not exactly one mapping, and for an unused
+ * one: its gcr3 is a number that a guest can give as well. */
+static const uint64_t always_dirty = PT_D;
+
 void root_release(struct shadow_mmu *m, struct shadow_root *r)
 {
     for (uint32_t i = 0; i < 4; i++)
         root_drop_pd(m, r, i);
     r->in_use = false;
+    r->gcr3 = NO_CR3;
+    r->top_ent = &always_dirty;
 }
 
 static struct shadow_root *root_oldest(struct shadow_mmu *m,
@@ -257,13 +263,18 @@ struct shadow_root *root_make(struct vcpu *v, uint32_t gcr3)
             root_release(m, root_oldest(m, v->root));
             continue;
         }
-        r->gcr3 = gcr3;
+        r->gcr3 = v->guest->linear ? NO_CR3 : gcr3;
+        m->no_root = NO_CR3;
+        r->top = &v->guest->pages[gcr3 >> HV_PAGE_SHIFT];
+        r->top_rmap = 0;
+        r->top_ent = &always_dirty;
         r->in_use = true;
         r->pin_gen = m->pin_gen - 1;
         memset(r->raw, 0, sizeof(r->raw));
         if (root_add_top(m, r))
             return r;
         r->in_use = false;
+        r->gcr3 = NO_CR3;
         pool_make_room(v);
     }
 }
@@ -298,7 +309,7 @@ void pool_make_room(struct vcpu *v)
 /* Other tables from now on, but none has changed. */
 HV_INLINE void cache_forget(struct shadow_mmu *m)
 {
-    m->write_va = 1;
+    m->writable.va = 1;
     m->link.region = LINK_NONE;
 }
 
@@ -314,7 +325,7 @@ static void use_root(struct vcpu *v, struct shadow_root *r)
 void shadow_drop_all(struct vcpu *v)
 {
     struct shadow_mmu *m = v->guest->mmu;
-    uint32_t gcr3 = v->root ? v->root->gcr3 : 0;
+    uint32_t gcr3 = v->guest->linear ? 0 : v->root->gcr3;
 
     v->root = NULL;
     for (uint32_t i = 0; i < MAX_ROOTS; i++)
@@ -360,8 +371,10 @@ int shadow_create(struct guest *g)
     m->filler->links = 1;
     for (uint32_t i = 0; i < MAX_ROOTS; i++) {
         m->roots[i].pdpt = m->pdpt_page + i * 4;
+        m->roots[i].gcr3 = NO_CR3;
         m->roots[i].hcr3 = (uint32_t)(uintptr_t)m->roots[i].pdpt;
     }
+    g->vcpu->writable = &m->writable;
     use_root(g->vcpu, root_make(g->vcpu, g->boot_pgdir));
     return 0;
 }
@@ -397,9 +410,9 @@ void shadow_print(struct guest *g)
     const struct shadow_mmu *m = g->mmu;
 
     log_raw("  shadow: %u tables of at most %u, %u pages, %u evictions, "
-            "%u restarts, %u comparisons\n",
+            "%u restarts, %u pages and %u directories compared\n",
             m->nr_tables, m->nr_tables_max, m->nr_pages, m->evictions, m->drops,
-            m->resyncs);
+            m->resyncs, m->dir_resyncs);
 }
 
 /* ---- NEW_PGTABLE ---- */
@@ -433,6 +446,15 @@ static void leave_linear_mode(struct vcpu *v, uint32_t gcr3)
     use_root(v, root_make(v, gcr3));
 }
 
+/* Remembers where the one mapping of the top-level page is, for the next time. */
+static void remember_top(struct shadow_mmu *m, struct shadow_root *r)
+{
+    if ((r->top->rmap & RMAP_COUNT) != 1)
+        return;
+    r->top_rmap = r->top->rmap;
+    r->top_ent = only_mapping(m, r->top);
+}
+
 static HV_NOINLINE void new_pgtable_slow(struct vcpu *v, uint32_t gcr3)
 {
     struct guest *g = v->guest;
@@ -452,20 +474,19 @@ static HV_NOINLINE void new_pgtable_slow(struct vcpu *v, uint32_t gcr3)
         r = root_make(v, gcr3);
     else if (g->pae)
         root_reload_pdptes(g->mmu, r);
-    else
+    else if (gpage_is_dirty(g->mmu, r->top))
         resync_page(g->mmu, gcr3 >> HV_PAGE_SHIFT);
     use_root(v, r);
+    remember_top(g->mmu, r);
 }
 
-/* The one mapping of a page, if it has just one, is clean and nothing else says
- * dirty: the quick half of gpage_is_dirty(). */
-HV_INLINE bool surely_clean(const struct shadow_mmu *m, const struct gpage *p)
+/* True if the top-level page was surely not written since it was compared: the
+ * quick form of gpage_is_dirty(). */
+HV_INLINE bool top_is_clean(const struct shadow_root *r)
 {
-    uint32_t id = p->rmap >> 8;
-
-    if ((p->frame & (GPAGE_DIRTY | GPAGE_ALIASED)) || (p->rmap & RMAP_COUNT) != 1)
-        return false;
-    return !((uint32_t)table_by_id(m, id >> 9)->ents[id & (ENTRIES - 1)] & PT_D);
+    return r->top->rmap == r->top_rmap &&
+           !(r->top->frame & (GPAGE_DIRTY | GPAGE_ALIASED)) &&
+           !((uint32_t)*r->top_ent & PT_D);
 }
 
 /* A cached root is looked up, not flushed: its tables are up to date unless the
@@ -476,14 +497,13 @@ void shadow_new_pgtable(struct vcpu *v, uint32_t gcr3)
     struct shadow_mmu *m = g->mmu;
     struct shadow_root *r = root_hinted(m, gcr3);
 
-    if (hv_likely(r && !g->linear && !g->pae &&
-                  surely_clean(m, &g->pages[gcr3 >> HV_PAGE_SHIFT]))) {
-        m->write_va = 1;
+    if (hv_likely(r && !g->pae && top_is_clean(r))) {
+        m->writable.va = 1;
         m->link.region = LINK_NONE;
         r->used_stamp = ++m->stamp;
         v->root = r;
         v->arch.cr3 = r->hcr3;
-        shadow_check_pin(v);
+        check_pin(v, m, r);
         return;
     }
     new_pgtable_slow(v, gcr3);

@@ -50,22 +50,45 @@ static void resync_leaf(struct shadow_mmu *m, struct shadow_table *t, uint32_t i
     t->ents[i] = (ent & ~(uint64_t)(PT_LOW & ~PT_D)) | want;
 }
 
-static void resync_l1(struct shadow_mmu *m, struct shadow_table *t)
+/* True if the leaf is just what the guest's entry asks for: most are. */
+HV_INLINE bool leaf_is_right(const struct guest *g, const uint32_t *ent, uint32_t gpte)
+{
+    uint32_t frame;
+
+    if (((ent[0] ^ gpte) & (PT_P | PT_RW | PT_US | PT_A)) || (gpte & PT_PS) ||
+        (gpte & (PT_RW | PT_D)) == PT_RW || gpte >> HV_PAGE_SHIFT >= g->limit_pages)
+        return false;
+    frame = g->pages[gpte >> HV_PAGE_SHIFT].frame;
+    return !(((frame << HV_PAGE_SHIFT) ^ ent[0]) & ~HV_PAGE_MASK) &&
+           !(((frame >> (32 - HV_PAGE_SHIFT)) ^ ent[1]) & 0xfu);
+}
+
+HV_INLINE void resync_entries(struct shadow_mmu *m, struct shadow_table *t, bool pae)
 {
     struct guest *g = m->guest;
-    const uint8_t *page = gpage_bytes(g, t->key & KEY_GFN);
+    const uint32_t *gents = (const uint32_t *)(const void *)gpage_known(g, t->key & KEY_GFN);
 
+    gents += guest_index(g, t, 0) * (pae ? 2 : 1);
     for (uint32_t w = 0; w < ENTRIES / 32; w++) {
         uint32_t bits = t->present[w];
 
-        while (bits) {
+        for (; bits; bits &= bits - 1) {
             uint32_t i = w * 32 + (uint32_t)__builtin_ctz(bits);
-            uint32_t hi, gpte = guest_entry(g, page, guest_index(g, t, i), &hi);
+            uint32_t gpte = gents[pae ? i * 2 : i], hi = pae ? gents[i * 2 + 1] : 0;
 
-            bits &= bits - 1;
+            if (hv_likely(!hi && leaf_is_right(g, (const uint32_t *)&t->ents[i], gpte)))
+                continue;
             resync_leaf(m, t, i, gpte, hi);
         }
     }
+}
+
+static HV_NOINLINE void resync_l1(struct shadow_mmu *m, struct shadow_table *t)
+{
+    if (m->guest->pae)
+        resync_entries(m, t, true);
+    else
+        resync_entries(m, t, false);
 }
 
 /* The shadow flags of a directory entry: its own RW and US, never more. */
@@ -74,47 +97,60 @@ static uint32_t dir_flags(uint32_t gpde)
     return PT_P | PT_A | (gpde & (PT_RW | PT_US));
 }
 
+static void resync_dir_entry(struct shadow_mmu *m, struct shadow_table *t, uint32_t i,
+                             uint32_t gpde, uint32_t hi)
+{
+    uint64_t ent = t->ents[i];
+
+    if ((gpde & (PT_P | PT_A)) != (PT_P | PT_A) || (gpde & GPDE_BAD) || hi ||
+        gpde >> HV_PAGE_SHIFT != (table_of(ent)->key & KEY_GFN)) {
+        dir_zap(m, t, i);
+    } else if ((ent & (PT_RW | PT_US)) != (gpde & (PT_RW | PT_US))) {
+        t->ents[i] = (ent & ~(uint64_t)PT_LOW) | dir_flags(gpde);
+        cache_drop(m);
+    }
+}
+
 static void resync_l2(struct shadow_mmu *m, struct shadow_table *t)
 {
     struct guest *g = m->guest;
-    const uint8_t *page = gpage_bytes(g, t->key & KEY_GFN);
+    const uint8_t *page = gpage_known(g, t->key & KEY_GFN);
 
-    for (uint32_t w = 0; w < ENTRIES / 32; w++) {
-        uint32_t bits = t->present[w];
+    for (uint32_t words = t->words; words; words &= words - 1) {
+        uint32_t w = (uint32_t)__builtin_ctz(words);
 
-        while (bits) {
+        for (uint32_t bits = t->present[w]; bits; bits &= bits - 1) {
             uint32_t i = w * 32 + (uint32_t)__builtin_ctz(bits);
             uint32_t hi, gpde = guest_entry(g, page, guest_index(g, t, i), &hi);
-            uint64_t ent = t->ents[i];
 
-            bits &= bits - 1;
-            if ((gpde & (PT_P | PT_A)) != (PT_P | PT_A) || (gpde & GPDE_BAD) ||
-                hi || gpde >> HV_PAGE_SHIFT != (table_of(ent)->key & KEY_GFN))
-                dir_zap(m, t, i);
-            else if ((ent & (PT_RW | PT_US)) != (gpde & (PT_RW | PT_US))) {
-                t->ents[i] = (ent & ~(uint64_t)PT_LOW) | dir_flags(gpde);
-                cache_drop(m);
-            }
+            resync_dir_entry(m, t, i, gpde, hi);
         }
     }
 }
 
 /* Zapping a directory entry can free tables, also tables keyed by this very
- * page (a directory that maps itself), so the cache is asked afresh each time. */
+ * page (a directory that maps itself), so the cache is asked afresh each time,
+ * and the search ends when as many were seen as there are. */
 void resync_page(struct shadow_mmu *m, uint32_t gfn)
 {
-    start_clean(m, gfn);
-    for (uint32_t q = 0; q < 4; q++) {
-        struct shadow_table *t;
+    uint32_t seen = 0, total = m->guest->pages[gfn].frame / GPAGE_PT_ONE;
 
-        if (q < 2 && (t = table_find(m, gfn | KEY_QUADRANT(q))) != NULL)
+    start_clean(m, gfn);
+    for (uint32_t n = 0; n < 10 && seen < total; n++) {
+        /* 2 quadrants as table, 4 as directory, 4 with the switcher. */
+        uint32_t q = n < 2 ? n : (n - 2) & 3;
+        uint32_t level = n < 2 ? 0 : n < 6 ? KEY_L2 : KEY_L2 | KEY_SWITCHER;
+        struct shadow_table *t = table_find(m, gfn | level | KEY_QUADRANT(q));
+
+        if (!t)
+            continue;
+        seen++;
+        if (level) {
+            m->dir_resyncs++;
+            resync_l2(m, t);
+        } else {
             resync_l1(m, t);
-        t = table_find(m, gfn | KEY_L2 | KEY_QUADRANT(q));
-        if (t)
-            resync_l2(m, t);
-        t = table_find(m, gfn | KEY_L2 | KEY_SWITCHER | KEY_QUADRANT(q));
-        if (t)
-            resync_l2(m, t);
+        }
     }
 }
 
@@ -131,16 +167,25 @@ static void resync_if_dirty(struct shadow_mmu *m, uint32_t key)
 void resync_below(struct shadow_mmu *m, struct shadow_root *r, uint32_t top,
                   uint32_t nr_entries)
 {
-    for (uint32_t w = 0; w * 32 < nr_entries; w++) {
-        uint32_t bits = r->pd[top] ? r->pd[top]->present[w] : 0;
+    struct shadow_table *pd = r->pd[top];
+    uint32_t last = LINK_NONE; /* a 2-level table has two entries in a row */
 
-        while (bits) {
-            uint32_t i = w * 32 + (uint32_t)__builtin_ctz(bits);
+    for (uint32_t words = pd->words; words; words &= words - 1) {
+        uint32_t w = (uint32_t)__builtin_ctz(words);
 
-            bits &= bits - 1;
-            /* An earlier round may have zapped it. */
-            if (i < nr_entries && r->pd[top] && entry_present(r->pd[top], i))
-                resync_if_dirty(m, table_of(r->pd[top]->ents[i])->key);
+        for (uint32_t bits = pd->present[w]; bits; bits &= bits - 1) {
+            uint32_t i = w * 32 + (uint32_t)__builtin_ctz(bits), key;
+
+            /* An earlier round may have zapped it, or let the directory go. */
+            if (r->pd[top] != pd || i >= nr_entries)
+                return;
+            if (!entry_present(pd, i))
+                continue;
+            key = table_of(pd->ents[i])->key;
+            if (((key ^ last) & KEY_GFN) && !(key & KEY_LINEAR) &&
+                gpage_is_dirty(m, &m->guest->pages[key & KEY_GFN]))
+                resync_page(m, key & KEY_GFN);
+            last = key;
         }
     }
 }
@@ -157,7 +202,7 @@ void shadow_flush_user(struct vcpu *v)
     if (g->pae)
         root_reload_pdptes(m, r);
     for (uint32_t top = 0; top < 4 && top * ENTRIES < kernel; top++) {
-        if (!r->pd[top])
+        if (!r->pd[top] || !r->pd[top]->nr_present)
             continue;
         resync_if_dirty(m, r->pd[top]->key);
         if (r->pd[top])
@@ -201,10 +246,10 @@ HV_INLINE void announce(struct shadow_mmu *m, struct shadow_table *t, uint64_t *
 
     if ((lo & PT_P) && (lo & (PT_A | PT_D)) && !((cur ^ lo) & ~(PT_A | PT_D)))
         flags = leaf_flags(cur, new);
-    m->write_va = 1;
     if (hv_likely((uint32_t)old & PT_P)) {
         struct gpage *p = &g->pages[owner_of(old)];
 
+        writable_lost(m, p);
         harvest_dirty(p, old);
         rmap_del(p, id);
         if (hv_unlikely(!flags)) {
@@ -232,26 +277,57 @@ static void announce_leaf(struct shadow_mmu *m, struct shadow_table *t, uint32_t
     m->pin_gen += t->pinned;
 }
 
-/* The same through the table that was remembered, for the everyday call: a
- * present entry gives way to another. Written for six registers: words instead
- * of 64-bit entries, and one thing after the other. false: nothing was done. */
-HV_INLINE bool replace_linked(struct shadow_mmu *m, const struct guest *g, uint32_t va,
-                              uint32_t lo, bool pae)
+/* The same through the table that was remembered, for the everyday calls. Written
+ * for six registers: words instead of 64-bit entries, one thing after the other. */
+HV_INLINE struct gpage *slot_owner(const struct guest *g, const uint32_t *slot)
 {
-    uint32_t i = va_l1(va), frame;
-    const uint32_t *gpte = link_guest_entry(&m->link, i, pae);
+    return &g->pages[frame_owner[(uint32_t)(*(const uint64_t *)(const void *)slot >>
+                                            HV_PAGE_SHIFT)]];
+}
+
+HV_INLINE void rmap_del8(struct gpage *p, uint32_t id8)
+{
+    if (hv_likely((uint8_t)p->rmap != RMAP_MANY))
+        p->rmap = (p->rmap ^ id8) - 1;
+}
+
+/* The guest has cleared the entry. */
+HV_INLINE void zap_linked(struct shadow_mmu *m, const struct guest *g, uint32_t i)
+{
     uint32_t *slot = (uint32_t *)(m->link.ents + i);
     struct gpage *p;
 
+    if (!(slot[0] & PT_P))
+        return;
+    p = slot_owner(g, slot);
+    harvest_dirty(p, slot[0]);
+    rmap_del8(p, m->link.id8 + (i << 8));
+    slot[0] = 0;
+    slot[1] = 0;
+    mark_absent(m->link.table, i);
+    writable_lost(m, p);
+}
+
+/* It has written another present one. false: nothing was done. */
+HV_INLINE bool replace_linked(struct shadow_mmu *m, const struct guest *g, uint32_t i,
+                              uint32_t lo, bool pae)
+{
+    const uint32_t *gpte = link_guest_entry(&m->link, i, pae);
+    uint32_t *slot = (uint32_t *)(m->link.ents + i);
+    uint32_t frame, id8 = m->link.id8 + (i << 8);
+    struct gpage *p;
+
     /* Guest memory must hold just this; P, A and the limit were checked. */
-    if (hv_read_once(*gpte) != lo || (pae && gpte[1]) || !(slot[0] & PT_P))
+    if (hv_read_once(*gpte) != lo || (pae && gpte[1]))
         return false;
-    p = &g->pages[frame_owner[(uint32_t)(*(uint64_t *)(void *)slot >> HV_PAGE_SHIFT)]];
-    if (hv_unlikely(p->frame & GPAGE_PT))
-        return false;
-    i = (i << 8) + m->link.id8;
-    if (hv_likely((uint8_t)p->rmap != RMAP_MANY))
-        p->rmap = (p->rmap ^ i) - 1;
+    if (slot[0] & PT_P) {
+        p = slot_owner(g, slot);
+        writable_lost(m, p);
+        harvest_dirty(p, slot[0]);
+        rmap_del8(p, id8);
+    } else {
+        mark_present(m->link.table, i);
+    }
     p = &g->pages[lo >> HV_PAGE_SHIFT];
     frame = p->frame;
     if (!(lo & PT_D) || !(frame & GPAGE_OURS))
@@ -259,8 +335,7 @@ HV_INLINE bool replace_linked(struct shadow_mmu *m, const struct guest *g, uint3
     slot[0] = (frame << HV_PAGE_SHIFT) | (lo & (PT_P | PT_RW | PT_US | PT_A));
     slot[1] = (frame >> (32 - HV_PAGE_SHIFT)) & 0xfu;
     if (hv_likely((uint8_t)p->rmap != RMAP_MANY))
-        p->rmap = (p->rmap ^ i) + 1;
-    m->write_va = 1;
+        p->rmap = (p->rmap ^ id8) + 1;
     return true;
 }
 
@@ -271,8 +346,9 @@ static void forget_leaf(struct vcpu *v, uint32_t pgd, uint32_t va)
     struct shadow_table *t;
     uint32_t gfn;
 
-    if (!guest_find_table(v->guest, pgd, va, &gfn))
-        return;
+    if (!guest_find_table(v->guest, pgd, va, &gfn) ||
+        !(v->guest->pages[gfn].frame & GPAGE_PT))
+        return; /* most are tables of a process that is being made */
     t = table_find(m, l1_key(v->guest, gfn, va));
     if (t && t->ents[va_l1(va)])
         leaf_zap(m, t, va_l1(va));
@@ -314,8 +390,9 @@ static void set_pte_slow(struct vcpu *v, uint32_t pgd, uint32_t va,
         return;
     }
     if (r->gcr3 != pgd)
-        r = root_find(m, pgd);
+        r = m->no_root == pgd ? NULL : root_find(m, pgd);
     if (!r) {
+        m->no_root = pgd;
         forget_leaf(v, pgd, va);
         return;
     }
@@ -350,13 +427,17 @@ void shadow_set_pte(struct vcpu *v, uint32_t pgd, uint32_t va)
     struct shadow_mmu *m = g->mmu;
     uint32_t lo = v->hcall_c;
 
-    if (hv_likely(m->link.region == va >> 21 && m->link.pgd == pgd &&
-                  (lo & (PT_P | PT_A | PT_PS)) == (PT_P | PT_A) &&
-                  lo >> HV_PAGE_SHIFT < g->limit_pages)) {
-        if (hv_likely(!g->pae)) {
-            if (replace_linked(m, g, va, lo, false))
+    if (hv_likely(m->link.region == va >> 21 && m->link.pgd == pgd)) {
+        if (hv_likely((lo & (PT_P | PT_A | PT_PS)) == (PT_P | PT_A) &&
+                      lo >> HV_PAGE_SHIFT < g->limit_pages)) {
+            if (hv_likely(!g->pae)) {
+                if (replace_linked(m, g, va_l1(va), lo, false))
+                    return;
+            } else if (!v->hcall_d && replace_linked(m, g, va_l1(va), lo, true)) {
                 return;
-        } else if (!v->hcall_d && replace_linked(m, g, va, lo, true)) {
+            }
+        } else if (!(lo & PT_P)) {
+            zap_linked(m, g, va_l1(va));
             return;
         }
     }

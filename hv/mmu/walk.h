@@ -111,7 +111,7 @@ HV_INLINE void link_remember(struct shadow_mmu *m, const struct shadow_root *r,
     struct guest *g = m->guest;
 
     m->link.region = va >> 21;
-    m->link.pgd = set_pte ? r->gcr3 : 1;
+    m->link.pgd = set_pte ? r->gcr3 : NO_CR3;
     m->link.rights = (uint32_t)r->pd[va >> 30]->ents[va_l2(va)] & (PT_RW | PT_US);
     m->link.id8 = map_id(t, 0) << 8;
     m->link.gframe = g->pages[t->key & KEY_GFN].frame & GPAGE_FRAME;

@@ -67,6 +67,8 @@ uint32_t arch_vcpu_enter(struct vcpu *v);
 /* Writes one entry of the real GDT/IDT of v (and of this CPU, if loaded). The
  * caller has sanitised it. */
 void arch_vcpu_set_gdt(struct vcpu *v, uint32_t index, uint64_t desc);
+/* The same for TLS entry 0 to 2, in words, on the way of a context switch. */
+void arch_vcpu_set_tls(struct vcpu *v, uint32_t i, uint32_t lo, uint32_t hi);
 void arch_vcpu_set_idt(struct vcpu *v, uint32_t vector, uint64_t gate);
 
 /* Ring-1 stack for direct gates: TSS ss1:esp1. */

@@ -12,6 +12,12 @@
 struct guest;
 struct shadow_root;
 
+/* The page that ring 1's tables last let the monitor write to (va 1: none). */
+struct write_cache {
+    uint32_t va;
+    uint32_t frame;
+};
+
 /* Why the run loop looks at a vCPU before the next entry (v->attention). Zero
  * on the fast path. */
 #define VCPU_ATTN_VIRQ HV_BIT(0)    /* virq_deliver has something to do */
@@ -27,6 +33,7 @@ struct vcpu {
     volatile uint32_t attention;
     struct guest *guest;
     struct shadow_root *root; /* current; never NULL once running */
+    const struct write_cache *writable; /* kept up to date by shadow paging */
     /* Alias of lguest_data.hcall_status. Before INIT, and for guests with the
      * old register order, a byte that always says "look closer". */
     const volatile uint8_t *hcall_status;

@@ -14,8 +14,8 @@ uint64_t vgdt_sanitise(uint64_t desc);
 /* LOAD_GDT_ENTRY; index < 32 was checked. Host entries are ignored. */
 void vgdt_load_entry(struct vcpu *v, uint32_t index, uint64_t desc);
 
-/* LOAD_TLS: three descriptors. */
-void vgdt_load_tls(struct vcpu *v, const uint64_t desc[3]);
+/* LOAD_TLS: three descriptors, each low dword first. */
+void vgdt_load_tls(struct vcpu *v, const uint32_t words[6]);
 
 /* The GDT a guest starts with: flat ring-1 code and data (ABI 1.3). */
 void vgdt_init(struct vcpu *v);
