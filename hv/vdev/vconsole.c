@@ -129,6 +129,7 @@ const struct vdev_ops vconsole_ops = {
     .virtio_id = 3,
     .nr_queues = 2,
     .request_queues = HV_BIT(OUTPUT_QUEUE),
+    .lazy_queues = HV_BIT(OUTPUT_QUEUE),
     .request = vconsole_request,
     .ready = vconsole_ready,
     .refill = vconsole_refill,

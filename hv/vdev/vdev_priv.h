@@ -44,6 +44,7 @@ struct vdev_ops {
     uint8_t nr_queues;
     uint8_t config_bytes; /* on the lguest bus */
     uint8_t request_queues; /* bit n: the guest puts requests into queue n */
+    uint8_t lazy_queues;    /* bit n: interrupt only a guest that waits */
     /* Fills config_bytes bytes. May be NULL. */
     void (*config)(const struct vdev *d, uint8_t *out);
     /* Handles one request of queue n; returns the bytes written into it. */
@@ -101,6 +102,11 @@ struct vdev_set {
     uint32_t spent;
     struct timer retry;
 
+    /* Lazy queues with an interrupt due, and since when that is so. */
+    uint32_t lazy;
+    uint64_t lazy_due_ns;
+    struct timer signal;
+
     struct vconsole vconsole;
     struct vnet vnet;
     struct vpci vpci;
@@ -114,7 +120,10 @@ struct vdev_set {
 
 _Static_assert(VDEV_MAX * VDEV_MAX_QUEUES <= 32, "bits of kicked");
 
-/* ---- vdev.c ---- */
+/* ---- serve.c ---- */
+
+void serve_create(struct vdev_set *s);
+void serve_destroy(struct vdev_set *s);
 
 /* Queue n has work: done before this returns, unless requests are being
  * handled already (then before those return) or the budget ends. */
@@ -130,7 +139,8 @@ void vdev_poll_later(struct vdev_set *s);
  * when the guest has ended meanwhile: stop working for it. */
 bool vdev_account(struct vdev_set *s, uint32_t bytes) HV_MUST_CHECK;
 
-/* Interrupts the guest for what was pushed, if it wants to be. */
+/* Interrupts the guest for what was pushed, if it wants to be: at once or, for
+ * a lazy queue, when the guest has not kicked it for a while. */
 void vdev_signal(struct vdev *d, uint32_t n);
 
 /* Takes the next request of queue n into set->chain; a broken queue breaks the

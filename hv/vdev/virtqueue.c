@@ -269,16 +269,16 @@ void vq_push(struct virtqueue *q, const struct vq_chain *c, uint32_t written)
     hv_barrier(); /* x86 keeps stores in order: the entry, then the index */
     if (!gmem_write16(q->g, GPA(q->used + RING_IDX), q->used_idx))
         (void)vq_break(q, "used ring outside memory");
-    q->unsignalled = true;
+    q->unsignalled++;
 }
 
 bool vq_wants_irq(struct virtqueue *q)
 {
     uint16_t flags;
 
-    if (!q->unsignalled || q->num == 0)
+    if (q->unsignalled == 0 || q->num == 0)
         return false;
-    q->unsignalled = false;
+    q->unsignalled = 0;
     /* The load of avail.flags must not pass the store of used.idx, or a guest
      * that enables interrupts and then looks for work could miss both. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);

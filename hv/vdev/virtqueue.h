@@ -21,7 +21,7 @@ struct virtqueue {
     uint16_t seen_avail;        /* avail.idx as last fetched and checked */
     uint16_t used_idx;
     bool no_notify;      /* what used.flags tells the guest */
-    bool unsignalled;    /* pushed since the last vq_wants_irq */
+    uint16_t unsignalled; /* pushed since the last vq_wants_irq */
     const char *broken;  /* NULL, or what the guest did wrong */
 };
 
