@@ -28,7 +28,7 @@ extern const uint8_t hv_ro_after_init_start[], hv_ro_after_init_end[];
 #define CANARY_WAIT_NS 3000000000ull
 /* A canary that beats at least this often had its share of the CPU. */
 #define CANARY_SLOWEST_BEAT_NS 100000000u
-#define RUNS_DEFAULT_S 2u
+#define RUNS_DEFAULT_MS 500u
 #define TSS_ESP0_OFFSET 4u /* SDM 3A 7.2.1; SS0 follows */
 #define TSS_IOMAP_OFFSET 102u
 
@@ -57,7 +57,7 @@ static struct {
     struct suite_end end, peer_end;
     uint32_t index, number;
     uint64_t start_ns, deadline_ns, run_ns;
-    uint32_t beats_at_start, beats_at_end, timeout_s;
+    uint32_t beats_at_start, beats_at_end;
     bool timed_out, runs;
     struct timer alarm; /* so that an idle CPU looks at the deadline */
     struct baseline before;
@@ -274,11 +274,10 @@ static void phase_canary(void)
 static void start_main(void)
 {
     const struct suite_case *c = current();
-    uint32_t seconds = c->timeout_s ? c->timeout_s : hv_options.timeout_s;
+    uint32_t ms = (c->timeout_s ? c->timeout_s : hv_options.timeout_s) * 1000;
 
-    if (suite.runs)
-        seconds = c->timeout_s ? c->timeout_s : RUNS_DEFAULT_S;
-    suite.timeout_s = seconds;
+    if (suite.runs && !c->timeout_s)
+        ms = RUNS_DEFAULT_MS;
     suite.main = start_guest(suite.index, c->name);
     if (!suite.main) {
         suite.end.ended = true;
@@ -286,7 +285,7 @@ static void start_main(void)
     }
     suite.beats_at_start = canary_word();
     suite.start_ns = arch_time_ns();
-    set_deadline((uint64_t)seconds * 1000000000u);
+    set_deadline((uint64_t)ms * 1000000u);
     suite.phase = PHASE_RUN;
 }
 
