@@ -78,15 +78,19 @@ class GdbStub:
             else:
                 return out
 
-    def go(self, timeout):
-        """Runs on; True if a breakpoint stopped it, False if the time is up
-        (the machine still runs then)."""
+    def go(self):
+        """Runs on; stopped() says when a breakpoint was met."""
+        self._send("c")
+
+    def stopped(self, timeout):
+        """False: the machine still runs after so long."""
         self.sock.settimeout(timeout)
         try:
-            self._send("c")
             return self._packet().startswith(("T", "S"))
         except (socket.timeout, TimeoutError):
             return False
+        finally:
+            self.sock.settimeout(20)
 
     def detach(self):
         self.sock.settimeout(5)

@@ -2,9 +2,9 @@
 /* The virtqueue core on rings of arbitrary bytes.  Input: a byte of ring size, a
  * byte of flags, two of the first index, then the guest's memory from 0 on.  The
  * sanitizers watch the monitor's side; what is popped is checked here.
- * units: tests/host/fake_vdev.c hv/vdev/vdev.c hv/vdev/virtqueue.c
- * units: hv/vdev/lgbus.c hv/vdev/pciconf.c hv/vdev/vpci.c hv/vdev/vconsole.c
- * units: hv/vdev/vblock.c hv/vdev/vrng.c hv/vdev/drbg.c hv/vdev/vnet.c
+ * units: tests/host/fake_vdev.c hv/vdev/vdev.c hv/vdev/serve.c
+ * units: hv/vdev/virtqueue.c hv/vdev/lgbus.c hv/vdev/pciconf.c hv/vdev/vpci.c
+ * units: hv/vdev/vconsole.c hv/vdev/vblock.c hv/vdev/vrng.c hv/vdev/drbg.c hv/vdev/vnet.c
  */
 #include "fake_vdev.h"
 

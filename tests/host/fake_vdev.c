@@ -157,7 +157,16 @@ void sched_wake(struct vcpu *v)
     fake.wakes++;
 }
 
-static struct timer *armed[FAKE_GUESTS];
+static struct timer *armed[2 * FAKE_GUESTS]; /* two for each guest */
+
+bool timer_is_armed(const struct timer *t)
+{
+    for (uint32_t i = 0; i < HV_ARRAY_SIZE(armed); i++) {
+        if (armed[i] == t)
+            return true;
+    }
+    return false;
+}
 
 void timer_init(struct timer *t, void (*fire)(struct timer *t))
 {
@@ -166,7 +175,7 @@ void timer_init(struct timer *t, void (*fire)(struct timer *t))
 
 void timer_cancel(struct timer *t)
 {
-    for (uint32_t i = 0; i < FAKE_GUESTS; i++) {
+    for (uint32_t i = 0; i < HV_ARRAY_SIZE(armed); i++) {
         if (armed[i] == t)
             armed[i] = NULL;
     }
@@ -187,19 +196,23 @@ uint32_t fake_timers_armed(void)
 {
     uint32_t n = 0;
 
-    for (uint32_t i = 0; i < FAKE_GUESTS; i++)
+    for (uint32_t i = 0; i < HV_ARRAY_SIZE(armed); i++)
         n += armed[i] != NULL;
     return n;
 }
 
 void fake_timers_fire(void)
 {
-    for (uint32_t i = 0; i < FAKE_GUESTS; i++) {
-        struct timer *t = armed[i];
+    struct timer *due[HV_ARRAY_SIZE(armed)];
 
-        armed[i] = NULL;
+    memcpy(due, armed, sizeof(due));
+    memset(armed, 0, sizeof(armed));
+    for (uint32_t i = 0; i < HV_ARRAY_SIZE(due); i++) {
+        struct timer *t = due[i];
+
         if (t) {
-            fake.now_ns = t->deadline_ns;
+            if (fake.now_ns < t->deadline_ns)
+                fake.now_ns = t->deadline_ns;
             t->fire(t);
         }
     }

@@ -42,7 +42,7 @@ extern void (*fake_after_read)(struct fake_guest *f, uint32_t gpa, uint32_t len)
 /* Called at each preemption point (may be NULL). */
 extern void (*fake_on_preempt)(void);
 
-/* Timers that are armed; fires them all, time moves to the last deadline. */
+/* Timers that are armed; fires them all, time moves on to their deadlines. */
 uint32_t fake_timers_armed(void);
 void fake_timers_fire(void);
 

@@ -92,6 +92,7 @@ TEST(rows_are_consistent)
         EXPECT_EQ(r->rev, rev);
         EXPECT_EQ(r->size_bytes, sizes[rev]);
         EXPECT_EQ(r->hcall_status, at);
+        EXPECT_EQ(r->irq_pending, rev >= ABI_2_6_31 ? 0x14 : ABI_NO_FIELD);
         EXPECT_EQ(r->hcalls, at + 64);
         EXPECT_EQ(r->reserve_mem, at + 64 + 64u * r->slot_bytes);
         EXPECT_EQ(r->tsc_khz, r->reserve_mem + 4);
@@ -195,6 +196,32 @@ TEST(one_wrong_value_is_no_exact_match)
     expect(&in, ABI_3_1, AT, true);
 }
 
+/* Rows with a pgdir field want it 0, and a window may begin where the kernel
+ * does. */
+TEST(pgdir_and_the_edges_of_the_window)
+{
+    for (int rev = ABI_2_6_24; rev <= ABI_2_6_31; rev++) {
+        const struct abi_row *row = &abi_rows[rev];
+        struct abi_probe_in in = call_of(row, AT);
+
+        in.image = rev;
+        lay_out(AT, row);
+        put32(AT + row->noirq_start, 0xc0000000);
+        put32(AT + row->noirq_end, 0xc0000001);
+        expect(&in, rev, AT, true);
+        put32(AT + row->pgdir, 0x1000);
+        expect(&in, rev, AT, false);
+    }
+    struct abi_probe_in in = call_of(&abi_rows[ABI_4_1], AT);
+
+    lay_out(AT, &abi_rows[ABI_4_1]);
+    in.image = ABI_4_1;
+    put32(AT + 0x560, 0xc0000000);
+    expect(&in, ABI_4_1, AT, true);
+    put32(AT + 0x560, 0xbfffffff);
+    expect(&in, ABI_4_1, AT, false);
+}
+
 TEST(image_beats_configuration)
 {
     struct abi_probe_in in = call_of(&abi_rows[ABI_3_1], AT);
@@ -239,6 +266,14 @@ TEST(guess_by_the_status_bytes)
     expect(&in, ABI_4_1, AT, false);
     in.via = ABI_VIA_VMCALL;
     expect(&in, ABI_2_6_31, AT, false);
+
+    /* A run at 0x14 with 0xff in front of it, in EBX and in EDX. */
+    in = call_of(&abi_rows[ABI_4_1], AT);
+    memset(ram + AT + 0x13, 0xff, 65);
+    expect(&in, ABI_2_6_30, AT, false);
+    in.ebx = 0x100;
+    in.edx = AT;
+    expect(&in, ABI_2_6_24, AT, false);
 }
 
 /* HC-03: addresses at and past every edge; nothing is read outside RAM (the

@@ -232,6 +232,8 @@ TEST(a_module_in_ram)
     EXPECT_EQ(bi.modules[0].bytes, 0x1001);
     EXPECT_STR(bi.modules[0].string, "m");
     EXPECT_EQ(log_config_errors(), 0);
+    one_module(0xb0000000, 0x1000); /* the first page of a region */
+    EXPECT_EQ(bi.nr_modules, 1);
     one_module(0x1000, 1); /* just above page 0 */
     EXPECT_EQ(bi.nr_modules, 1);
     one_module(0x180000, 0xe80000); /* from the monitor's end to that of RAM */
@@ -368,6 +370,11 @@ TEST(command_line_of_any_length)
     boot_info_set_cmdline(&bi, (struct boot_string){NULL, 0, 0x8000});
     EXPECT_STR(bi.cmdline, "");
     EXPECT_EQ(log_config_errors(), 1);
+    EXPECT(fake_log_has("not readable to its end"));
+    memcpy(big + 40, "two words", 10);
+    clear();
+    boot_info_set_cmdline(&bi, (struct boot_string){NULL, 0, 0x8000 + 40});
+    EXPECT_STR(bi.cmdline, "two words");
 }
 
 /* ---- framebuffer ---- */
@@ -385,6 +392,19 @@ TEST(framebuffer_sense_and_nonsense)
     boot_info_set_framebuffer(&bi, &good);
     EXPECT_EQ(bi.fb.width, 800);
     EXPECT_EQ(bi.complaints, 0);
+    fb[0].bpp = 16; /* 5:6:5 and eight bits of padding are good, too */
+    fb[0].red_pos = 11;
+    fb[0].red_bits = fb[0].blue_bits = 5;
+    fb[0].green_pos = 5;
+    fb[0].green_bits = 6;
+    clear();
+    boot_info_set_framebuffer(&bi, &fb[0]);
+    EXPECT_EQ(bi.fb.bpp, 16);
+    fb[0].bpp = 32;
+    fb[0].pitch_bytes = 3200;
+    boot_info_set_framebuffer(&bi, &fb[0]);
+    EXPECT_EQ(bi.fb.bpp, 32);
+    fb[0] = good;
     fb[0].base = 0;
     fb[1].pitch_bytes = 2399;
     fb[2].width = 0;

@@ -91,6 +91,16 @@ TEST(every_value_of_the_word_keys)
     EXPECT_EQ(o.escape, 29);
     EXPECT_EQ(parse("escape=^z"), 0);
     EXPECT_EQ(o.escape, 26);
+    EXPECT_EQ(parse("escape=^a"), 0);
+    EXPECT_EQ(o.escape, 1);
+    EXPECT_EQ(parse("escape=^_"), 0);
+    EXPECT_EQ(o.escape, 31);
+    EXPECT_EQ(parse("escape=^A com1=115200,8n1,0xfff8,15"), 0);
+    EXPECT_EQ(o.escape, 1);
+    EXPECT_EQ(o.com[0].port, 0xfff8);
+    EXPECT_EQ(parse("com1=9600,8n1,0xfff9"), 1);
+    EXPECT_EQ(parse("test=longer test=ab"), 0);
+    EXPECT_STR(o.test, "ab");
 }
 
 TEST(last_of_a_repeated_key_wins)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The lguest bus as a guest sees it (ABI 10a): the descriptor page to the byte,
  * NOTIFY, both status protocols, and a guest that rewrites the page.
- * units: tests/host/fake_vdev.c hv/vdev/vdev.c hv/vdev/virtqueue.c
- * units: hv/vdev/lgbus.c hv/vdev/pciconf.c hv/vdev/vpci.c hv/vdev/vconsole.c
- * units: hv/vdev/vblock.c hv/vdev/vrng.c hv/vdev/drbg.c hv/vdev/vnet.c
+ * units: tests/host/fake_vdev.c hv/vdev/vdev.c hv/vdev/serve.c
+ * units: hv/vdev/virtqueue.c hv/vdev/lgbus.c hv/vdev/pciconf.c hv/vdev/vpci.c
+ * units: hv/vdev/vconsole.c hv/vdev/vblock.c hv/vdev/vrng.c hv/vdev/drbg.c hv/vdev/vnet.c
  */
 #include "test.h"
 
@@ -184,6 +184,43 @@ TEST(lgbus_early_string_is_bounded)
     fake_reset();
 }
 
+static struct fake_guest *typing_to;
+
+static void type_a_key(void)
+{
+    vconsole_input(&typing_to->g, (const uint8_t *)"k", 1);
+}
+
+static void end_the_guest(void)
+{
+    typing_to->g.end = END_KILLED;
+}
+
+/* Keys that come in the middle are there afterwards; a guest that ends in the
+ * middle is not read from any more. */
+TEST(lgbus_early_string_with_interrupts_in_between)
+{
+    struct fake_guest *f = typing_to = two_disks();
+    struct fake_ring in;
+
+    fake_bus_start(f, CONSOLE);
+    in = fake_ring_legacy(f, fake_bus_ring(f, CONSOLE, 0), 256);
+    fake_desc(&in, 0, 0x8000, 64, 2, 0);
+    fake_avail(&in, 0);
+    memset(f->mem + 0x1000, 'x', 0x2000);
+    fake_on_preempt = type_a_key;
+    EXPECT(vdev_notify(&f->g, 0x1000));
+    EXPECT_EQ(fake.console_bytes, 4096u);
+    EXPECT_EQ(fake_used_idx(&in), 1u);
+    EXPECT_EQ(f->mem[0x8000], 'k');
+
+    fake.console_bytes = 0;
+    fake_on_preempt = end_the_guest;
+    EXPECT(vdev_notify(&f->g, 0x1000));
+    EXPECT(fake.console_bytes <= 256);
+    fake_reset();
+}
+
 /* Up to 3.0 each status is announced and DRIVER_OK means go. */
 TEST(lgbus_starts_by_the_older_protocol)
 {
@@ -269,10 +306,12 @@ TEST(lgbus_a_second_start_signal_moves_no_cursor)
     EXPECT(notify_status(f, RNG, 3));
     EXPECT(notify_status(f, RNG, 7));
     EXPECT(vdev_notify(&f->g, r.desc));
-    EXPECT_EQ(fake_used_idx(&r), 1u); /* not done again */
+    EXPECT_EQ(fake_used_idx(&r), 1u);
+    EXPECT_EQ(dev(f, RNG)->requests, 1u); /* not done again */
     fake_avail(&r, 0);
     EXPECT(vdev_notify(&f->g, r.desc));
     EXPECT_EQ(fake_used_idx(&r), 2u);
+    EXPECT_EQ(dev(f, RNG)->requests, 2u);
     fake_reset();
 }
 

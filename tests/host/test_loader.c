@@ -232,7 +232,8 @@ TEST(versions_and_rows)
         {"4.14", ABI_AUTO}, {"5.10.0", ABI_AUTO}, {"6.1.0", ABI_AUTO},
         {"2.4.37", ABI_AUTO}, {"1.2.13", ABI_AUTO}, {"", ABI_AUTO}, {"4", ABI_AUTO},
         {"4.", ABI_AUTO}, {".4.9", ABI_AUTO}, {"x4.9", ABI_AUTO}, {"%s", ABI_AUTO},
-        {"4.99999.1", ABI_AUTO}, {"99999.1.1", ABI_AUTO}, {"3.-1", ABI_AUTO},
+        {"4.99999.1", ABI_AUTO}, {"4.0010", ABI_4_1}, {"4.00010", ABI_AUTO},
+        {"99999.1.1", ABI_AUTO}, {"3.-1", ABI_AUTO},
         {"2.6", ABI_AUTO}, {"0.0.0", ABI_AUTO}, {"9999.9999.9999", ABI_AUTO},
     };
 
@@ -278,6 +279,22 @@ TEST(version_in_an_elf)
     refused("2.6.23");
 }
 
+/* Texts that go on behind the end of their segment are not there. */
+TEST(scans_stop_at_the_end_of_a_segment)
+{
+    good_elf();
+    memcpy(image + 0x1213 - 5, "GenuineLguest", 13);
+    EXPECT_EQ(load(), 0);
+    good_elf();
+    memcpy(image + 0x1213 - 16, "Linux version 4.11", 18);
+    EXPECT_EQ(load(), 0);
+    EXPECT_EQ(res.version, ABI_AUTO); /* "4." */
+    good_elf();
+    memcpy(image + 0x1213 - 10, "Linux version 4.11", 18);
+    EXPECT_EQ(load(), 0);
+    EXPECT_EQ(res.version, ABI_AUTO);
+}
+
 TEST(long_scans_have_preemption_points)
 {
     static const struct seg s[] = {{1, 0x200, 0, 0x100000, 0x180000, 0x180000}};
@@ -286,6 +303,8 @@ TEST(long_scans_have_preemption_points)
     make_elf(0x200000, 0x100000, s, 1);
     fake_arch.preempt_points = 0;
     EXPECT_EQ(load(), 0);
-    /* scan by 16 KiB, copy by 32 KiB */
+    /* scan by 16 KiB, copy by 32 KiB; not at every byte either */
     EXPECT(fake_arch.preempt_points >= 0x180000 / 16384 + 0x180000 / 32768);
+    EXPECT(fake_arch.preempt_points < 0x180000 / 4096);
+    EXPECT_EQ(memcmp(ram + 0x100000, image + 0x200, 0x180000), 0);
 }

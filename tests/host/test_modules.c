@@ -88,7 +88,7 @@ TEST(a_tagged_kernel_with_initrd_and_disk)
     EXPECT(!c->disks[0].read_only);
     EXPECT_STR(c->disks[1].name, "vdb");
     EXPECT(c->disks[1].read_only);
-    EXPECT(c->disks[1].data == data);
+    EXPECT(c->disks[1].data == data && c->disks[1].bytes == sizeof(data));
 }
 
 TEST(defaults)
@@ -219,7 +219,7 @@ TEST(command_line_lengths)
 TEST(names_that_are_good)
 {
     static const char *const good[] = {
-        "a", "A", "0", "a.b_c-D9", "abcdefghijklmnopqrstuvwxyz01234",
+        "a", "z", "A", "Z", "0", "9", "a.b_c-D9", "abcdefghijklmnopqrstuvwxyz01234",
     };
 
     for (uint32_t i = 0; i < HV_ARRAY_SIZE(good); i++) {
@@ -355,6 +355,7 @@ TEST(loose_modules)
     add_data("two");
     EXPECT_EQ(build(), 1);
     EXPECT(fake_log_has("guest k: not started: two initrds"));
+    EXPECT_EQ(fake_guests_added, 0);
 
     start(); /* a mistyped tag is found out */
     add_kernel("k");
@@ -419,6 +420,24 @@ TEST(attachments_that_are_wrong)
         EXPECT(fake_log_has("guest a: not started: "));
         (void)only("b");
     }
+    start();
+    add_kernel("kernel:a");
+    add_data("disk:a:vdc");
+    EXPECT_EQ(build(), 1);
+    EXPECT(fake_log_has("disk vdc without vda"));
+    start();
+    add_kernel("kernel:a");
+    add_data("disk:a:vdb rw");
+    EXPECT_EQ(build(), 1);
+    EXPECT(fake_log_has("disk vdb has the word \"rw\""));
+}
+
+TEST(lists_of_cpus)
+{
+    start();
+    add_kernel("kernel:a cpus=2-4,0,31");
+    EXPECT_EQ(build(), 0);
+    EXPECT_EQ(only("a")->cpu_mask, 0x8000001d);
 }
 
 TEST(attachments_without_guest)
@@ -520,7 +539,7 @@ TEST(config_lines_that_are_wrong)
     static const char *const bad[] = {
         "kernel:x memory=10", "kernel:x image=none", "kernel:x image=",
         "memory=10", "kernel: image=a", "kernel:-x image=a", "a", "Kernel:a",
-        "kernel:a image=a", "initrd:a",
+        "kernel:a image=a", "initrd:a", "kernel:x # image=a",
     };
 
     for (uint32_t i = 0; i < HV_ARRAY_SIZE(bad); i++) {
@@ -532,6 +551,16 @@ TEST(config_lines_that_are_wrong)
         EXPECT_EQ(log_config_errors(), 1);
         (void)only("a");
     }
+}
+
+TEST(an_image_is_a_modules)
+{
+    start();
+    add_kernel("kernel:a");
+    add_config("kernel:b image=a\nkernel:c image=b\n");
+    EXPECT_EQ(build(), 1);
+    EXPECT_EQ(fake_guests_added, 2);
+    EXPECT(fake_log_has("config line 2: no image for guest \"c\""));
 }
 
 TEST(config_refusals_name_the_line)

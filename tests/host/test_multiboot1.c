@@ -66,6 +66,14 @@ TEST(mb1_flags_say_what_is_there)
     EXPECT_EQ(boot_info.nr_regions, 0);
     EXPECT(fake_log_has("no memory map"));
     mb1_build();
+    put32(MB1_INFO, 0x41);
+    put64(MB1_INFO + 88, 0xfd000000);
+    mem[MB1_INFO + 109] = 1;
+    mb1_run();
+    EXPECT_EQ(boot_info.nr_regions, 3);
+    EXPECT_EQ(boot_info.nr_modules, 0);
+    EXPECT_EQ(boot_info.complaints, 0);
+    mb1_build();
     put32(MB1_INFO, 1);
     mb1_run();
     EXPECT_EQ(boot_info.nr_regions, 2);
@@ -124,6 +132,11 @@ TEST(mb1_entry_sizes)
     mb1_run();
     EXPECT(fake_log_has("with 3 left"));
     mb1_build();
+    put32(MB1_INFO + 44, 24 + 23); /* one byte short */
+    mb1_run();
+    EXPECT_EQ(boot_info.nr_regions, 1);
+    EXPECT(fake_log_has("entry of 24 bytes with 23 left"));
+    mb1_build();
     put32(MB1_INFO + 44, 0xffffffff);
     mb1_run();
     EXPECT(fake_log_has("memory map: 4294967295 bytes long"));
@@ -162,13 +175,18 @@ TEST(mb1_framebuffer)
     put32(MB1_INFO + 96, 3200);
     put32(MB1_INFO + 100, 800);
     put32(MB1_INFO + 104, 600);
-    memcpy(mem + MB1_INFO + 108, "\x20\x01\x10\x08\x08\x08\x00\x08", 8);
+    memcpy(mem + MB1_INFO + 108, "\x20\x01\x10\x06\x08\x07\x01\x05", 8);
     mb1_run();
     EXPECT_EQ(boot_info.fb.base, 0xfd000000);
     EXPECT_EQ(boot_info.fb.pitch_bytes, 3200);
     EXPECT_EQ(boot_info.fb.bpp, 32);
     EXPECT_EQ(boot_info.fb.red_pos, 16);
-    EXPECT_EQ(boot_info.fb.blue_bits, 8);
+    EXPECT_EQ(boot_info.fb.red_bits, 6);
+    EXPECT_EQ(boot_info.fb.green_pos, 8);
+    EXPECT_EQ(boot_info.fb.green_bits, 7);
+    EXPECT_EQ(boot_info.fb.blue_pos, 1);
+    EXPECT_EQ(boot_info.fb.blue_bits, 5);
+    EXPECT_EQ(boot_info.fb.height, 600);
     mem[MB1_INFO + 109] = 2; /* text */
     mb1_run();
     EXPECT_EQ(boot_info.fb.base, 0);

@@ -197,13 +197,13 @@ TEST(mb2_string_without_nul)
     {
         uint32_t tag = tag_begin(1);
 
-        memcpy(mem + end, "abcdefgh", 8);
-        end += 8;
+        memcpy(mem + end, "abcdefgh", 8); /* of which the tag has five */
+        end += 5;
         tag_end(tag);
     }
     mb2_finish();
     mb2_run();
-    EXPECT_STR(boot_info.cmdline, "abcdefgh");
+    EXPECT_STR(boot_info.cmdline, "abcde");
 }
 
 TEST(mb2_acpi_tags)
@@ -224,6 +224,20 @@ TEST(mb2_acpi_tags)
         EXPECT_EQ(boot_info.acpi_rsdp[0], 0x22);
         EXPECT_EQ(boot_info.acpi_rsdp[35], 0x22);
     }
+    for (uint32_t words = 2; words < 6; words++) {
+        uint32_t tag;
+
+        mb2_build(false);
+        tag = tag_begin(14);
+        for (uint32_t i = 0; i < words; i++)
+            push32(0x11111111);
+        tag_end(tag);
+        mb2_finish();
+        mb2_run();
+        EXPECT_EQ(boot_info.has_acpi_copy, words >= 5);
+        EXPECT_EQ(boot_info.acpi_rsdp[0], words >= 5 ? 0x11 : 0);
+        EXPECT_EQ(boot_info.acpi_rsdp[20], 0);
+    }
     mb2_build(false);
     tag_end(tag_begin(15));
     mb2_finish();
@@ -242,7 +256,7 @@ TEST(mb2_framebuffer)
     push32(2400);
     push32(800);
     push32(600);
-    memcpy(mem + end, "\x18\x01\x00\x00\x10\x08\x08\x08\x00\x08", 10);
+    memcpy(mem + end, "\x18\x01\x00\x00\x10\x06\x08\x07\x01\x05", 10);
     end += 10;
     tag_end(tag);
     mb2_finish();
@@ -250,8 +264,18 @@ TEST(mb2_framebuffer)
     EXPECT_EQ(boot_info.fb.base, 0x80000000);
     EXPECT_EQ(boot_info.fb.bpp, 24);
     EXPECT_EQ(boot_info.fb.green_pos, 8);
-    EXPECT_EQ(boot_info.fb.blue_pos, 0);
+    EXPECT_EQ(boot_info.fb.green_bits, 7);
+    EXPECT_EQ(boot_info.fb.red_bits, 6);
+    EXPECT_EQ(boot_info.fb.blue_pos, 1);
+    EXPECT_EQ(boot_info.fb.blue_bits, 5);
     EXPECT_EQ(boot_info.complaints, 0);
+    put32(tag + 4, 37); /* without its last colour */
+    mb2_run();
+    EXPECT_EQ(boot_info.fb.base, 0);
+    put32(tag + 4, 38);
+    mem[tag + 29] = 2; /* text */
+    mb2_run();
+    EXPECT_EQ(boot_info.fb.base, 0);
 }
 
 TEST(mb2_module_over_the_monitor)

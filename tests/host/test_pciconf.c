@@ -2,9 +2,9 @@
 /* The PCI ports as 4.x guests use them (ABI 10b): probing, the early console's
  * walk and writes, and a driver that runs the whole console through the PCI_CFG
  * window, which is the same register model that MMIO will reach.
- * units: tests/host/fake_vdev.c hv/vdev/vdev.c hv/vdev/virtqueue.c
- * units: hv/vdev/lgbus.c hv/vdev/pciconf.c hv/vdev/vpci.c hv/vdev/vconsole.c
- * units: hv/vdev/vblock.c hv/vdev/vrng.c hv/vdev/drbg.c hv/vdev/vnet.c
+ * units: tests/host/fake_vdev.c hv/vdev/vdev.c hv/vdev/serve.c
+ * units: hv/vdev/virtqueue.c hv/vdev/lgbus.c hv/vdev/pciconf.c hv/vdev/vpci.c
+ * units: hv/vdev/vconsole.c hv/vdev/vblock.c hv/vdev/vrng.c hv/vdev/drbg.c hv/vdev/vnet.c
  */
 #include "test.h"
 
@@ -348,6 +348,7 @@ TEST(pciconf_a_whole_console_runs_through_the_window)
     bar_write(0x38, 2, 1);
     EXPECT_EQ(memcmp(fake.console, "modern", 6), 0);
     EXPECT_EQ(fake_used_id(&tx, 0), 200u);
+    fake_timers_fire();
     EXPECT_EQ(f->raised[1], 1u);
     EXPECT_EQ(bar_read(0x3a, 1), 1u);
     EXPECT_EQ(bar_read(0x3a, 1), 0u); /* reading clears it */

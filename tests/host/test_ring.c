@@ -6,6 +6,7 @@
  */
 #include "fake.h"
 #include "hv/hcall.h"
+#include "hv/shadow.h"
 #include "test.h"
 
 #define CALLS 256u
@@ -15,14 +16,14 @@ static struct call {
 } calls[CALLS];
 static uint32_t nr_calls;
 static struct guest g;
-static struct vcpu v;
+static struct vcpu cpu;
 static uint8_t *data; /* lguest_data, to the byte */
 static const struct abi_row *row;
 static void (*meddle)(uint32_t n); /* what the guest does meanwhile */
 
 static void record(struct vcpu *who, uint32_t nr, uint32_t a, uint32_t b)
 {
-    EXPECT(who == &v);
+    EXPECT(who == &cpu);
     REQUIRE(nr_calls < CALLS);
     calls[nr_calls] = (struct call){nr, a, b, who->hcall_c, who->hcall_d};
     nr_calls++;
@@ -35,6 +36,11 @@ static void record(struct vcpu *who, uint32_t nr, uint32_t a, uint32_t b)
     { \
         record(v, n, a, b); \
     }
+void shadow_set_pte(struct vcpu *who, uint32_t pgd, uint32_t va)
+{
+    record(who, HCALL_SET_PTE, pgd, va);
+}
+
 RECORD(0) RECORD(1) RECORD(2) RECORD(3) RECORD(4) RECORD(5) RECORD(6)
 RECORD(7) RECORD(8) RECORD(9) RECORD(10) RECORD(11) RECORD(12) RECORD(13)
 RECORD(14) RECORD(15) RECORD(16) RECORD(17) RECORD(18) RECORD(19)
@@ -59,12 +65,12 @@ static void start(enum abi_revision rev)
     REQUIRE(data);
     memset(data + row->hcall_status, 0xff, 64);
     memset(&g, 0, sizeof(g));
-    memset(&v, 0, sizeof(v));
-    g.vcpu = &v;
-    v.guest = &g;
+    memset(&cpu, 0, sizeof(cpu));
+    g.vcpu = &cpu;
+    cpu.guest = &g;
     g.abi = row;
-    v.irq_enabled = (volatile uint32_t *)(void *)data;
-    v.hcall_status = data + row->hcall_status;
+    cpu.irq_enabled = (volatile uint32_t *)(void *)data;
+    cpu.hcall_status = data + row->hcall_status;
     nr_calls = 0;
     meddle = NULL;
 }
@@ -94,7 +100,7 @@ TEST(each_revision_in_its_order)
         start(rev);
         for (uint32_t i = 0; i < 64; i++)
             put(i, i % 20, 0x100 + i, 0x200 + i, 0x300 + i, 0x400 + i);
-        ring_run(&v);
+        ring_run(&cpu);
         EXPECT_EQ(nr_calls, 64);
         for (uint32_t i = 0; i < 64; i++) {
             EXPECT_EQ(calls[i].nr, i % 20);
@@ -104,16 +110,16 @@ TEST(each_revision_in_its_order)
             EXPECT_EQ(calls[i].d, row->slot_bytes == 20 ? 0x400 + i : 0);
             EXPECT_EQ(*status(i), 0xff);
         }
-        EXPECT_EQ(v.ring_cursor, 0);
+        EXPECT_EQ(cpu.ring_cursor, 0);
     }
 }
 
 TEST(empty_ring)
 {
     start(ABI_3_1);
-    ring_run(&v);
+    ring_run(&cpu);
     EXPECT_EQ(nr_calls, 0);
-    EXPECT_EQ(v.ring_cursor, 0);
+    EXPECT_EQ(cpu.ring_cursor, 0);
 }
 
 /* Any value but 0xff is pending. */
@@ -123,10 +129,10 @@ TEST(status_values)
         start(ABI_3_1);
         put(0, 5, 1, 0, 0, 0);
         *status(0) = (uint8_t)value;
-        ring_run(&v);
+        ring_run(&cpu);
         EXPECT_EQ(nr_calls, value != 0xff);
         EXPECT_EQ(*status(0), 0xff);
-        EXPECT_EQ(v.ring_cursor, value != 0xff);
+        EXPECT_EQ(cpu.ring_cursor, value != 0xff);
     }
 }
 
@@ -134,14 +140,14 @@ TEST(starts_at_each_index_and_wraps)
 {
     for (uint32_t from = 0; from < 64; from++) {
         start(ABI_4_1);
-        v.ring_cursor = from;
+        cpu.ring_cursor = from;
         for (uint32_t i = 0; i < 5; i++)
             put((from + i) % 64, 8, i, 0, 0, 0);
         put((from + 6) % 64, 9, 0, 0, 0, 0); /* behind a gap */
-        ring_run(&v);
+        ring_run(&cpu);
         EXPECT_EQ(nr_calls, 5);
         EXPECT_EQ(calls[4].a, 4);
-        EXPECT_EQ(v.ring_cursor, (from + 5) % 64);
+        EXPECT_EQ(cpu.ring_cursor, (from + 5) % 64);
         EXPECT_EQ(*status((from + 6) % 64), 0);
     }
 }
@@ -159,9 +165,9 @@ TEST(at_most_64)
     for (uint32_t i = 0; i < 64; i++)
         put(i, 0, 0, 0, 0, 0);
     meddle = refill;
-    ring_run(&v);
+    ring_run(&cpu);
     EXPECT_EQ(nr_calls, 64);
-    EXPECT_EQ(v.ring_cursor, 0);
+    EXPECT_EQ(cpu.ring_cursor, 0);
 }
 
 TEST(a_kill_ends_it)
@@ -173,7 +179,7 @@ TEST(a_kill_ends_it)
         put(0, 5, 0, 0, 0, 0);
         put(1, bad[i], 0, 0, 0, 0);
         put(2, 5, 0, 0, 0, 0);
-        ring_run(&v);
+        ring_run(&cpu);
         EXPECT_EQ(nr_calls, 2);
         EXPECT(guest_is_dead(&g));
         EXPECT_EQ(*status(2), 0);
@@ -192,11 +198,11 @@ TEST(slots_are_read_once)
     start(ABI_3_1);
     put(0, 5, 0x11, 0x22, 0x33, 0x44);
     meddle = scribble;
-    ring_run(&v);
+    ring_run(&cpu);
     EXPECT_EQ(nr_calls, 1);
     EXPECT_EQ(calls[0].a, 0x11);
     EXPECT_EQ(*status(0), 0xff);
     put(1, 6, 1, 2, 3, 4);
-    ring_run(&v);
+    ring_run(&cpu);
     EXPECT_EQ(calls[1].nr, 6);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The virtio console: output in order and in bounded portions, input that
  * waits, overflows and arrives in the middle of other work.
- * units: tests/host/fake_vdev.c hv/vdev/vdev.c hv/vdev/virtqueue.c
- * units: hv/vdev/lgbus.c hv/vdev/pciconf.c hv/vdev/vpci.c hv/vdev/vconsole.c
- * units: hv/vdev/vblock.c hv/vdev/vrng.c hv/vdev/drbg.c hv/vdev/vnet.c
+ * units: tests/host/fake_vdev.c hv/vdev/vdev.c hv/vdev/serve.c
+ * units: hv/vdev/virtqueue.c hv/vdev/lgbus.c hv/vdev/pciconf.c hv/vdev/vpci.c
+ * units: hv/vdev/vconsole.c hv/vdev/vblock.c hv/vdev/vrng.c hv/vdev/drbg.c hv/vdev/vnet.c
  */
 #include "test.h"
 
@@ -57,6 +57,7 @@ TEST(vconsole_prints_all_buffers_in_order)
     EXPECT_EQ(memcmp(fake.console, "one two three", 13), 0);
     EXPECT_EQ(fake_used_idx(&out), 2u);
     EXPECT_EQ(fake_used_len(&out, 0), 0u);
+    fake_timers_fire();
     EXPECT_EQ(f->raised[fake_bus_irq(f, CONSOLE, 1)], 1u); /* one for both */
     fake_reset();
 }
@@ -98,6 +99,69 @@ TEST(vconsole_breaking_what_was_put_off_does_not_hold_the_monitor)
     fake_reset();
 }
 
+/* A guest that kicks on and on without an interrupt gets none, one that stops
+ * gets one a little later. */
+TEST(vconsole_output_interrupts_a_guest_that_waits)
+{
+    uint32_t irq;
+
+    set_up();
+    irq = fake_bus_irq(f, CONSOLE, 1);
+    fake_desc(&out, 0, 0x8000, 16, 0, 0);
+    for (uint32_t i = 0; i < 100; i++) {
+        fake_avail(&out, 0);
+        fake.now_ns += 10000;
+        kick(&out);
+        EXPECT_EQ(fake_used_idx(&out), i + 1);
+    }
+    EXPECT_EQ(f->raised[irq], 0u);
+    fake_timers_fire(); /* the first kick's time, not yet the last one's */
+    EXPECT_EQ(f->raised[irq], 0u);
+    EXPECT_EQ(fake_timers_armed(), 1u);
+    fake_timers_fire();
+    EXPECT_EQ(f->raised[irq], 1u);
+    EXPECT_EQ(fake_timers_armed(), 0u);
+    fake_reset();
+}
+
+/* A driver that only queues must not run out of ring. */
+TEST(vconsole_output_interrupts_at_half_a_ring)
+{
+    set_up();
+    for (uint32_t i = 0; i < 128; i++) {
+        EXPECT_EQ(f->raised[fake_bus_irq(f, CONSOLE, 1)], 0u);
+        fake_desc(&out, i, 0x8000, 16, 0, 0);
+        fake_avail(&out, i);
+        kick(&out);
+    }
+    EXPECT_EQ(f->raised[fake_bus_irq(f, CONSOLE, 1)], 1u);
+    fake_reset();
+}
+
+TEST(vconsole_interrupts_due_end_with_the_guest)
+{
+    set_up();
+    fake_desc(&out, 0, 0x8000, 16, 0, 0);
+    fake_avail(&out, 0);
+    kick(&out);
+    EXPECT_EQ(fake_timers_armed(), 1u);
+    vdev_destroy(&f->g);
+    EXPECT_EQ(fake_timers_armed(), 0u);
+    fake_reset();
+}
+
+TEST(vconsole_output_interrupt_can_be_suppressed)
+{
+    set_up();
+    fake_put(f, out.avail, 2, 1);
+    fake_desc(&out, 0, 0x8000, 16, 0, 0);
+    fake_avail(&out, 0);
+    kick(&out);
+    fake_timers_fire();
+    EXPECT_EQ(f->raised[fake_bus_irq(f, CONSOLE, 1)], 0u);
+    fake_reset();
+}
+
 /* Even without vdev_poll the next kick goes on. */
 TEST(vconsole_next_kick_goes_on_with_what_was_put_off)
 {
@@ -130,7 +194,7 @@ TEST(vconsole_waits_for_a_slow_line)
     EXPECT_EQ(fake_get(f, out.used, 2), 1u);
     EXPECT_EQ(f->vcpu.attention, 0u); /* no busy waiting */
     for (uint32_t i = 0; i < 5; i++) {
-        EXPECT_EQ(fake_timers_armed(), 1u);
+        EXPECT(fake_timers_armed() >= 1);
         fake_timers_fire();
         EXPECT_EQ(fake.wakes, i + 1);
         EXPECT(f->vcpu.attention & VCPU_ATTN_VDEV);
@@ -142,6 +206,7 @@ TEST(vconsole_waits_for_a_slow_line)
     vdev_poll(&f->g);
     EXPECT_EQ(fake_used_idx(&out), 3u);
     EXPECT_EQ(fake.console_bytes, 46u);
+    fake_timers_fire(); /* the interrupt */
     EXPECT_EQ(fake_timers_armed(), 0u);
     EXPECT_EQ(fake_get(f, out.used, 2), 0u);
     fake_reset();
@@ -170,7 +235,7 @@ TEST(vconsole_waiting_ends_with_reset_and_with_the_guest)
     out.avail_idx = 0;
     fake_avail(&out, 0);
     kick(&out);
-    EXPECT_EQ(fake_timers_armed(), 1u);
+    EXPECT(fake_timers_armed() >= 1);
     vdev_destroy(&f->g);
     EXPECT_EQ(fake_timers_armed(), 0u);
     fake_reset();

@@ -203,6 +203,29 @@ GT_CASE(vmcall_ring1, GT_BOTH)
     EXPECT(f.eip == addr_of(gt_kernel_code) || f.eip == addr_of(gt_kernel_code) + 3);
 }
 
+/* On a page that the guest itself may not write: patched or reflected, and if
+ * patched, then in the guest's own frame. */
+GT_CASE(vmcall_read_only, GT_BOTH)
+{
+    struct trap_frame f;
+    uint32_t va = 0xd0000000, page = page_alloc(), v;
+
+    memcpy(phys_ptr(page), code_vmcall_start, 5);
+    pt_set(pt_root, va, page | PTE_P | PTE_A);
+    gt_frame(1, &f);
+    f.eip = va;
+    f.eax = GABI_HCALL_FLUSH_ASYNC;
+    v = trap_run(&f, 0);
+    EXPECT_EQ(v, VEC_UD);
+    if (f.eip == va) {
+        EXPECT_EQ(*(volatile uint8_t *)phys_ptr(page), 0x0f);
+    } else {
+        EXPECT_EQ(f.eip, va + 3);
+        EXPECT_EQ(*(volatile uint8_t *)phys_ptr(page), 0xcd);
+    }
+    EXPECT_EQ(pt_read(pt_root, va) & PTE_W, 0);
+}
+
 /* Across two pages, the second of which may be missing. */
 GT_CASE(vmcall_crosses_page, GT_BOTH)
 {

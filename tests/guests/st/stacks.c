@@ -35,6 +35,12 @@ static uint32_t trap_with_esp(uint32_t which, uint32_t esp, struct trap_frame *f
 
 /* ST-01: ESP points nowhere. trap_run enters by an iret whose frame would be on
  * that stack, so the page is taken away from under it: mapped, used, gone. */
+static void again(struct trap_frame *f)
+{
+    (void)f;
+    hcall1(GABI_HCALL_SET_CLOCKEVENT, 3000000);
+}
+
 static void esp_vanishes(uint32_t which)
 {
     static uint8_t code[32];
@@ -45,6 +51,7 @@ static void esp_vanishes(uint32_t which)
     poke32(VA_PAGE, 0); /* in the shadow from now on */
     if (which == 5) {
         irq_unblock(GABI_IRQ_TIMER);
+        trap_set_handler(GABI_IRQ_VECTOR, again); /* it may come too early */
         hcall1(GABI_HCALL_SET_CLOCKEVENT, 3000000);
     }
     /* SET_PTE(root, VA, 0) as code, then the trap. */
@@ -147,6 +154,35 @@ GT_CASE(esp_on_page_table, GT_BOTH, .expect = "any")
     pt_flush(FLUSH_ALL);
     for (uint32_t i = 0; i < 64; i++)
         pt_announce(pt_root, VA_PAGE + i * GUEST_PAGE_BYTES, 0);
+}
+
+/* ST-08: the frame of an iret is not there; nor is there a stack for the fault. */
+GT_CODE(code_switch_iret, "movl %ebx, %esp; iretl");
+
+GT_CASE(iret_frame_absent, GT_BOTH, KILLED("bad address"))
+{
+    struct trap_frame f;
+
+    gt_frame(1, &f);
+    f.ebx = NOWHERE;
+    gt_run(1, code_switch_iret, &f);
+    FAIL("still here");
+}
+
+/* A frame whose words lie below a page that is there and in one that is not. */
+GT_CASE(iret_frame_crosses, GT_BOTH)
+{
+    struct trap_frame f;
+
+    pt_set(pt_root, VA_PAGE, page_alloc() | PTE_KERNEL);
+    gt_frame(1, &f);
+    f.ebx = VA_PAGE + GUEST_PAGE_BYTES - 8; /* EIP and CS are there, EFLAGS not */
+    poke32(f.ebx, GT_USER_CODE);
+    poke32(f.ebx + 4, GABI_KERNEL_CS);
+    EXPECT_EQ(gt_run(1, code_switch_iret, &f), VEC_PF);
+    EXPECT_EQ(trap_seen.cr2, VA_PAGE + GUEST_PAGE_BYTES);
+    EXPECT_EQ(f.errcode, 0);
+    EXPECT_EQ(f.eip, addr_of(gt_kernel_code) + 2);
 }
 
 /* ST-04: the kernel stack's page changes after SET_STACK. */

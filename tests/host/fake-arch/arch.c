@@ -6,14 +6,23 @@
 #include "hv/arch_if.h"
 #include "hv/percpu.h"
 
-#include <stdlib.h>
-#include <string.h>
+#include "test.h"
 
 struct fake_arch fake_arch = {
     .timer_deadline_ns = UINT64_MAX,
     .image_base = 0x100000,
     .image_bytes = 0x80000,
+    .debug_exit = -1,
 };
+
+/* The machine goes off: like a panic, an end that a test may want. */
+HV_NORETURN static void test_end(const char *how)
+{
+    if (test_panic_wanted)
+        longjmp(test_panic_jump, 1);
+    printf("the machine is gone: %s\n", how);
+    test_abort();
+}
 
 struct percpu *this_cpu(void)
 {
@@ -56,6 +65,66 @@ void arch_preempt_point(void)
 
 void arch_idle(void)
 {
+    fake_arch.idles++;
+}
+
+void arch_irq_set_handler(uint32_t line, void (*handler)(void))
+{
+    (void)line;
+    (void)handler;
+}
+
+void arch_handle_irq(uint32_t vector)
+{
+    fake_arch.handled_vector = vector;
+}
+
+void arch_handle_nmi(void)
+{
+    fake_arch.handled_vector = 2;
+}
+
+void arch_handle_mce(void)
+{
+    fake_arch.handled_vector = 18;
+}
+
+/* ---- virtual CPU ---- */
+
+int arch_vcpu_init(struct vcpu *v)
+{
+    v->arch.idt = calloc(256, sizeof(*v->arch.idt));
+    return v->arch.idt ? 0 : -HV_ENOMEM;
+}
+
+void arch_vcpu_fini(struct vcpu *v)
+{
+    free(v->arch.idt);
+    v->arch.idt = NULL;
+}
+
+void arch_vcpu_load(struct vcpu *v)
+{
+    this_cpu()->loaded = v;
+    v->arch.loaded = true;
+}
+
+void arch_vcpu_put(struct vcpu *v)
+{
+    this_cpu()->loaded = NULL;
+    v->arch.loaded = false;
+}
+
+uint32_t arch_vcpu_enter(struct vcpu *v)
+{
+    REQUIRE(fake_arch.enter != NULL);
+    return fake_arch.enter(v);
+}
+
+void arch_vcpu_map_lguest_data(struct vcpu *v, hfn_t first, hfn_t second)
+{
+    v->arch.lgdata_frame[0] = first;
+    v->arch.lgdata_frame[1] = second;
 }
 
 gva_t arch_fault_address(void)
@@ -82,6 +151,11 @@ uint64_t arch_thunk_gate(uint32_t dpl)
 void arch_vcpu_set_gdt(struct vcpu *v, uint32_t index, uint64_t desc)
 {
     v->arch.gdt[index] = desc;
+}
+
+void arch_vcpu_set_tls(struct vcpu *v, uint32_t i, uint32_t lo, uint32_t hi)
+{
+    v->arch.gdt[GDT_TLS_FIRST + i] = (uint64_t)hi << 32 | lo;
 }
 
 void arch_vcpu_set_idt(struct vcpu *v, uint32_t vector, uint64_t gate)
@@ -125,4 +199,74 @@ void arch_entropy(void *buf, uint32_t bytes)
 uint32_t arch_cpu_index(void)
 {
     return 0;
+}
+
+hpa_t arch_switcher_pt(void)
+{
+    return HPA(0xff000);
+}
+
+/* ---- devices, boot, panic, the end ---- */
+
+void *arch_map_device(hpa_t pa, uint32_t bytes)
+{
+    (void)pa;
+    (void)bytes;
+    return NULL;
+}
+
+const void *arch_map_firmware(hpa_t pa, uint32_t bytes)
+{
+    return arch_map_device(pa, bytes);
+}
+
+void hv_init_free(void)
+{
+}
+
+bool arch_percpu_ready(void)
+{
+    return true;
+}
+
+void arch_panic_stop(void)
+{
+}
+
+void arch_log_state(void)
+{
+}
+
+bool arch_stack_bounds(uintptr_t sp, uintptr_t *bottom, uintptr_t *top)
+{
+    (void)sp;
+    (void)bottom;
+    (void)top;
+    return false;
+}
+
+bool arch_is_monitor_text(uintptr_t addr)
+{
+    (void)addr;
+    return false;
+}
+
+void arch_debug_exit(uint8_t value)
+{
+    fake_arch.debug_exit = value;
+}
+
+void arch_poweroff(void)
+{
+    test_end("power off");
+}
+
+void arch_reboot(void)
+{
+    test_end("reboot");
+}
+
+void arch_halt(void)
+{
+    test_end("halt");
 }

@@ -19,6 +19,10 @@ extern struct fake_arch {
     uint64_t image_base, image_bytes; /* where the monitor is said to lie */
     uint32_t fault_address;
     bool eip_in_thunk;
+    uint32_t (*enter)(struct vcpu *v); /* what the guest does; returns a vector */
+    uint32_t idles;
+    uint32_t handled_vector; /* the last one that was handed to the machine */
+    int debug_exit;          /* value written, -1: none */
 } fake_arch;
 
 /* ---- frames (hv/frame.h) and the allocator (hv/pmm.h) ---- */

@@ -62,6 +62,11 @@ bool gmem_read(struct guest *g, void *dst, gpa_t src, uint32_t len)
     return true;
 }
 
+bool gmem_read_small(struct guest *g, uint32_t *dst, gpa_t src, uint32_t words)
+{
+    return gmem_read(g, dst, src, words * 4);
+}
+
 bool gmem_write(struct guest *g, gpa_t dst, const void *src, uint32_t len)
 {
     if (!gmem_range_ok(g, dst, len))
