@@ -54,6 +54,7 @@ HV_INIT HV_ASMCALL void boot_main(uint32_t magic, uint32_t info_pa)
     paging_init();
     cpu = percpu_create(0);
     hv_assert(cpu != NULL);
+    vga_text_set_memory(NULL); /* not in the direct map; back in a moment */
     paging_enable(cpu->arch.host_cr3);
     cpu_call_on_stack(LAYOUT_STACK + LAYOUT_STACK_PAGES * HV_PAGE_SIZE,
                       boot_on_cpu_stack);

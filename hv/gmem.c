@@ -50,16 +50,20 @@ bool gmem_read(struct guest *g, void *dst, gpa_t src, uint32_t len)
     return true;
 }
 
-bool gmem_read_small(struct guest *g, uint32_t *dst, gpa_t src, uint32_t words)
+bool gmem_read_tls(struct guest *g, uint32_t dst[6], gpa_t src)
 {
     const volatile uint32_t *from;
 
-    if (hv_unlikely(gpa_offset(src) > HV_PAGE_SIZE - words * 4 ||
+    if (hv_unlikely(gpa_offset(src) > HV_PAGE_SIZE - 24 ||
                     src.v >> HV_PAGE_SHIFT >= g->limit_pages || (src.v & 3)))
-        return gmem_read(g, dst, src, words * 4);
+        return gmem_read(g, dst, src, 24);
     from = (const volatile uint32_t *)(const volatile void *)bytes_at(g, src);
-    for (uint32_t i = 0; i < words; i++)
-        dst[i] = from[i];
+    dst[0] = from[0];
+    dst[1] = from[1];
+    dst[2] = from[2];
+    dst[3] = from[3];
+    dst[4] = from[4];
+    dst[5] = from[5];
     return true;
 }
 

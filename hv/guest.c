@@ -18,7 +18,6 @@
 #include "hv/vgdt.h"
 #include "hv/vtime.h"
 
-#define GPAGE_OURS 0x08000000u /* hv/mmu/mmu.h: may be mapped writable */
 #define FRAME_BITS 0x00ffffffu
 
 /* Pages between two preemption points while memory is prepared. */
@@ -33,8 +32,7 @@ static uint32_t frames_for(uint32_t bytes)
 
 struct guest *guest_find(const char *name)
 {
-    list_for_each(l, &guest_list)
-    {
+    list_for_each(l, &guest_list) {
         struct guest *g = HV_CONTAINER_OF(l, struct guest, link);
 
         if (!strcmp(g->config.name, name))
@@ -114,8 +112,7 @@ static int alloc_memory(struct guest *g)
 
         if (hfn_is_none(f))
             return -HV_ENOMEM;
-        g->pages[i].frame = f.v | GPAGE_OURS;
-        rmap_set_owner(f, i);
+        rmap_own(g, i, f);
         if (i % PAGES_A_STEP == 0)
             arch_preempt_point();
     }
@@ -259,8 +256,21 @@ void guest_destroy(struct guest *g)
 static uint32_t overhead_frames(const struct guest *g)
 {
     return shadow_overhead_frames(g) + g->pages_order_frames +
-           frames_for(sizeof(struct guest)) + frames_for(sizeof(struct vcpu)) + 3 +
-           (g->limit_pages - g->ram_pages);
+        frames_for(sizeof(struct guest)) + frames_for(sizeof(struct vcpu)) + 3 +
+        (g->limit_pages - g->ram_pages);
+}
+
+static void print_exits(const struct vcpu *v)
+{
+    char line[240];
+    int n = hv_snprintf(line, sizeof(line), "  exits %u:", vcpu_exits(v));
+
+    for (uint32_t i = 0; i < 32 && n < (int)sizeof(line) - 24; i++) {
+        if (v->exit_count[i])
+            n += hv_snprintf(line + n, sizeof(line) - (size_t)n, " %s %u",
+                             exit_names[i], v->exit_count[i]);
+    }
+    log_raw("%s\n", line);
 }
 
 void guest_print_info(struct guest *g)
@@ -274,10 +284,6 @@ void guest_print_info(struct guest *g)
             g->ram_pages * 4, overhead_frames(g) * 4, g->abi ? g->abi->name : "-",
             g->pae, g->restarts);
     shadow_print(g);
-    log_raw("  exits %u:", vcpu_exits(v));
-    for (uint32_t i = 0; i < 32; i++)
-        if (v->exit_count[i])
-            log_raw(" %s %u", exit_names[i], v->exit_count[i]);
-    log_raw("\n");
+    print_exits(v);
     vdev_print(g);
 }

@@ -91,11 +91,16 @@ void hcall_new_pgtable(HCALL_ARGS)
         first_new_pgtable(v, a);
 }
 
+/* Flat ring-1 data, as every kernel has it. */
+#define GDT_FLAT_DATA 0x00cfb3000000ffffull
+
 /* The selector must name a writable ring-1 data segment that is installed. */
 static bool stack_selector_ok(const struct vcpu *v, uint32_t sel)
 {
     uint32_t index = sel >> 3, hi;
 
+    if (hv_likely(sel == SEL_GUEST_DS && v->arch.gdt[GDT_GUEST_DS] == GDT_FLAT_DATA))
+        return true;
     if ((sel & 7) != 1 || sel > 0xffff || index == 0 || index >= GDT_ENTRIES)
         return false;
     if (index == GDT_HOST_CS || index == GDT_HOST_DS || index == GDT_TSS ||
@@ -133,7 +138,7 @@ void hcall_load_tls(HCALL_ARGS)
 {
     uint32_t words[6];
 
-    if (hv_likely(gmem_read_small(v->guest, words, GPA(a), 6)))
+    if (hv_likely(gmem_read_tls(v->guest, words, GPA(a))))
         vgdt_load_tls(v, words);
     else
         guest_kill(v->guest, "bad read address %#x len %u", a,

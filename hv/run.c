@@ -10,30 +10,36 @@
 #include "hv/vdev.h"
 #include "hv/virq.h"
 
+static HV_NOINLINE void audit(struct vcpu *v)
+{
+    if (++v->audit_count < v->audit_every)
+        return;
+    v->audit_count = 0;
+    if (!shadow_audit(v->guest))
+        hv_panic("audit: the shadow of %s differs", v->guest->config.name);
+}
+
 /* True: enter the guest. false: leave the run loop. */
 static bool attend(struct vcpu *v)
 {
-    if (v->attention & VCPU_ATTN_AUDIT) {
-        if (++v->audit_count >= v->audit_every) {
-            v->audit_count = 0;
-            if (!shadow_audit(v->guest))
-                hv_panic("audit: the shadow of %s differs", v->guest->config.name);
-        }
-    }
-    if (v->attention & (VCPU_ATTN_DEAD | VCPU_ATTN_RESCHED))
+    uint32_t why = v->attention;
+
+    if (why & VCPU_ATTN_AUDIT)
+        audit(v);
+    if (why & (VCPU_ATTN_DEAD | VCPU_ATTN_RESCHED))
         return false;
-    if (v->attention & VCPU_ATTN_VDEV)
+    if (why & VCPU_ATTN_VDEV)
         vdev_poll(v->guest);
     if (v->attention & VCPU_ATTN_VIRQ)
         virq_deliver(v);
     if (v->halted)
         return false;
     if (v->attention & VCPU_ATTN_PIN) {
-        v->attention &= ~VCPU_ATTN_PIN;
+        v->attention &= ~(uint32_t)VCPU_ATTN_PIN;
         if (!shadow_pin_stack(v))
             return false;
     }
-    return !guest_is_dead(v->guest);
+    return !(v->attention & VCPU_ATTN_DEAD);
 }
 
 /* The number on the entry stack is no vector as it stands: the stubs push those

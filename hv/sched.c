@@ -82,8 +82,7 @@ struct vcpu *sched_pick(void)
     struct vcpu *found = NULL;
     bool others = false;
 
-    list_for_each_safe(l, next, q)
-    {
+    list_for_each_safe(l, next, q) {
         struct vcpu *v = HV_CONTAINER_OF(l, struct vcpu, run_link);
 
         if (!sched_runnable(v))

@@ -58,7 +58,7 @@ static struct {
     uint32_t index, number;
     uint64_t start_ns, deadline_ns, run_ns;
     uint32_t beats_at_start, beats_at_end;
-    bool timed_out, runs;
+    bool timed_out, runs, whatever;
     struct timer alarm; /* so that an idle CPU looks at the deadline */
     struct baseline before;
     uint32_t timers_floor; /* armed when nothing of a case is there */
@@ -276,7 +276,7 @@ static void start_main(void)
     const struct suite_case *c = current();
     uint32_t ms = (c->timeout_s ? c->timeout_s : hv_options.timeout_s) * 1000;
 
-    if (suite.runs && !c->timeout_s)
+    if ((suite.runs || suite.whatever) && !c->timeout_s)
         ms = RUNS_DEFAULT_MS;
     suite.main = start_guest(suite.index, c->name);
     if (!suite.main) {
@@ -304,6 +304,7 @@ static void phase_next(void)
     memset(&suite.peer_end, 0, sizeof(suite.peer_end));
     suite.timed_out = false;
     suite.runs = strcmp(c->expect, "runs") == 0;
+    suite.whatever = strcmp(c->expect, "whatever") == 0;
     take_baseline(&suite.before);
     if (c->with != SUITE_NO_CASE)
         suite.peer = start_guest(c->with, "peer");
@@ -332,7 +333,7 @@ static void phase_run(void)
         return;
     suite.run_ns = arch_time_ns() - suite.start_ns;
     if (!suite.end.ended) {
-        suite.timed_out = !suite.runs;
+        suite.timed_out = !suite.runs && !suite.whatever;
         guest_request_end(suite.main, "suite: time limit");
     } else if (suite.runs) {
         suite.timed_out = true; /* it should not have ended */

@@ -49,12 +49,11 @@ void vgdt_load_entry(struct vcpu *v, uint32_t index, uint64_t desc)
     arch_vcpu_set_gdt(v, index, vgdt_sanitise(desc));
 }
 
-/* The everyday descriptor: present user data, as vgdt_sanitise() would leave it. */
+/* The everyday descriptor, present user data: needs only the accessed bit. */
 HV_INLINE bool is_plain_user_data(uint32_t hi)
 {
-    return (hi & (DESC_P | DESC_S | DESC_CODE | DESC_L | DESC_ACCESSED |
-                  (3u << DESC_DPL_SHIFT))) ==
-           (DESC_P | DESC_S | DESC_ACCESSED | (3u << DESC_DPL_SHIFT));
+    return (hi & (DESC_P | DESC_S | DESC_CODE | DESC_L | (3u << DESC_DPL_SHIFT))) ==
+           (DESC_P | DESC_S | (3u << DESC_DPL_SHIFT));
 }
 
 void vgdt_load_tls(struct vcpu *v, const uint32_t words[6])
@@ -63,15 +62,16 @@ void vgdt_load_tls(struct vcpu *v, const uint32_t words[6])
         uint32_t lo = words[i * 2], hi = words[i * 2 + 1];
         const uint32_t *now = (const uint32_t *)&v->arch.gdt[GDT_TLS_FIRST + i];
 
-        if ((lo == now[0] && hi == now[1]))
-            continue; /* most tasks have the same, or none */
-        if (!is_plain_user_data(hi)) {
+        if (hv_likely(is_plain_user_data(hi))) {
+            hi |= DESC_ACCESSED;
+        } else if (lo | hi) {
             uint64_t d = vgdt_sanitise(((uint64_t)hi << 32) | lo);
 
             lo = (uint32_t)d;
             hi = (uint32_t)(d >> 32);
         }
-        arch_vcpu_set_tls(v, i, lo, hi);
+        if (lo != now[0] || hi != now[1]) /* most tasks have the same, or none */
+            arch_vcpu_set_tls(v, i, lo, hi);
     }
 }
 

@@ -54,7 +54,8 @@ static bool in_window(const struct vcpu *v)
 
     if ((v->regs->cs & 3) != 1)
         return false;
-    return (eip >= g->noirq_start && eip < g->noirq_end) || arch_eip_in_thunk(eip);
+    return (eip >= g->noirq_start && eip < g->noirq_end) ||
+           arch_eip_in_thunk(eip);
 }
 
 static bool has_pending_word(const struct guest *g)
@@ -83,16 +84,17 @@ static void wake(struct vcpu *v)
 
 void virq_deliver(struct vcpu *v)
 {
-    struct guest *g = v->guest;
+    const struct guest *g = v->guest;
     uint32_t line = 0, blocked;
     enum virq_action act;
 
     if (hv_unlikely(!v->irq_enabled || v->hlt_forever))
         return; /* before INIT: nothing */
     blocked = hv_read_once(v->irq_enabled[LGD_BLOCKED]);
-    line = (uint32_t)__builtin_ctz((v->irq_pending & ~blocked) | HV_BIT(31));
+    if (hv_likely(v->irq_pending & ~blocked))
+        line = (uint32_t)__builtin_ctz(v->irq_pending & ~blocked);
     act = decide(v->irq_pending, blocked, hv_read_once(*v->irq_enabled), v->halted,
-                      in_window(v), vidt_present(g, VEC_IRQ0 + line), &line);
+                 in_window(v), vidt_present(g, VEC_IRQ0 + line), &line);
     if (hv_likely(act == VIRQ_INJECT)) {
         if (v->halted)
             wake(v);

@@ -16,22 +16,30 @@
 
 #define RETRY_NS 500000u
 
+/* The second that is running, by both clocks. */
+static struct {
+    uint64_t start_ns; /* arch_time_ns() at its beginning */
+    uint32_t utc;
+} second;
+
+static HV_NOINLINE uint32_t new_second(uint64_t now)
+{
+    uint32_t into;
+
+    second.utc = (uint32_t)div64(arch_wallclock_base_ns() + now, NS_PER_S, &into);
+    second.start_ns = now - into;
+    return into;
+}
+
 void vtime_write_wallclock(struct vcpu *v)
 {
-    static uint64_t second_start_ns; /* wall-clock ns of the current second */
-    static uint32_t second;
-    uint64_t now = arch_wallclock_base_ns() + arch_time_ns();
-    uint64_t into = now - second_start_ns;
+    uint64_t now = arch_time_ns(), since = now - second.start_ns;
+    uint32_t into = (uint32_t)since;
 
-    if (hv_unlikely(into >= NS_PER_S)) {
-        uint32_t rest;
-
-        second = (uint32_t)div64(now, NS_PER_S, &rest);
-        into = rest;
-        second_start_ns = now - rest;
-    }
-    hv_write_once(v->irq_enabled[LGD_TV_SEC], second);
-    hv_write_once(v->irq_enabled[LGD_TV_NSEC], (uint32_t)into);
+    if (hv_unlikely((since >> 32) || into >= NS_PER_S || !second.utc))
+        into = new_second(now);
+    hv_write_once(v->irq_enabled[LGD_TV_SEC], second.utc);
+    hv_write_once(v->irq_enabled[LGD_TV_NSEC], into);
 }
 
 static void clockevent_fired(struct timer *t)

@@ -120,12 +120,22 @@ to_host:
 ; ---------------------------------------------------------------------------
 ; Faults with an error code that ring 0 itself can take here: a segment
 ; register on the way in, or the final iret.
+;
+; A frame of virtual-8086 mode has any number as its CS: no real CPU lets ring 1
+; or 3 get there, but QEMU's iret does (up to 7.2 at least).
+%define FRAME_VM 2                      ; EFLAGS.VM, in the third byte
+
 %macro FAULT_STUB 1
 stub_fault_%1:
         test    byte [esp + 8], 3       ; CS of whoever faulted
-        jz      near fault_in_switcher
+        jz      short .ring0
+.guest:
         push    byte %1
         jmp     near to_host
+.ring0:
+        test    byte [esp + 14], FRAME_VM
+        jnz     short .guest
+        jmp     near fault_in_switcher
 %endmacro
 
         FAULT_STUB 10
@@ -135,17 +145,27 @@ stub_fault_%1:
 
 stub_pf:
         test    byte [esp + 8], 3
-        jz      near fatal
+        jz      short .ring0
+.guest:
         push    byte 14
         jmp     near to_host
+.ring0:
+        test    byte [esp + 14], FRAME_VM
+        jnz     short .guest
+        jmp     near fatal
 
 ; #DF in the guest view is always the monitor's mistake: the guest's own
 ; stacks are not used for any gate that leads here.
 stub_df:
         test    byte [esp + 8], 3
-        jz      near fatal
+        jz      short .ring0
+.guest:
         push    byte 8
         jmp     near to_host
+.ring0:
+        test    byte [esp + 14], FRAME_VM
+        jnz     short .guest
+        jmp     near fatal
 
 ; Stack here: error code, EIP, CS, EFLAGS, then what ESP pointed to.
 fault_in_switcher:
@@ -175,11 +195,14 @@ fault_in_switcher:
 ; left-over of MOV SS or of a debug register: acknowledged, not followed.
 stub_db:
         test    byte [esp + 4], 3
-        jz      .in_switcher
+        jz      short .in_switcher
+.guest:
         push    byte 0
         push    byte 1
         jmp     near to_host
 .in_switcher:
+        test    byte [esp + 10], FRAME_VM
+        jnz     short .guest
         push    eax
         xor     eax, eax
         mov     dr6, eax
@@ -198,11 +221,14 @@ stub_db:
 %macro ASYNC_STUB 3
 stub_%2:
         test    byte [esp + 4], 3
-        jz      .in_switcher
+        jz      short .in_switcher
+.guest:
         push    byte 0
         push    byte %1
         jmp     near to_host
 .in_switcher:
+        test    byte [esp + 10], FRAME_VM
+        jnz     short .guest
         push    eax
         push    edx
         mov     edx, cr3

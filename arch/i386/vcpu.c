@@ -80,9 +80,10 @@ void arch_vcpu_fini(struct vcpu *v)
 
 static void load_tables(struct arch_vcpu *a)
 {
-    for (uint32_t i = 0; i < GDT_ENTRIES; i++)
+    for (uint32_t i = 0; i < GDT_ENTRIES; i++) {
         if (!gdt_index_is_host(i))
             state_gdt()[i] = a->gdt[i];
+    }
     for (uint32_t i = 0; i < 256; i++)
         state_idt()[i] = a->idt[i];
     *tss_word(TSS_ESP1) = a->esp1;

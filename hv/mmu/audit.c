@@ -2,7 +2,7 @@
 /* audit=N: the reference check of the shadow.  Everything that is derived is
  * derived again here, slowly, from the guest's tables and from the shadow
  * entries themselves, and compared; it shares no code with what it checks. */
-#include "mmu.h"
+#include "leaf.h"
 
 #include "hv/arch_if.h"
 
@@ -83,9 +83,10 @@ static void check_dir(struct audit *a, struct shadow_table *t, uint32_t i,
     struct shadow_table *to = NULL;
     uint32_t lo, hi;
 
-    for (uint32_t id = 1; id <= a->m->nr_pages && !to; id++)
+    for (uint32_t id = 1; id <= a->m->nr_pages && !to; id++) {
         if ((uintptr_t)table_by_id(a->m, id)->ents == (ent & ~0xfffull))
             to = table_by_id(a->m, id);
+    }
     if (!to || frame_owner[(uint32_t)(ent >> 12)] != (uintptr_t)to) {
         differs(a, t, i, "link to no table");
         return;
@@ -156,8 +157,8 @@ bool shadow_audit(struct guest *g)
     rmap = frame_ptr(f);
     links = (uint16_t *)(void *)(rmap + g->limit_pages);
     shadows = (uint8_t *)(links + a.m->nr_pages + 2);
-    for (uint32_t r = 0; r < MAX_ROOTS; r++)
-        for (uint32_t i = 0; i < 4; i++)
+    for (uint32_t r = 0; r < MAX_ROOTS; r++) {
+        for (uint32_t i = 0; i < 4; i++) {
             if (a.m->roots[r].in_use && a.m->roots[r].pd[i]) {
                 links[a.m->roots[r].pd[i]->id]++;
                 /* TCG sets bit 5 (A) in these, which have none. */
@@ -165,6 +166,8 @@ bool shadow_audit(struct guest *g)
                     ((uintptr_t)a.m->roots[r].pd[i]->ents | 1))
                     differs(&a, a.m->roots[r].pd[i], i, "top-level entry");
             }
+        }
+    }
     links[a.m->filler->id]++;
     check_tables(&a, rmap, links, shadows);
     for (uint32_t id = 1; id <= a.m->nr_pages; id++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* T:340 Filling the shadow on demand (ABI 7.3), stack pinning, and the monitor's own
  * accesses at guest-linear addresses, which go through the same tables. */
-#include "walk.h"
+#include "guest_walk.h"
 
 /* How many leaves around a fault are looked at, aligned: kernel addresses run
  * through the direct map, user addresses are sparser. */
@@ -119,10 +119,11 @@ static void drop_dead_roots(struct shadow_mmu *m, const struct shadow_root *now,
     for (uint32_t n = 0; n < MAX_ROOTS; n++) {
         struct shadow_root *r = &m->roots[n];
 
-        for (uint32_t i = 0; i < 4 && r != now && r->in_use; i++)
+        for (uint32_t i = 0; i < 4 && r != now && r->in_use; i++) {
             if (r->pd[i] && !(r->pd[i]->key & KEY_LINEAR) &&
                 (r->pd[i]->key & KEY_GFN) == gfn)
                 root_release(m, r);
+        }
     }
 }
 
@@ -236,8 +237,10 @@ static HV_NOINLINE enum walk_result fill(struct vcpu *v, uint32_t va, uint32_t a
 
 /* A fault in the 2 MiB of the last one: the directory levels are as they were
  * when the link was made, which is what the CPU may assume too until the next
- * flush (SDM 3A 4.10.4). false: take the long way. */
-HV_INLINE bool fill_linked(struct shadow_mmu *m, uint32_t va, uint32_t access, bool pae)
+ * flush (SDM 3A 4.10.4). Returns what shadow_fault() does, or TAKE_LONG_WAY. */
+#define TAKE_LONG_WAY 0xfffffffeu
+
+HV_INLINE uint32_t fill_linked(struct shadow_mmu *m, uint32_t va, uint32_t access, bool pae)
 {
     const struct guest *g = m->guest;
     uint32_t i = va_l1(va), set = PT_A | ((access & PT_RW) ? PT_D : 0);
@@ -246,18 +249,19 @@ HV_INLINE bool fill_linked(struct shadow_mmu *m, uint32_t va, uint32_t access, b
     struct gpage *p;
 
     if (access & ~m->link.rights)
-        return false;
+        return TAKE_LONG_WAY;
     e = link_guest_entry(&m->link, i, pae);
     gpte = hv_read_once(*e);
+    /* What this table denies the directories may allow by now: look again. */
     if ((gpte & (PT_P | PT_PS)) != PT_P || (access & ~gpte) ||
         gpte >> HV_PAGE_SHIFT >= g->limit_pages || (pae && e[1]))
-        return false;
+        return TAKE_LONG_WAY;
     slot = (uint32_t *)(m->link.ents + i);
     if (slot[0] & PT_P)
-        return false;
+        return TAKE_LONG_WAY;
     if ((gpte & set) != set) {
         if (!guest_entry_set(e, gpte, set))
-            return false;
+            return TAKE_LONG_WAY;
         gpte |= set;
     }
     p = &g->pages[gpte >> HV_PAGE_SHIFT];
@@ -275,7 +279,7 @@ HV_INLINE bool fill_linked(struct shadow_mmu *m, uint32_t va, uint32_t access, b
     if ((next & (PT_P | PT_A)) == (PT_P | PT_A))
         fill_around(m->guest, t, i, va >= g->kernel_address ? AROUND_KERNEL : AROUND_USER,
                     gpage_known(g, t->key & KEY_GFN), pae);
-    return true;
+    return SHADOW_FILLED;
 }
 
 static HV_NOINLINE uint32_t fault_slow(struct vcpu *v, uint32_t va, uint32_t access)
@@ -295,8 +299,8 @@ static HV_NOINLINE uint32_t fault_slow(struct vcpu *v, uint32_t va, uint32_t acc
     return access | (r == WALK_DENIED ? PF_ERR_P : 0);
 }
 
-static HV_NOINLINE bool fill_linked_pae(struct shadow_mmu *m, uint32_t va,
-                                        uint32_t access)
+static HV_NOINLINE uint32_t fill_linked_pae(struct shadow_mmu *m, uint32_t va,
+                                            uint32_t access)
 {
     return fill_linked(m, va, access, true);
 }
@@ -307,9 +311,11 @@ uint32_t shadow_fault(struct vcpu *v, gva_t gva, uint32_t hw_err)
     uint32_t access = hw_err & (PT_RW | PT_US);
 
     if (hv_likely(m->link.region == gva.v >> 21)) {
-        if (v->guest->pae ? fill_linked_pae(m, gva.v, access)
-                          : fill_linked(m, gva.v, access, false))
-            return SHADOW_FILLED;
+        uint32_t r = v->guest->pae ? fill_linked_pae(m, gva.v, access)
+                                   : fill_linked(m, gva.v, access, false);
+
+        if (hv_likely(r != TAKE_LONG_WAY))
+            return r;
     }
     return fault_slow(v, gva.v, access);
 }

@@ -4,7 +4,7 @@
  * whenever exactly one mapping is left, the exclusive-or is its id: that is how
  * the one writable mapping of a page-table page is found, whose D bit the CPU
  * sets when the guest writes there. */
-#include "mmu.h"
+#include "leaf.h"
 
 #include "hv/panic.h"
 
@@ -21,8 +21,9 @@ void rmap_init(void)
     frame_owner = frame_ptr(f);
 }
 
-void rmap_set_owner(hfn_t f, uint32_t gfn)
+void rmap_own(struct guest *g, uint32_t gfn, hfn_t f)
 {
+    g->pages[gfn].frame = f.v | GPAGE_OURS;
     frame_owner[f.v] = gfn;
 }
 

@@ -172,11 +172,12 @@ struct shadow_root *root_find(struct shadow_mmu *m, uint32_t gcr3)
 {
     uint8_t *hint = &m->root_hint[(gcr3 >> HV_PAGE_SHIFT) % MAX_ROOTS];
 
-    for (uint32_t i = 0; i < MAX_ROOTS; i++)
+    for (uint32_t i = 0; i < MAX_ROOTS; i++) {
         if (m->roots[i].gcr3 == gcr3 && m->roots[i].in_use) {
             *hint = (uint8_t)i;
             return &m->roots[i];
         }
+    }
     return NULL;
 }
 
@@ -255,9 +256,10 @@ struct shadow_root *root_make(struct vcpu *v, uint32_t gcr3)
     for (;;) {
         struct shadow_root *r = NULL;
 
-        for (uint32_t i = 0; i < MAX_ROOTS && !r; i++)
+        for (uint32_t i = 0; i < MAX_ROOTS && !r; i++) {
             if (!m->roots[i].in_use)
                 r = &m->roots[i];
+        }
         if (!r) {
             m->evictions++;
             root_release(m, root_oldest(m, v->root));
@@ -293,15 +295,17 @@ void pool_make_room(struct vcpu *v)
      * with it empty. A guest that does this all the time pays for it with its
      * own time slices; the counter shows it. */
     m->drops++;
-    for (uint32_t i = 0; i < 4; i++)
+    for (uint32_t i = 0; i < 4; i++) {
         if (v->root && v->root->pd[i] && i != 3)
             root_drop_pd(m, v->root, i);
+    }
     if (v->root && v->root->pd[3]) {
         struct shadow_table *pd = v->root->pd[3];
 
-        for (uint32_t i = 0; i < ENTRIES; i++)
+        for (uint32_t i = 0; i < ENTRIES; i++) {
             if (entry_present(pd, i))
                 dir_zap(m, pd, i);
+        }
     }
     v->attention |= VCPU_ATTN_PIN;
 }
@@ -328,9 +332,10 @@ void shadow_drop_all(struct vcpu *v)
     uint32_t gcr3 = v->guest->linear ? 0 : v->root->gcr3;
 
     v->root = NULL;
-    for (uint32_t i = 0; i < MAX_ROOTS; i++)
+    for (uint32_t i = 0; i < MAX_ROOTS; i++) {
         if (m->roots[i].in_use)
             root_release(m, &m->roots[i]);
+    }
     use_root(v, root_make(v, gcr3));
 }
 
@@ -385,9 +390,10 @@ void shadow_destroy(struct guest *g)
 
     if (!m)
         return;
-    for (uint32_t i = 0; i < MAX_ROOTS; i++)
+    for (uint32_t i = 0; i < MAX_ROOTS; i++) {
         if (m->roots[i].in_use)
             root_release(m, &m->roots[i]);
+    }
     if (m->filler)
         table_unlink(m, m->filler);
     for (uint32_t id = 1; id <= m->nr_pages; id++)
@@ -425,12 +431,13 @@ void root_reload_pdptes(struct shadow_mmu *m, struct shadow_root *r)
         (const volatile uint32_t *)(const volatile void *)(page +
             (r->gcr3 & (HV_PAGE_MASK & ~31u)));
 
-    for (uint32_t i = 0; i < 4; i++)
+    for (uint32_t i = 0; i < 4; i++) {
         if (hv_unlikely(r->raw[i] != e[i * 2] || e[i * 2 + 1]) && r->raw[i]) {
             root_drop_pd(m, r, i);
             if (i == 3)
                 root_set_pd(m, r, 3, m->filler);
         }
+    }
 }
 
 static void leave_linear_mode(struct vcpu *v, uint32_t gcr3)
@@ -439,9 +446,10 @@ static void leave_linear_mode(struct vcpu *v, uint32_t gcr3)
     struct shadow_mmu *m = g->mmu;
 
     v->root = NULL;
-    for (uint32_t i = 0; i < MAX_ROOTS; i++)
+    for (uint32_t i = 0; i < MAX_ROOTS; i++) {
         if (m->roots[i].in_use)
             root_release(m, &m->roots[i]);
+    }
     g->linear = false;
     use_root(v, root_make(v, gcr3));
 }

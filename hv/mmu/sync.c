@@ -7,7 +7,7 @@
  * (the monitor's own writes, the switcher's alias, more than one mapping)
  * counts as dirty.  So a page that is not dirty still says what its shadows
  * say, and only dirty ones are compared. */
-#include "walk.h"
+#include "guest_walk.h"
 
 #include "hv/arch_if.h"
 
@@ -218,10 +218,12 @@ void shadow_flush_all(struct vcpu *v)
 
     if (g->linear)
         return;
-    if (g->pae)
-        for (uint32_t i = 0; i < MAX_ROOTS; i++)
+    if (g->pae) {
+        for (uint32_t i = 0; i < MAX_ROOTS; i++) {
             if (m->roots[i].in_use)
                 root_reload_pdptes(m, &m->roots[i]);
+        }
+    }
     for (uint32_t id = 1; id <= m->nr_pages; id++) {
         struct shadow_table *t = table_by_id(m, id);
 
@@ -427,7 +429,8 @@ void shadow_set_pte(struct vcpu *v, uint32_t pgd, uint32_t va)
     struct shadow_mmu *m = g->mmu;
     uint32_t lo = v->hcall_c;
 
-    if (hv_likely(m->link.region == va >> 21 && m->link.pgd == pgd)) {
+    /* Bit 0 away: NO_CR3 is a number that a guest can give as well. */
+    if (hv_likely(m->link.region == va >> 21 && m->link.pgd == (pgd & ~NO_CR3))) {
         if (hv_likely((lo & (PT_P | PT_A | PT_PS)) == (PT_P | PT_A) &&
                       lo >> HV_PAGE_SHIFT < g->limit_pages)) {
             if (hv_likely(!g->pae)) {
@@ -453,7 +456,7 @@ static void forget_dir(struct shadow_mmu *m, uint32_t gfn, uint32_t i)
     uint32_t n = m->guest->pae ? 1 : 2;
     uint32_t q = m->guest->pae ? 0 : i / 256;
 
-    for (uint32_t sw = 0; sw < 2; sw++)
+    for (uint32_t sw = 0; sw < 2; sw++) {
         for (uint32_t k = first; k < first + n; k++) {
             uint32_t key = gfn | KEY_L2 | KEY_QUADRANT(q) | (sw ? KEY_SWITCHER : 0);
             struct shadow_table *t = table_find(m, key);
@@ -461,6 +464,7 @@ static void forget_dir(struct shadow_mmu *m, uint32_t gfn, uint32_t i)
             if (t && entry_present(t, k))
                 dir_zap(m, t, k);
         }
+    }
 }
 
 void shadow_set_pgd(struct vcpu *v, uint32_t pgd, uint32_t index)
@@ -493,7 +497,8 @@ void shadow_set_pmd(struct vcpu *v, uint32_t pmd, uint32_t index)
 {
     struct guest *g = v->guest;
 
-    if (hv_unlikely((g->pae_known && !g->pae) || index >= ENTRIES || pmd >> HV_PAGE_SHIFT >= g->limit_pages)) {
+    if (hv_unlikely((g->pae_known && !g->pae) || index >= ENTRIES ||
+                    pmd >> HV_PAGE_SHIFT >= g->limit_pages)) {
         guest_kill(g, "attempt to set pmd %u of %#x", index, pmd);
         return;
     }

@@ -2,7 +2,7 @@
 /* T:310 The guest's own page tables, walked as the CPU would walk them (SDM 3A 4.3
  * and 4.4, CR0.WP = 1), with the checks of the ABI, section 7.2.  Each entry is
  * read once; A and D are set with compare-and-exchange. */
-#include "walk.h"
+#include "guest_walk.h"
 
 enum walk_result walk_bad(struct guest *g, const char *what, uint32_t lo,
                           uint32_t hi)
@@ -88,8 +88,9 @@ bool gva_peek(struct vcpu *v, void *dst, gva_t src, uint32_t len)
 {
     uint8_t *to = dst;
 
-    for (uint32_t i = 0; i < len; i++)
+    for (uint32_t i = 0; i < len; i++) {
         if (!peek_byte(v, src.v + i, &to[i]))
             return false;
+    }
     return true;
 }

@@ -91,9 +91,6 @@ uint64_t arch_thunk_gate(uint32_t dpl);
 /* True if eip is inside the thunk page. */
 bool arch_eip_in_thunk(uint32_t eip);
 
-/* CR2 as of the last #PF exit. */
-gva_t arch_fault_address(void);
-
 /* ---- host paging ---- */
 
 /* The page table (guest view) that the last directory entry of every shadow

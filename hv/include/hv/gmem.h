@@ -14,9 +14,8 @@ bool gmem_write(struct guest *g, gpa_t dst, const void *src,
                 uint32_t len) HV_MUST_CHECK;
 bool gmem_zero(struct guest *g, gpa_t dst, uint32_t len) HV_MUST_CHECK;
 
-/* The same for a few words, without a loop over pages where they lie in one. */
-bool gmem_read_small(struct guest *g, uint32_t *dst, gpa_t src,
-                     uint32_t words) HV_MUST_CHECK;
+/* The same for the six words of LOAD_TLS, on the way of every context switch. */
+bool gmem_read_tls(struct guest *g, uint32_t dst[6], gpa_t src) HV_MUST_CHECK;
 
 /* True if [a, a + len) lies below the guest's limit (device pages included). */
 bool gmem_range_ok(const struct guest *g, gpa_t a, uint32_t len);

@@ -81,5 +81,5 @@ void shadow_print(struct guest *g);
 /* At boot: the array that tells each frame's guest page. */
 void rmap_init(void);
 
-/* The guest page that a frame is (guest creation). */
-void rmap_set_owner(hfn_t f, uint32_t gfn);
+/* Guest creation: guest page gfn is this frame, which is the guest's alone. */
+void rmap_own(struct guest *g, uint32_t gfn, hfn_t f);
