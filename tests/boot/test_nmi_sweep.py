@@ -17,8 +17,8 @@ from gdbstub import GdbStub
 SW_TEXT = 0xffe00000
 CASES = ("hc.registers_kept,tr.int_n_ring1,tr.int_n_ring3,tr.de,tr.ud,tr.nm,"
          "tr.np,tr.ss,tr.gp,tr.pf_read,tr.mf,fl.single_step,sg.cs_gone,"
-         "sg.stale_selectors,sg.user_segments_gone,fl.irq_model,"
-         "fl.iret_with_nt")
+         "sg.cs_absent,sg.ss_absent,sg.stale_selectors,sg.user_segments_gone,"
+         "fl.irq_model,fl.iret_with_nt")
 
 # Vectors without a source: hardware that this machine has not got raises none
 # of 33 to 255 but the timer's and the serial line's; and below 32:
@@ -33,10 +33,17 @@ NO_SOURCE = {
 # Label of the assembly -> reason; it covers the code up to the next label.
 EXEMPT = {
     "stub_nmi": NO_SOURCE[2],
+    "stub_nmi.guest": NO_SOURCE[2],
     "stub_nmi.in_switcher": NO_SOURCE[2],
     "stub_mce": NO_SOURCE[18],
+    "stub_mce.guest": NO_SOURCE[18],
     "stub_mce.in_switcher": NO_SOURCE[18],
     "stub_df": NO_SOURCE[8],
+    "stub_df.guest": NO_SOURCE[8],
+    "stub_df.ring0": NO_SOURCE[8],
+    "stub_fault_10.ring0": "no task is switched: ring 0 has no #TS",
+    "stub_fault_12.ring0": "QEMU raises #NP for an absent stack segment at iret",
+    "stub_pf.ring0": "only QEMU's iret into virtual-8086 mode comes here",
     "stub_db.in_switcher": "#DB at ring 0: only real hardware defers it there",
     "fatal": "the monitor's own mistake",
     "fatal.hang": "the monitor's own mistake",

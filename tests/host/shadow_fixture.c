@@ -80,8 +80,7 @@ struct vcpu *sf_guest(uint32_t pages, bool pae, bool linear, uint32_t gcr3)
         hfn_t f = pmm_alloc_contig(2, 2, 0);
 
         REQUIRE(!hfn_is_none(f));
-        g->pages[i].frame = f.v | OURS;
-        rmap_set_owner(f, i);
+        rmap_own(g, i, f);
         guard_behind(f, PROT_NONE);
     }
     g->kernel_address = 0xc0000000u;

@@ -127,8 +127,8 @@ TEST(zero)
     EXPECT_EQ(page(PAGES - 1)[4095], 0xee);
 }
 
-/* The quick way for a few words: the same answers. */
-TEST(small_reads)
+/* The quick way for LOAD_TLS: the same answers. */
+TEST(tls_reads)
 {
     uint32_t w[6], want[6];
 
@@ -140,15 +140,15 @@ TEST(small_reads)
             page(i >> 12)[i & 4095] = (uint8_t)(i * 13);
         ok = gmem_read(&g, want, GPA(a), sizeof(want));
         memset(w, 0xaa, sizeof(w));
-        EXPECT_EQ(gmem_read_small(&g, w, GPA(a), 6), ok);
+        EXPECT_EQ(gmem_read_tls(&g, w, GPA(a)), ok);
         EXPECT(memcmp(w, want, sizeof(w)) == 0);
         if (a == 64)
             a = HV_PAGE_SIZE - 64;
         if (a == HV_PAGE_SIZE + 8)
             a = LIMIT - 64;
     }
-    EXPECT(!gmem_read_small(&g, w, GPA(0xffffffff), 6));
-    EXPECT(!gmem_read_small(&g, w, GPA(0xfffff000), 1));
+    EXPECT(!gmem_read_tls(&g, w, GPA(0xffffffff)));
+    EXPECT(!gmem_read_tls(&g, w, GPA(0xfffff000)));
     EXPECT_EQ(w[0], 0);
 }
 

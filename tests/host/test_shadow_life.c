@@ -321,6 +321,35 @@ TEST(flush_compares_only_what_was_written)
     for_both(exact_flush);
 }
 
+/* P5: between two tables of a flush interrupts are let in. */
+static void long_flush(void)
+{
+    uint32_t before;
+
+    for (uint32_t i = 1; i < 60; i++) {
+        uint32_t at = pae ? (DIR << 12) + i * 8 : (ROOT << 12) + i * 4;
+
+        sf_poke(v, ((DATA + i) << 12) + (pae ? 40 : 20), 7u << 12 | FULL);
+        EXPECT(gmem_write32(v->guest, GPA(at), (DATA + i) << 12 | FULL));
+        EXPECT(reaches((pae ? i << 21 : i << 22) | 5 << 12, SF_WRITE, 7));
+    }
+    for (uint32_t all = 0; all < 2; all++) {
+        for (uint32_t i = 1; i < 60; i++)
+            EXPECT(gmem_write32(v->guest, GPA((DATA + i) << 12), 0));
+        before = fake_arch.preempt_points;
+        if (all)
+            shadow_flush_all(v);
+        else
+            shadow_flush_user(v);
+        EXPECT(fake_arch.preempt_points - before >= 59);
+    }
+}
+
+TEST(flush_lets_interrupts_in)
+{
+    for_both(long_flush);
+}
+
 /* ---- linear mode (ABI 1.5, PT-20) ---- */
 
 TEST(linear_mode)

@@ -433,15 +433,17 @@ static void kernel_pte_for_all(void)
     sf_poke(v, pde_at(ROOT2, va), page << 12 | RWUSAD);
     other = (page << 12) + (mine & 0xfff);
     for (uint32_t i = 0; i < HV_ARRAY_SIZE(pgds); i++) {
-        sf_poke(v, other, DATA << 12 | RWUSAD);
-        sf_poke(v, mine, DATA << 12 | RWUSAD);
+        monitor_writes(other, DATA << 12 | RWUSAD);
+        monitor_writes(mine, DATA << 12 | RWUSAD);
         shadow_flush_all(v);
         shadow_new_pgtable(v, root_at(ROOT2));
         EXPECT(reaches(va, SF_WRITE, DATA));
         shadow_new_pgtable(v, root_at(ROOT));
         EXPECT(reaches(va, SF_WRITE, DATA));
-        sf_poke(v, other, (DATA + 1) << 12 | RWUSAD);
-        sf_poke(v, mine, (DATA + 1) << 12 | RWUSAD);
+        guest_writes(mine, (DATA + 1) << 12 | RWUSAD);
+        guest_writes(other, (DATA + 1) << 12 | RWUSAD);
+        EXPECT(reaches(va + 0x1000, SF_READ, 0) || faults(va + 0x1000, SF_READ, 0));
+        EXPECT(reaches(va, SF_WRITE, DATA));
         sf_set_pte(v, pgds[i], va, (DATA + 1) << 12 | RWUSAD, 0);
         EXPECT(reaches(va, SF_WRITE, DATA + 1));
         shadow_new_pgtable(v, root_at(ROOT2));

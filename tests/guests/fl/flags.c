@@ -315,3 +315,19 @@ GT_CASE(stac_clac, GT_2LEVEL)
         EXPECT_EQ(gt_run(ring, code_clac, &f), VEC_UD);
     }
 }
+
+/* The same with a CS that looks like ring 0 to who does not look at VM. */
+GT_CODE(code_vm86_iret,
+        "pushl $0; pushl $0; pushl $0; pushl $0; pushl $0; pushl $0x100;"
+        "pushl $0x20202; pushl $0x2000; pushl $0; iretl");
+
+static void iret_vm_cs(uint32_t ring)
+{
+    struct trap_frame f;
+
+    gt_frame(ring, &f);
+    (void)gt_run(ring, code_vm86_iret, &f);
+}
+
+GT_ROW(iret_vmcs_ring1, iret_vm_cs, GT_2LEVEL, .arg = 1, .expect = "any")
+GT_ROW(iret_vmcs_ring3, iret_vm_cs, GT_2LEVEL, .arg = 3, .expect = "any")

@@ -173,7 +173,7 @@ GT_CASE(flood, GT_BOTH)
     static const uint32_t vectors[] = {VEC_UD, VEC_BP, VEC_PF, VEC_GP, VEC_DE};
     struct trap_frame f;
 
-    for (uint32_t i = 0; i < 20000; i++) {
+    for (uint32_t i = 0; i < 10000; i++) {
         uint32_t r = gt_random(), k = (r >> 8) % ARRAY_COUNT(vectors);
         uint32_t ring = r & 1 ? 3 : 1, esp;
 

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/* Privileged and undefined instructions (PI-01 to PI-18): emulated where the
+ * interface says so, else the fault that hardware gives below ring 0. */
+
+#include "gtest.h"
+
+#define UD (1u << VEC_UD)
+#define GP (1u << VEC_GP)
+
+struct insn_row {
+    uint8_t bytes[6];
+    uint32_t ring1, ring3; /* vectors that are right */
+};
+
+/* PI-01, PI-14, PI-16, PI-18. */
+static const struct insn_row rows[] = {
+    {{0x0f, 0x08}, GP, GP},             /* invd */
+    {{0x0f, 0x09}, GP, GP},             /* wbinvd */
+    {{0x0f, 0x01, 0x3b}, GP, GP},       /* invlpg [ebx] */
+    {{0x0f, 0x21, 0xc0}, GP, GP},       /* mov eax, dr0 */
+    {{0x0f, 0x23, 0xc0}, GP, GP},       /* mov dr0, eax */
+    {{0x0f, 0x21, 0xf8}, GP, GP},       /* mov eax, dr7 */
+    {{0x0f, 0x23, 0xf8}, GP, GP},       /* mov dr7, eax */
+    {{0x0f, 0x20, 0xd0}, GP, GP},       /* mov eax, cr2 */
+    {{0x0f, 0x22, 0xd0}, GP, GP},       /* mov cr2, eax */
+    {{0x0f, 0x20, 0xd8}, GP, GP},       /* mov eax, cr3 */
+    {{0x0f, 0x32}, GP, GP},             /* rdmsr */
+    {{0x0f, 0x30}, GP, GP},             /* wrmsr */
+    {{0x0f, 0x33}, GP | UD, GP | UD},   /* rdpmc */
+    {{0x0f, 0x34}, GP | UD, GP | UD},   /* sysenter */
+    {{0x0f, 0x35}, GP | UD, GP | UD},   /* sysexit */
+    {{0x0f, 0x05}, UD, UD},             /* syscall */
+    {{0x0f, 0x07}, UD | GP, UD | GP},   /* sysret */
+    {{0x0f, 0x01, 0xd0}, UD, UD},       /* xgetbv */
+    {{0x0f, 0x01, 0xd1}, UD, UD},       /* xsetbv */
+    {{0x0f, 0xae, 0x23}, UD, UD},       /* xsave [ebx] */
+    {{0x0f, 0x01, 0xf8}, UD, UD},       /* swapgs */
+    {{0x0f, 0x01, 0xd8}, UD | GP, UD | GP}, /* vmrun */
+    {{0xf3, 0x0f, 0xc7, 0x33}, UD, UD}, /* vmxon [ebx] */
+    {{0x0f, 0x01, 0xc2}, UD, UD},       /* vmlaunch */
+    {{0x0f, 0xaa}, UD, UD},             /* rsm */
+    {{0x0f, 0x37}, UD, UD},             /* getsec */
+    {{0x0f, 0x0b}, UD, UD},             /* ud2 */
+    {{0x0f, 0xff, 0xc0}, UD, UD},       /* ud0 */
+    {{0x0f, 0xb9, 0xc0}, UD, UD},       /* ud1 */
+    {{0xf0, 0x90}, UD, UD},             /* lock nop */
+    {{0x8e, 0xc8}, UD, UD},             /* mov cs, ax */
+    {{0xfa}, 0, GP},                    /* cli */
+    {{0xfb}, 0, GP},                    /* sti */
+    {{0xf4}, 0, GP},                    /* hlt */
+    {{0xe4, 0x80}, 0, GP},              /* in al, 0x80 */
+    {{0xee}, 0, GP},                    /* out dx, al */
+    {{0x6c}, 0, GP},                    /* insb */
+    {{0x6f}, 0, GP},                    /* outsd */
+};
+
+GT_CASE(privileged, GT_BOTH)
+{
+    struct trap_frame f;
+
+    for (uint32_t ring = 1; ring <= 3; ring += 2) {
+        for (uint32_t i = 0; i < ARRAY_COUNT(rows); i++) {
+            uint32_t want = ring == 1 ? rows[i].ring1 : rows[i].ring3, v, start;
+
+            if (!want)
+                continue;
+            gt_frame(ring, &f);
+            f.ebx = GT_USER_DATA;
+            f.ecx = 0x174;
+            f.edx = 0x80;
+            start = f.eip;
+            v = gt_run_bytes(ring, rows[i].bytes, 6, &f);
+            EXPECT_EQ_AT(ring << 8 | i, v < 32 && (want >> v & 1), 1);
+            EXPECT_EQ_AT(ring << 8 | i, f.errcode, 0);
+            EXPECT_EQ_AT(ring << 8 | i, f.eip, start);
+        }
+    }
+}
+
+/* PI-05: every port, three widths: all ones in the part that is read, the rest
+ * of EAX kept; writes go nowhere. Ports that are modelled are left out. */
+static bool modelled(uint32_t port)
+{
+    return (port >= 0xcf8 && port <= 0xcff) || port == 0x64 ||
+           (port >= GABI_TEST_PORT && port < GABI_TEST_PORT + 4);
+}
+
+GT_CASE(ports, GT_2LEVEL)
+{
+    for (uint32_t port = 0; port < 0x10000; port += port < 0x1000 ? 1 : 13) {
+        uint32_t a = 0x12345678, b = 0x12345678, c = 0x12345678;
+
+        if (modelled(port) || modelled(port + 3))
+            continue;
+        __asm__ volatile("inb %%dx, %%al" : "+a"(a) : "d"(port));
+        __asm__ volatile("inw %%dx, %%ax" : "+a"(b) : "d"(port));
+        __asm__ volatile("inl %%dx, %%eax" : "+a"(c) : "d"(port));
+        EXPECT_EQ_AT(port, a, 0x123456ff);
+        EXPECT_EQ_AT(port, b, 0x1234ffff);
+        EXPECT_EQ_AT(port, c, 0xffffffff);
+        __asm__ volatile("outb %%al, %%dx" : : "a"(0), "d"(port));
+        __asm__ volatile("outw %%ax, %%dx" : : "a"(0x1234), "d"(port));
+        __asm__ volatile("outl %%eax, %%dx" : : "a"(0), "d"(port));
+    }
+}
+
+GT_CASE(port_forms, GT_BOTH)
+{
+    GT_CODE(code_forms, "inb $0x80, %al; movl %eax, %ebx; inw $0x80, %ax; movl %eax, %ecx;"
+                        "outb %al, $0x80; outw %ax, $0x80; outl %eax, $0x80; ud2");
+    struct trap_frame f;
+
+    gt_frame(1, &f);
+    f.eax = 0xaabbccdd;
+    EXPECT_EQ(gt_run(1, code_forms, &f), VEC_UD);
+    EXPECT_EQ(f.ebx, 0xaabbccff);
+    EXPECT_EQ(f.ecx, 0xaabbffff);
+    EXPECT_EQ(f.eip, addr_of(gt_kernel_code) + (uint32_t)(code_forms_end - code_forms_start) - 2);
+}
+
+/* String forms: memory gets ones, index and count move as the flags say. */
+GT_CASE(port_strings, GT_BOTH)
+{
+    GT_CODE(code_ins, "rep insl; ud2");
+    GT_CODE(code_outs, "rep outsb; ud2");
+    static uint32_t buffer[1200];
+    struct trap_frame f;
+
+    for (uint32_t down = 0; down < 2; down++) {
+        memset(buffer, 0, sizeof(buffer));
+        gt_frame(1, &f);
+        f.edx = 0x80;
+        f.ecx = 1100;
+        f.edi = addr_of(buffer) + (down ? 1100 * 4 : 4);
+        f.eflags |= down ? FLAG_DF : 0;
+        EXPECT_EQ(gt_run(1, code_ins, &f), VEC_UD);
+        EXPECT_EQ(f.ecx, 0);
+        EXPECT_EQ(f.edi, addr_of(buffer) + (down ? 0 : 1101 * 4));
+        EXPECT_EQ(buffer[0], 0);
+        EXPECT_EQ(buffer[1], 0xffffffff);
+        EXPECT_EQ(buffer[1100], 0xffffffff);
+        EXPECT_EQ(buffer[1101], 0);
+        gt_frame(1, &f);
+        f.edx = 0x80;
+        f.ecx = 5000;
+        f.esi = addr_of(buffer);
+        EXPECT_EQ(gt_run(1, code_outs, &f), VEC_UD);
+        EXPECT_EQ(f.ecx, 0);
+        EXPECT_EQ(f.esi, addr_of(buffer) + 5000);
+    }
+}
+
+/* PI-02: prefixes that mean nothing do not change the length; LOCK and more than
+ * 15 bytes are faults. */
+GT_CASE(prefixes, GT_BOTH)
+{
+    static const uint8_t prefixes[] = {0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x67, 0xf2, 0xf3};
+    struct trap_frame f;
+    uint8_t code[20];
+
+    for (uint32_t p = 0; p < ARRAY_COUNT(prefixes); p++) {
+        for (uint32_t n = 1; n <= 15; n++) {
+            uint32_t v, start;
+
+            memset(code, prefixes[p], sizeof(code));
+            code[n] = 0xec; /* in al, dx */
+            code[n + 1] = 0x0f;
+            code[n + 2] = 0x0b;
+            gt_frame(1, &f);
+            f.edx = 0x80;
+            f.eax = 0x5500;
+            start = f.eip;
+            v = gt_run_bytes(1, code, n + 3, &f);
+            if (n + 1 <= 15) {
+                EXPECT_EQ_AT(p << 8 | n, v, VEC_UD);
+                EXPECT_EQ_AT(p << 8 | n, f.eip, start + n + 1);
+                EXPECT_EQ_AT(p << 8 | n, f.eax, 0x55ff);
+            } else {
+                EXPECT_EQ_AT(p << 8 | n, v, VEC_GP);
+                EXPECT_EQ_AT(p << 8 | n, f.eip, start);
+            }
+        }
+    }
+    static const uint8_t locked[] = {0xf0, 0xec};
+
+    gt_frame(1, &f);
+    EXPECT(gt_run_bytes(1, locked, 2, &f) == VEC_UD);
+}
+
+/* Across a page border; and with the second page missing. */
+GT_CASE(crosses_page, GT_BOTH)
+{
+    static const uint8_t code[] = {0x66, 0xe5, 0x80, 0x0f, 0x0b};
+    uint32_t va = 0xd0000000;
+    struct trap_frame f;
+
+    pt_set(pt_root, va, page_alloc() | PTE_KERNEL);
+    for (uint32_t split = 1; split <= 2; split++) {
+        uint32_t start = va + GUEST_PAGE_BYTES - split;
+
+        pt_set(pt_root, va + GUEST_PAGE_BYTES, page_alloc() | PTE_KERNEL);
+        memcpy(phys_ptr(start), code, sizeof(code));
+        gt_frame(1, &f);
+        f.eip = start;
+        EXPECT_EQ(trap_run(&f, 0), VEC_UD);
+        EXPECT_EQ(f.eip, start + 3);
+        EXPECT_EQ(f.eax, 0xffff);
+        pt_set(pt_root, va + GUEST_PAGE_BYTES, 0);
+        gt_frame(1, &f);
+        f.eip = start;
+        EXPECT_EQ(trap_run(&f, 0), VEC_PF);
+        EXPECT_EQ(trap_seen.cr2, va + GUEST_PAGE_BYTES);
+    }
+    /* The whole instruction lies before the missing page. */
+    memcpy(phys_ptr(va + GUEST_PAGE_BYTES - 3), code, 3);
+    gt_frame(1, &f);
+    f.eip = va + GUEST_PAGE_BYTES - 3;
+    EXPECT_EQ(trap_run(&f, 0), VEC_PF);
+    EXPECT_EQ(f.eip, va + GUEST_PAGE_BYTES);
+    EXPECT_EQ(f.eax, 0xffff);
+}
+
+/* PI-08: MSRs. Before INIT they read 0 and swallow writes (ABI 1.4). */
+GT_CASE(msr_reflected, GT_2LEVEL)
+{
+    static const uint32_t bases[] = {0, 0x40000000, 0xc0000000, 0xc0010000};
+    static const uint8_t rd[] = {0x0f, 0x32}, wr[] = {0x0f, 0x30};
+    struct trap_frame f;
+
+    for (uint32_t b = 0; b < ARRAY_COUNT(bases); b++) {
+        for (uint32_t i = 0; i < 0x400; i++) {
+            gt_frame(1, &f);
+            f.ecx = bases[b] + i;
+            f.eax = 0xabcd;
+            EXPECT_EQ_AT(f.ecx, gt_run_bytes(1, i & 1 ? wr : rd, 2, &f), VEC_GP);
+            EXPECT_EQ_AT(i, f.errcode, 0);
+            EXPECT_EQ_AT(i, f.eax, 0xabcd);
+        }
+    }
+}
+
+GT_CASE(msr_before_init, GT_RAW | GT_2LEVEL)
+{
+    static const uint32_t msrs[] = {0x17, 0x8b, 0x10, 0x1b, 0x174, 0x277, 0xc0000080};
+
+    for (uint32_t i = 0; i < ARRAY_COUNT(msrs); i++) {
+        uint32_t a = 1, d = 2;
+
+        __asm__ volatile("wrmsr" : : "c"(msrs[i]), "a"(0xffffffff), "d"(0xffffffff));
+        __asm__ volatile("rdmsr" : "=a"(a), "=d"(d) : "c"(msrs[i]));
+        EXPECT_EQ_AT(msrs[i], a, 0);
+        EXPECT_EQ_AT(msrs[i], d, 0);
+    }
+    guest_setup(false);
+}
+
+/* Port accesses and cli, sti before INIT. */
+GT_CASE(emulated_before_init, GT_RAW | GT_2LEVEL)
+{
+    EXPECT_EQ(port_in8(0x80), 0xff);
+    port_out8(0x80, 1);
+    __asm__ volatile("cli; sti; cli");
+    guest_setup(false);
+}
+
+/* PI-10, PI-11. */
+GT_CASE(cpuid_rdtsc, GT_BOTH)
+{
+    GT_CODE(code_cpuid, "cpuid; ud2");
+    GT_CODE(code_rdtsc, "rdtsc; ud2");
+    uint64_t last = rdtsc();
+    struct trap_frame f;
+
+    for (uint32_t leaf = 0; leaf < 16; leaf++) {
+        uint32_t a = leaf, b, c = 0, d;
+
+        __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+        gt_frame(3, &f);
+        f.eax = leaf;
+        EXPECT_EQ(gt_run(3, code_cpuid, &f), VEC_UD);
+        EXPECT_EQ_AT(leaf, f.eax, a);
+        if (leaf == 1)
+            EXPECT_EQ(f.ecx >> 27 & 1, 0); /* OSXSAVE */
+    }
+    for (uint32_t i = 0; i < 500; i++) {
+        gt_frame(i & 1 ? 3 : 1, &f);
+        EXPECT_EQ(gt_run(i & 1 ? 3 : 1, code_rdtsc, &f), VEC_UD);
+        uint64_t now = (uint64_t)f.edx << 32 | f.eax;
+
+        EXPECT(now >= last);
+        last = now;
+        if (i % 50 == 0)
+            gt_sleep_ns(100000);
+    }
+}
