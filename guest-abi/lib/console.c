@@ -26,6 +26,7 @@ bool console_init(void)
     if (!bus_find(GABI_DEV_CONSOLE, 0, &dev))
         return false;
     bus_start(&dev);
+    dev.vq[1].avail->flags = GABI_VRING_NO_INTERRUPT; /* output is polled */
     for (uint32_t i = 0; i < IN_BUFFERS; i++)
         post_input(i);
     vq_kick(&dev.vq[0]);

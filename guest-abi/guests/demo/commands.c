@@ -72,7 +72,7 @@ static void show_row(const struct bench_result *r)
     print("  %-36s %7u%s\n", r->title, r->insns, r->ok ? "" : "  FAILED");
 }
 
-static void cmd_bench(void)
+void demo_show_costs(void)
 {
     print("  operation                           TSC ticks, median of %u\n",
           BENCH_SAMPLES);
@@ -121,7 +121,7 @@ static const struct {
 } commands[] = {
     {"help", "this list", cmd_help},
     {"mem", "what memory there is and what is used", cmd_mem},
-    {"bench", "what each operation costs", cmd_bench},
+    {"bench", "what each operation costs", demo_show_costs},
     {"crash pagefault", "touch what is not there: the guest gives up", cmd_crash_pagefault},
     {"crash triple", "fault without a handler: the monitor ends the guest", cmd_crash_triple},
     {"spin", "loop for ever with interrupts off", cmd_spin},

@@ -15,5 +15,8 @@ uint32_t demo_run_user(void);
 extern volatile uint32_t demo_ticks;
 extern uint32_t demo_faults;
 
-/* commands.c: the prompt; returns only when the guest is to end. */
+/* commands.c */
+void demo_show_costs(void);
+
+/* The prompt; returns only when the guest is to end. */
 void demo_prompt(void);

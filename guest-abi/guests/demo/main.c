@@ -135,6 +135,7 @@ void guest_main(void)
     show_faults();
     demo_run_user();
     show_time();
+    demo_show_costs();
     demo_prompt();
     guest_exit("Power down");
 }
