@@ -65,7 +65,7 @@ bool sched_runnable(const struct vcpu *v)
     if (!v->halted || (v->attention & VCPU_ATTN_VDEV))
         return true;
     /* Halted: some line that is not blocked must be pending. */
-    if (!v->irq_pending || v->hlt_forever)
+    if (!v->irq_pending || v->hlt_forever || !(v->attention & VCPU_ATTN_VIRQ))
         return false;
     return (v->irq_pending & ~blocked_lines(v)) != 0;
 }

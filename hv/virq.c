@@ -102,8 +102,10 @@ void virq_deliver(struct vcpu *v)
     } else if (act == VIRQ_MARK_PENDING && has_pending_word(g)) {
         hv_write_once(v->irq_enabled[LGD_IRQ_PENDING], EFLAGS_IF);
     }
-    if (!v->irq_pending)
+    /* A halted guest is not tried again before the retry: nothing that it waits
+     * for changes while it sleeps. */
+    if (!v->irq_pending || v->halted)
         v->attention &= ~(uint32_t)VCPU_ATTN_VIRQ;
-    else if (!v->halted)
+    if (v->irq_pending && (!v->halted || (v->irq_pending & ~blocked)))
         vtime_expect_retry(v);
 }

@@ -8,6 +8,8 @@
 
 extern trap_dispatch
 extern lguest_data
+extern trap_run_irq_word
+extern trap_run_iret
 
 global trap_stubs
 global lguest_noirq_start
@@ -93,7 +95,8 @@ lguest_noirq_iret:
 lguest_noirq_end:
 
 ; void trap_run_enter(const struct trap_frame *f, uint32_t *saved_esp)
-; Leaves the caller's registers on the stack and enters f->cs:f->eip.
+; Leaves the caller's registers on the stack and enters f->cs:f->eip by the iret
+; sequence above, so that no interrupt comes before the code does.
 trap_run_enter:
         push    ebx
         push    esi
@@ -126,7 +129,9 @@ trap_run_enter:
         push    dword [ebx + F_EBX]
         mov     ds, [ebx + F_DS]
         pop     ebx
-        iretd
+        push    dword [ss:trap_run_irq_word]
+        push    dword [ss:trap_run_iret] ; lguest_noirq_start
+        ret
 
 ; void trap_run_leave(uint32_t saved_esp, uint32_t result)
 ; Back to the caller of trap_run_enter or trap_catch_call, which returns result.

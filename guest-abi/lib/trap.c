@@ -11,6 +11,7 @@
 extern const char trap_stubs[];
 #define STUB_BYTES 16u
 
+extern uint32_t trap_run_irq_word, trap_run_iret; /* stubs.asm reads them */
 uint32_t trap_run_enter(const struct trap_frame *f, uint32_t *saved_esp);
 uint32_t trap_catch_call(void (*fn)(uint32_t), uint32_t arg, uint32_t *saved_esp);
 __attribute__((noreturn)) void trap_run_leave(uint32_t saved_esp, uint32_t result);
@@ -24,6 +25,7 @@ struct trap_seen trap_seen;
 /* The run in progress, if any. */
 static struct trap_frame *run_frame;
 static uint32_t run_esp;
+uint32_t trap_run_irq_word, trap_run_iret;
 bool trap_run_ends_at_irq;
 
 void trap_set_handler(uint32_t vector, trap_handler *h)
@@ -72,8 +74,11 @@ void trap_frame_init(struct trap_frame *f, uint32_t ring, uint32_t eip, uint32_t
 
 uint32_t trap_run(struct trap_frame *f, uint32_t irq_enabled)
 {
+    lg_irq_enabled = 0;
+    barrier();
     run_frame = f;
-    lg_irq_enabled = irq_enabled;
+    trap_run_irq_word = irq_enabled;
+    trap_run_iret = addr_of(lguest_noirq_start) + (pt_root ? GUEST_PAGE_OFFSET : 0);
     barrier();
     return trap_run_enter(f, &run_esp);
 }

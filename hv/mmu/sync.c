@@ -114,13 +114,15 @@ static void resync_dir_entry(struct shadow_mmu *m, struct shadow_table *t, uint3
 static void resync_l2(struct shadow_mmu *m, struct shadow_table *t)
 {
     struct guest *g = m->guest;
-    const uint8_t *page = gpage_known(g, t->key & KEY_GFN);
 
     for (uint32_t words = t->words; words; words &= words - 1) {
         uint32_t w = (uint32_t)__builtin_ctz(words);
 
         for (uint32_t bits = t->present[w]; bits; bits &= bits - 1) {
             uint32_t i = w * 32 + (uint32_t)__builtin_ctz(bits);
+            /* Afresh each time: zapping an entry lets interrupts in, and what
+             * they do may need the window. */
+            const uint8_t *page = gpage_known(g, t->key & KEY_GFN);
             uint32_t hi, gpde = guest_entry(g, page, guest_index(g, t, i), &hi);
 
             resync_dir_entry(m, t, i, gpde, hi);
@@ -151,6 +153,7 @@ void resync_page(struct shadow_mmu *m, uint32_t gfn)
         } else {
             resync_l1(m, t);
         }
+        arch_preempt_point(); /* between tables */
     }
 }
 

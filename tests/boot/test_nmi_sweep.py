@@ -30,23 +30,19 @@ NO_SOURCE = {
     18: "the machine check's own path",
     21: "no control-flow enforcement, and closed to software",
 }
-# Label of the assembly -> reason; it covers the code up to the next label.
+# Routine -> reason why no NMI can be taken anywhere in it.
 EXEMPT = {
     "stub_nmi": NO_SOURCE[2],
-    "stub_nmi.guest": NO_SOURCE[2],
-    "stub_nmi.in_switcher": NO_SOURCE[2],
     "stub_mce": NO_SOURCE[18],
-    "stub_mce.guest": NO_SOURCE[18],
-    "stub_mce.in_switcher": NO_SOURCE[18],
     "stub_df": NO_SOURCE[8],
-    "stub_df.guest": NO_SOURCE[8],
-    "stub_df.ring0": NO_SOURCE[8],
-    "stub_fault_10.ring0": "no task is switched: ring 0 has no #TS",
-    "stub_fault_12.ring0": "QEMU raises #NP for an absent stack segment at iret",
-    "stub_pf.ring0": "only QEMU's iret into virtual-8086 mode comes here",
-    "stub_db.in_switcher": "#DB at ring 0: only real hardware defers it there",
     "fatal": "the monitor's own mistake",
-    "fatal.hang": "the monitor's own mistake",
+}
+# Routine -> reason for the part behind its way to the monitor: what follows
+# is for the same trap taken at ring 0.
+EXEMPT_AT_RING_0 = {
+    "stub_fault_10": "no task switch, so no #TS at ring 0",
+    "stub_pf": "a page fault at ring 0 is the monitor's own mistake",
+    "stub_db": "#DB at ring 0: only real hardware defers it there",
 }
 
 
@@ -56,39 +52,41 @@ def run(*command):
 
 
 def switcher_code():
-    """{address at SW_TEXT: (label, instruction)}, padding left out."""
+    """{address at SW_TEXT: (routine, instruction, behind its way to the
+    monitor)}, padding left out."""
     names = {n: int(a, 16) for a, n in
              re.findall(r"^([0-9a-f]{8}) \w (\S+)$", run("nm", vmlib.ELF), re.M)}
     start, end = names["switcher_text_start"], names["switcher_text_end"]
     labels = {a: n for n, a in names.items()
-              if start <= a < end and "@" not in n and n != "switcher_text_start"}
+              if start <= a < end and not re.search(r"[@.]|_text_start", n)}
     text = run("objdump", "-d", "-w", "-j", ".switcher",
                f"--start-address={start}", f"--stop-address={end}", vmlib.ELF)
-    code, label, dead = {}, "?", False
+    code, label, dead, behind = {}, "?", False, False
     for m in re.finditer(r"^\s*([0-9a-f]+):\t(?:[0-9a-f]{2} )+\s*\t(.*)$", text,
                          re.M):
         at, insn = int(m.group(1), 16), m.group(2).strip()
         if at in labels:
-            label, dead = labels[at], False
+            label, dead, behind = labels[at], False, False
         if dead and insn == "nop":
             continue  # between two stubs
-        code[at - start + SW_TEXT] = (label, insn)
+        code[at - start + SW_TEXT] = (label, insn, behind)
         dead = insn.startswith("jmp")
+        behind = behind or dead and "to_host" in insn
     return code
 
 
 def stub_vector(address, code, stub_bytes=9):
-    base = next(a for a, (label, _) in code.items() if label == "switcher_stubs")
+    base = next(a for a, c in code.items() if c[0] == "switcher_stubs")
     vector = (address - base) // stub_bytes
     return vector if 0 <= vector < 256 else None
 
 
 def exempt(address, code, seen_vectors):
     """Why no NMI can be taken there, or None."""
-    label, _ = code[address]
+    label, _, behind = code[address]
     vector = stub_vector(address, code)
     if vector is None:
-        return EXEMPT.get(label)
+        return EXEMPT.get(label) or behind and EXEMPT_AT_RING_0.get(label)
     if vector >= 32 and vector not in seen_vectors:
         return "no hardware here raises this vector"
     return NO_SOURCE.get(vector)

@@ -38,7 +38,8 @@ static void one(uint32_t ring)
     f.eflags |= gt_random() & (FLAG_CF | FLAG_DF | FLAG_TF | FLAG_NT | FLAG_AC);
     memset(phys_ptr(f.eip), 0xcc, 64);
     lguest_call(GABI_HCALL_SET_CLOCKEVENT, 200000, 0, 0, 0);
-    uint32_t v = gt_run_bytes(ring, code, sizeof(code), &f);
+    memcpy(phys_ptr(f.eip), code, sizeof(code));
+    uint32_t v = trap_run(&f, GABI_IF);
 
     if (ring == 3) {
         EXPECT(v < 0x20 || v == GUEST_SYSCALL_VECTOR || v == GABI_IRQ_VECTOR);
