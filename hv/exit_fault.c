@@ -3,7 +3,6 @@
 #include "hv/arch_if.h"
 #include "hv/exit.h"
 #include "hv/guest.h"
-#include "hv/lgdata.h"
 #include "hv/reflect.h"
 #include "hv/shadow.h"
 
@@ -14,7 +13,6 @@ void exit_page_fault(struct vcpu *v)
 
     if (hv_likely(err == SHADOW_FILLED))
         return;
-    if (hv_likely(v->irq_enabled != NULL))
-        hv_write_once(v->irq_enabled[LGD_CR2], cr2);
+    *v->cr2 = cr2;
     reflect_fault(v, VEC_PF, err);
 }

@@ -161,6 +161,7 @@ static int create_vcpu(struct guest *g)
     g->vcpu = v;
     v->guest = g;
     v->hcall_status = hcall_look_closer;
+    v->cr2 = &v->cr2_unseen;
     list_init(&v->run_link);
     vtime_init(v);
     if (arch_vcpu_init(v) != 0)

@@ -5,6 +5,7 @@
 #include "hv/gmem.h"
 #include "hv/guest.h"
 #include "hv/hcall.h"
+#include "hv/lgdata.h"
 #include "hv/percpu.h"
 #include "hv/shadow.h"
 #include "hv/string.h"
@@ -211,6 +212,7 @@ static void map_alias(struct vcpu *v)
     arch_vcpu_map_lguest_data(v, f[0], f[1]);
     v->irq_enabled = (volatile uint32_t *)(uintptr_t)(SW_LGDATA +
                                                       (g->lguest_data & HV_PAGE_MASK));
+    v->cr2 = &v->irq_enabled[LGD_CR2];
     if (!g->abi->edx_order)
         v->hcall_status =
             (const volatile uint8_t *)v->irq_enabled + g->abi->hcall_status;

@@ -3,37 +3,38 @@
  * accesses at guest-linear addresses, which go through the same tables. */
 #include "guest_walk.h"
 
-/* How many leaves around a fault are looked at, aligned: kernel addresses run
- * through the direct map, user addresses are sparser. */
-#define AROUND_KERNEL 32u
-#define AROUND_USER 16u
+/* How many leaves around a fault are looked at, aligned; one word of presence. */
+#define AROUND 32u
 
 /* Fills neighbours of leaf i that the CPU could load without a fault and without
  * writing to the guest's tables: present with A set. The directory has A. */
 HV_INLINE void fill_around(struct guest *g, struct shadow_table *t, uint32_t i,
                            uint32_t around, const uint8_t *page, bool pae)
 {
-    uint32_t first = i & ~(around - 1);
-    uint32_t step = pae ? 2 : 1;
+    uint32_t first = i & ~(around - 1), step = pae ? 2 : 1;
     const uint32_t *e = (const uint32_t *)(const void *)page +
                         guest_index(g, t, first) * step;
-    uint64_t *ent = t->ents + first;
-    uint32_t have = t->present[first / 32], bit = 1u << (first % 32);
-    uint32_t id = map_id(t, first), added = 0, limit = g->limit_pages;
+    const uint32_t *end = e + around * step;
+    uint32_t *ent = (uint32_t *)(t->ents + first);
+    uint32_t have = t->present[first / 32], bit = 1u << (first % 32), added = 0;
+    uint32_t id8 = map_id(t, first) << 8;
 
-    for (uint32_t n = 0; n < around; n++, e += step, ent++, bit <<= 1, id++) {
-        uint32_t gpte = *e;
+    for (; e != end; e += step, ent += 2, bit <<= 1, id8 += 1u << 8) {
+        uint32_t gpte = *e, frame, rmap;
         struct gpage *p;
 
         if ((gpte & (PT_P | PT_A | PT_PS)) != (PT_P | PT_A) || (have & bit) ||
-            gpte >> HV_PAGE_SHIFT >= limit || (pae && e[1]))
+            gpte >> HV_PAGE_SHIFT >= g->limit_pages || (pae && e[1]))
             continue;
         p = &g->pages[gpte >> HV_PAGE_SHIFT];
-        if (!(gpte & PT_D) || !(p->frame & GPAGE_OURS))
+        frame = p->frame;
+        rmap = p->rmap;
+        if (!(gpte & PT_D) || !(frame & GPAGE_OURS))
             gpte &= ~PT_RW;
-        leaf_write(ent, p->frame & GPAGE_FRAME,
-                   gpte & (PT_P | PT_RW | PT_US | PT_A));
-        rmap_add(p, id);
+        ent[0] = (frame << HV_PAGE_SHIFT) | (gpte & (PT_P | PT_RW | PT_US | PT_A));
+        ent[1] = (frame >> (32 - HV_PAGE_SHIFT)) & 0xfu;
+        if (hv_likely((uint8_t)rmap != RMAP_MANY))
+            p->rmap = (rmap ^ id8) + 1;
         have |= bit;
         added++;
     }
@@ -198,7 +199,7 @@ HV_INLINE void fill_leaf(struct shadow_mmu *m, struct shadow_table *t, uint32_t 
     page = gpage_known(g, w->table_gfn);
     if (!neighbours_wanted(page, pae ? i : (va >> HV_PAGE_SHIFT) & 1023u, pae))
         return;
-    fill_around(g, t, i, va >= g->kernel_address ? AROUND_KERNEL : AROUND_USER, page,
+    fill_around(g, t, i, AROUND, page,
                 pae);
 }
 
@@ -277,7 +278,7 @@ HV_INLINE uint32_t fill_linked(struct shadow_mmu *m, uint32_t va, uint32_t acces
     /* A run touched for the first time has A clear in the next entry. */
     next = (uintptr_t)(e + (pae ? 2 : 1)) & HV_PAGE_MASK ? e[pae ? 2 : 1] : 0;
     if ((next & (PT_P | PT_A)) == (PT_P | PT_A))
-        fill_around(m->guest, t, i, va >= g->kernel_address ? AROUND_KERNEL : AROUND_USER,
+        fill_around(m->guest, t, i, AROUND,
                     gpage_known(g, t->key & KEY_GFN), pae);
     return SHADOW_FILLED;
 }

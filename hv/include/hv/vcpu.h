@@ -38,6 +38,8 @@ struct vcpu {
      * old register order, a byte that always says "look closer". */
     const volatile uint8_t *hcall_status;
     volatile uint32_t *irq_enabled; /* alias, NULL before INIT */
+    volatile uint32_t *cr2;         /* alias; before INIT cr2_unseen */
+    uint32_t cr2_unseen;
     uint32_t ring_cursor;
     uint32_t hcall_c, hcall_d; /* third and fourth argument of the call */
 
