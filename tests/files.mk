@@ -23,10 +23,11 @@ check-slow:
 check-linux:
 	@[ -z "$(KERNELS)" ] || { tools/setup && \
 	  MAKEFLAGS= $(MAKE) --no-print-directory all; }
-	@KERNELS="$(KERNELS)" BENCH="$(BENCH)" ONLY="$(ONLY)" tools/check-linux
+	@KERNELS="$(KERNELS)" BENCH="$(BENCH)" ONLY="$(ONLY)" QUICK="$(QUICK)" \
+	  AUDIT="$(or $(AUDIT),1000)" tools/check-linux
 
-# The figures of build/bench.json against tests/bench-baseline.json; a row over
-# its budget is a finding of check-bench too, row by row.
+# The figures of build/bench.json against tests/bench-baseline.json, row by row;
+# rows over their budget are named.
 check-bench: all
 	@tools/bench || true
 	@tools/check-bench
