@@ -56,11 +56,14 @@ class GdbStub:
         return self._packet()
 
     def registers(self):
-        """Sixteen of them; the stub may be in 64-bit format."""
+        """The general and segment registers, CR2 and CR3."""
         raw = bytes.fromhex(self.ask("g"))
         words = [int.from_bytes(raw[i:i + 4], "little")
-                 for i in range(0, 64, 4)]
-        return dict(zip(REGISTERS, words))
+                 for i in range(0, 76 + 32, 4)]
+        found = dict(zip(REGISTERS, words))
+        # fs_base, gs_base, k_gs_base, then cr0, cr2, cr3 (QEMU's i386 XML)
+        found["cr2"], found["cr3"] = words[20], words[21]
+        return found
 
     def breakpoint(self, address, on=True):
         assert self.ask(f"{'Z' if on else 'z'}0,{address:x},1") == "OK"
