@@ -80,12 +80,13 @@ static void link_around(struct shadow_mmu *m, struct shadow_table *pd, uint32_t 
 }
 
 /* A table that was built under another root and written since is compared
- * before it is trusted here: whoever unlinked it there may not have said so. */
-static void trust(struct shadow_mmu *m, const struct shadow_table *t)
+ * before it is trusted here: whoever unlinked it there may not have said so.
+ * old: it was there before this link; the other link may have gone since. */
+static void trust(struct shadow_mmu *m, const struct shadow_table *t, bool old)
 {
     uint32_t gfn = t->key & KEY_GFN;
 
-    if (t->links > 1 && gpage_is_dirty(m, &m->guest->pages[gfn]))
+    if (old && gpage_is_dirty(m, &m->guest->pages[gfn]))
         resync_page(m, gfn);
 }
 
@@ -96,17 +97,19 @@ static struct shadow_table *get_dir(struct shadow_mmu *m, struct shadow_root *r,
     uint32_t top = va >> 30;
     uint32_t key = l2_key(m->guest, dir_gfn, va);
     struct shadow_table *pd = r->pd[top];
+    bool old;
 
     if (hv_likely(pd && pd->key == key))
         return pd;
     pd = table_get(m, key);
     if (!pd)
         return NULL;
+    old = pd->links > 0;
     root_set_pd(m, r, top, pd);
     if (m->guest->pae)
         r->raw[top] = (dir_gfn << HV_PAGE_SHIFT) | PT_P;
-    trust(m, pd);
-    if (pd->links > 1) /* and so are the tables that it brings along */
+    trust(m, pd, old);
+    if (old) /* and so are the tables that it brings along */
         resync_below(m, r, top, ENTRIES);
     return pd;
 }
@@ -136,12 +139,14 @@ static HV_NOINLINE struct shadow_table *link_table(struct shadow_mmu *m,
     struct shadow_table *pd = get_dir(m, r, va, w->dir_gfn);
     struct shadow_table *t;
     uint32_t i = va_l2(va);
+    bool old;
 
     if (!pd)
         return NULL;
     t = table_get(m, l1_key(m->guest, w->table_gfn, va));
     if (!t)
         return NULL;
+    old = t->links > 0;
     t->links++;
     if (m->guest->pages[w->table_gfn].frame / GPAGE_PT_ONE > (m->guest->pae ? 1 : 2))
         drop_dead_roots(m, r, w->table_gfn);
@@ -150,7 +155,7 @@ static HV_NOINLINE struct shadow_table *link_table(struct shadow_mmu *m,
     pd->ents[i] = (uint64_t)(uintptr_t)t->ents | PT_P | PT_A |
                   (w->pde & (PT_RW | PT_US));
     mark_dir_present(pd, i);
-    trust(m, t);
+    trust(m, t, old);
     /* A new directory, or the kernel's half: its neighbours may well be there. */
     if (pd->nr_present == 1 || va >= m->guest->kernel_address)
         link_around(m, pd, i);

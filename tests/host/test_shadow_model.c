@@ -323,3 +323,10 @@ TEST(model_pae_small_pool)
     for (uint32_t i = 0; i < 20; i++)
         run_guests(6000 + i, 1, 4000, 6 + i);
 }
+
+/* What long runs have found once. */
+TEST(model_seeds_that_failed)
+{
+    pae = true;
+    run_guest(200056, 2000, 0);
+}

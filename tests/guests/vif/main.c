@@ -84,6 +84,10 @@ static void arm(uint32_t step)
     while (rdtsc() - start < ticks)
         barrier();
     vif_delay(step * 7 % 61);
+    /* The delay is a loop of an even number of instructions: without this only
+     * every other instruction of what follows could be hit. */
+    if (step & 1)
+        __asm__ volatile("nop");
 }
 
 /* The timer of this step has fired once and no more. */
