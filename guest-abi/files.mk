@@ -39,12 +39,14 @@ $(guest-obj)/%.asm.o: %.asm guest-abi/files.mk
 	@mkdir -p $(@D)
 	$(Q)$(NASM) -f elf32 -g -F dwarf -w+error -MD $(@:.o=.d) -MP -o $@ $<
 
-# $(call guest-image,NAME,SOURCES): rules for build/guests/NAME.elf.
+# $(call guest-image,NAME,SOURCES): rules for build/guests/NAME.elf; the one with
+# symbols stays beside the objects as NAME.debug.elf.
 define guest-image
-$$(guest-obj)/$(1).elf: $$(call guest-objs,$(2)) $$(guest-lib-objs) guest-abi/lib/guest.ld
+$$(guest-obj)/$(1).debug.elf: $$(call guest-objs,$(2)) $$(guest-lib-objs) guest-abi/lib/guest.ld
 	$$(call say,LINK,$$(guest-out)/$(1).elf)
 	$$(Q)$$(LD) $$(guest-ldflags) -o $$@ $$(filter %.o,$$^)
-	$$(Q)$$(OBJCOPY) --strip-debug $$@
+$$(guest-obj)/$(1).elf: $$(guest-obj)/$(1).debug.elf
+	$$(Q)$$(OBJCOPY) --strip-all $$< $$@
 $$(guest-out)/$(1).elf: $$(guest-obj)/$(1).elf FORCE
 	@cmp -s $$< $$@ || cp $$< $$@
 -include $$(patsubst %.o,%.d,$$(call guest-objs,$(2)))

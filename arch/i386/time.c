@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:330 The clock and the timer of a CPU.  The clock is the TSC where it counts
+/* T:430 The clock and the timer of a CPU.  The clock is the TSC where it counts
  * evenly, else a free-running counter of the PIT; the timer is the LAPIC's where
  * it works and ends a HLT, else channel 0 of the PIT.  All of that is found out
  * by measuring at boot (calibrate.c).  arch_time_ns() never goes backwards. */

@@ -95,12 +95,12 @@ class GdbStub:
         finally:
             self.sock.settimeout(20)
 
-    def detach(self):
+    def interrupt(self):
         self.sock.settimeout(5)
-        try:
-            self.sock.sendall(b"\x03")
-            self._packet()
-            self.ask("D")
-        except (OSError, EOFError):
-            pass
+        self.sock.sendall(b"\x03")
+        self._packet()
+
+    def detach(self):
+        """Lets the machine run on, without a debugger."""
+        self.ask("D")
         self.sock.close()

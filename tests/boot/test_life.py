@@ -97,6 +97,14 @@ def test_exit_stays(how):
             assert "HLT=1" in vm.mon("info registers")
 
 
+def test_the_watchdog_leaves_a_halted_machine_alone():
+    with vmlib.boot("exit=halt watchdog=1") as vm:
+        expect_demo(vm)
+        demo_command(vm, "poweroff")
+        vm.expect(ENDED, 15)
+        assert "watchdog" not in vm.quiet(4)
+
+
 @pytest.mark.parametrize("icount", [False, True])
 def test_demo_bench(icount):
     """What a user will type first: it ends, and every row says yes."""

@@ -126,6 +126,7 @@ def sweep(stub, vm, code):
         hits.add(at)
         todo.discard(at)
         stub.breakpoint(at, on=False)
+    stub.interrupt()
     for at in todo:
         stub.breakpoint(at, on=False)
     return hits, wrong
@@ -134,7 +135,8 @@ def sweep(stub, vm, code):
 def test_nmi_at_every_instruction(tmp_path):
     code = switcher_code()
     assert len(code) > 500
-    swept = {at: c for at, c in code.items() if c[0] not in EXEMPT}
+    swept = {at: c for at, c in code.items() if c[0] not in EXEMPT and
+             stub_vector(at, code) not in (2, 8, 18)}
     sock = str(tmp_path / "gdb")
     extra = ["-S", "-gdb", f"unix:path={sock},server=on,wait=off"]
     with vmlib.boot(f"test={CASES} watchdog=0 exit=wait", extra=extra,

@@ -74,16 +74,17 @@ static void count_hits(const char *what, const uint8_t *hits, uint32_t n)
         EXPECT(found >= (n == sizeof(hit_kernel) ? 10u : 6u));
 }
 
-/* Arms the timer so that it falls into what comes next. */
-static void arm(uint32_t step)
+/* Arms the timer so that it falls into what comes next, which takes at most range
+ * instructions: later by one each step, and in each round behind a few more. */
+static void arm(uint32_t step, uint32_t range)
 {
     uint32_t ticks = FIRST_NS / 100 * (lg.tsc_khz / 1000) / 10;
     uint64_t start = rdtsc();
 
-    hcall1(GABI_HCALL_SET_CLOCKEVENT, FIRST_NS + step);
+    hcall1(GABI_HCALL_SET_CLOCKEVENT, FIRST_NS + step % range);
     while (rdtsc() - start < ticks)
         barrier();
-    vif_delay(step * 7 % 61);
+    vif_delay(step / range * 7 % 61);
     /* The delay is a loop of an even number of instructions: without this only
      * every other instruction of what follows could be hit. */
     if (step & 1)
@@ -121,7 +122,7 @@ static void sweep_ring1(uint32_t arg)
 {
     prepare(arg >> 8, arg & 0xff);
     for (uint32_t step = 0; step < STEPS; step++) {
-        arm(step);
+        arm(step, 1250);
         irq_enable();
         run_kernel_sequence();
         EXPECT_EQ_AT(step, lg_irq_enabled & GABI_IF, GABI_IF);
@@ -143,7 +144,7 @@ static void sweep_ring3(uint32_t arg)
            (uint32_t)(vif_user_end - vif_user_start));
     for (uint32_t step = 0; step < STEPS; step++) {
         gt_frame(3, &f);
-        arm(step);
+        arm(step, 250);
         EXPECT_EQ_AT(step, trap_run(&f, GABI_IF), VEC_UD);
         EXPECT_EQ_AT(step, f.eflags & FLAG_IF, FLAG_IF);
         EXPECT_EQ_AT(step, f.eip, GT_USER_CODE + (uint32_t)(vif_user_end - vif_user_start) - 2);
