@@ -57,8 +57,14 @@ static void cmd_log(uint32_t nr_args, char *const *args)
 
 static void cmd_test(uint32_t nr_args, char *const *args)
 {
+    char word[64];
+
     if (suite_wanted()) {
         shell_say("the suite was started already");
+        return;
+    }
+    if (nr_args == 1 && suite_unknown_name(args[0], word, sizeof(word))) {
+        shell_say("test: no such test or group: %s", word);
         return;
     }
     (void)str_copy(hv_options.test, nr_args == 1 ? args[0] : "all",

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The menu behind Ctrl-A, the shell, and what lines look like."""
 import re
+import time
 
 import pytest
 import vmlib
@@ -127,6 +128,11 @@ def test_first_second(demo):
     with vmlib.boot("console=vga,com1", monitor=True) as vm:
         vm.expect(r"\(RS\) ringside", 20)
         vm.expect(PROMPT, 20)
-        screen = re.findall(r"0x([0-9a-f]{4})", vm.mon("xp /2000hx 0xb8000"))
-        text = "".join(chr(int(w, 16) & 0x7f) for w in screen)
+        # The screen may be drawn a moment after the serial line has it.
+        for _ in range(20):
+            screen = re.findall(r"0x([0-9a-f]{4})", vm.mon("xp /2000hx 0xb8000"))
+            text = "".join(chr(int(w, 16) & 0x7f) for w in screen)
+            if "(RS) ringside" in text or "> " in text:
+                break
+            time.sleep(0.25)
         assert "(RS) ringside" in text or "> " in text

@@ -11,6 +11,10 @@ struct guest;
 /* True if test= was given: the suite owns the starting of guests. */
 bool suite_wanted(void);
 
+/* The first word of a test= value that names no case and no group, into word;
+ * false: there is none. */
+bool suite_unknown_name(const char *test, char *word, uint32_t size);
+
 /* Called by the run loop of the boot CPU between time slices: starts the next
  * case when the last one is done. Returns false when the suite is finished. */
 bool suite_step(void);
