@@ -6,6 +6,7 @@
 
 #include "arch/cpu.h"
 #include "arch/io.h"
+#include "arch/watchdog.h"
 #include "hv/log.h"
 
 /* ACPI PM1a control: SLP_EN with SLP_TYP 0 is S5 on QEMU's machines. */
@@ -30,6 +31,7 @@ static void wait_ports(uint32_t accesses)
 
 void arch_halt(void)
 {
+    watchdog_stop();
     for (;;) {
         cpu_cli();
         cpu_hlt();

@@ -41,6 +41,7 @@ static struct {
     uint32_t period_ms;
     uint32_t limit_ms;
     uint32_t pit_ticks; /* of one period, SOURCE_PIT; 65536 is 0 */
+    bool stopped;       /* the last NMI under way is still taken, and no other armed */
     /* per CPU once there are several: each has its own NMIs */
     uint32_t last_progress, still_ms;
 } dog;
@@ -149,6 +150,17 @@ HV_INIT void watchdog_init(void)
     log_debug("watchdog: %u s, %s", hv_options.watchdog_s, names[dog.source]);
 }
 
+void watchdog_stop(void)
+{
+    dog.stopped = true;
+    if (dog.source == SOURCE_PERF) {
+        lapic_lvt_write(LAPIC_LVT_PERF, LVT_MASKED);
+        cpu_wrmsr(MSR_PERFEVTSEL0, 0);
+    } else if (dog.source == SOURCE_PIT) {
+        pit_stop();
+    }
+}
+
 /* ---- every NMI ---- */
 
 /* True if the monitor has been seen to work, or to be allowed to wait. */
@@ -163,8 +175,8 @@ static bool is_fine(const struct trap_frame *tf)
 
 static void look(const struct trap_frame *tf)
 {
-    if (dog.limit_ms == 0)
-        return; /* still probing */
+    if (dog.limit_ms == 0 || dog.stopped)
+        return; /* still probing, or nothing is left to guard */
     if (is_fine(tf)) {
         dog.still_ms = 0;
         return;
@@ -184,10 +196,12 @@ bool watchdog_nmi(const struct trap_frame *tf)
     case SOURCE_PERF:
         if (!perf_fired())
             return false;
-        perf_rearm();
+        if (!dog.stopped)
+            perf_rearm();
         break;
     case SOURCE_PIT:
-        pit_oneshot((uint16_t)dog.pit_ticks);
+        if (!dog.stopped)
+            pit_oneshot((uint16_t)dog.pit_ticks);
         break;
     default:
         return false;

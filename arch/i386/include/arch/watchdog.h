@@ -9,3 +9,6 @@ struct trap_frame;
 
 /* Called first by every NMI. Returns true if this NMI was the watchdog's. */
 bool watchdog_nmi(const struct trap_frame *tf);
+
+/* No more NMIs from it: the CPU is about to halt for good. */
+void watchdog_stop(void);
