@@ -271,6 +271,22 @@ static void allow_ptes(uint32_t va, uint32_t access, struct value pde,
         allowed_any = allowed_some = true;
 }
 
+/* Since when the directory has named this table, as far as nothing has announced:
+ * a load of CR3 brings entries up to date, but not what lies below them. */
+static uint32_t linked_since(uint32_t gpa, struct value pde, uint32_t since)
+{
+    uint32_t start = pde.start;
+    struct values all;
+
+    values_since(gpa, since, &all);
+    for (uint32_t i = 0; i < all.nr; i++) {
+        if ((all.v[i].v & P) && !((all.v[i].v ^ pde.v) & ~0xfffu) &&
+            all.v[i].start < start)
+            start = all.v[i].start;
+    }
+    return start;
+}
+
 static void allow_pdes(uint32_t va, uint32_t access, struct value top,
                        uint32_t since, bool current)
 {
@@ -280,7 +296,7 @@ static void allow_pdes(uint32_t va, uint32_t access, struct value top,
                              : *time_of(PTE_OF_ROOT, root, va >> HV_PAGE_SHIFT);
     /* Two-level: the directory's page may have been another one's when it was
      * cached, so loading CR3 brings its entries up to date. */
-    uint32_t loaded = pae() ? 0 : *time_of(LOADED, root, 0);
+    uint32_t loaded = pae() ? 0 : *time_of(LOADED, root, 0), start;
     struct values pdes;
 
     if (pae())
@@ -289,8 +305,10 @@ static void allow_pdes(uint32_t va, uint32_t access, struct value top,
     for (uint32_t i = 0; i < pdes.nr; i++) {
         if (need & ~pdes.v[i].v)
             continue;
+        start = pae() ? pdes.v[i].start
+                      : linked_since(pde_gpa(top.v, va), pdes.v[i], since);
         allow_ptes(va, access, pdes.v[i],
-                   later(later(since, since_pte), later(top.start, pdes.v[i].start)),
+                   later(later(since, since_pte), later(top.start, start)),
                    current && i == 0);
     }
     if (pdes.lost)

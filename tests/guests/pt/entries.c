@@ -46,6 +46,18 @@ static void frame_limit(uint32_t beyond)
 GT_ROW(pfn_limit, frame_limit, GT_BOTH, .arg = 0, KILLED("bad page table entry"))
 GT_ROW(pfn_limit_plus_1, frame_limit, GT_BOTH, .arg = 1, KILLED("bad page table entry"))
 
+/* The neighbour of a good page, where filling ahead would meet it first. */
+GT_CASE(pfn_limit_neighbour, GT_BOTH, KILLED("bad page table entry"))
+{
+    pt_write(pt_root, VA, page_alloc() | PTE_KERNEL);
+    pt_write(pt_root, VA + GUEST_PAGE_BYTES, bus_end() | PTE_KERNEL);
+    pt_write(pt_root, VA + 2 * GUEST_PAGE_BYTES, page_alloc() | PTE_KERNEL);
+    poke32(VA, 1);
+    poke32(VA + 2 * GUEST_PAGE_BYTES, 1);
+    (void)peek32(VA + GUEST_PAGE_BYTES);
+    FAIL("a frame beyond the limit");
+}
+
 /* All that is the guest's own, and it is what it should be. */
 GT_CASE(own_frames, GT_BOTH)
 {

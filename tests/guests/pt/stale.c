@@ -162,6 +162,23 @@ GT_CASE(set_pte_other_root, GT_BOTH)
     }
 }
 
+/* The root that SET_PTE names has never been loaded, but shares its table with the
+ * current one: walked in memory, the entry is forgotten (design section 4). */
+GT_CASE(set_pte_uncached_root, GT_BOTH)
+{
+    uint32_t other = pt_new_root(), pages[2] = {page_alloc(), page_alloc()};
+
+    poke32(pages[0], 0xa0);
+    poke32(pages[1], 0xa1);
+    pt_write(pt_root, VA, pages[0] | PTE_USER);
+    pt_write_dir(other, VA, pt_read_dir(pt_root, VA) & ~(uint64_t)PTE_A);
+    for (uint32_t i = 0; i < 100; i++) {
+        EXPECT_EQ_AT(i, peek32(VA), 0xa0 + (i & 1));
+        pt_write(pt_root, VA, pages[~i & 1] | PTE_USER);
+        pt_announce(other, VA, pages[~i & 1] | PTE_USER);
+    }
+}
+
 /* PT-06: roots come, go and come back, their tables in the meantime reused for
  * others; nothing of an earlier life is seen. */
 GT_CASE(evicted_roots, GT_BOTH)
