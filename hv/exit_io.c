@@ -15,7 +15,7 @@
 #define TEST_PORT 0xe8
 
 /* Elements of a string instruction that one exit handles. */
-#define STRING_MAX 512u
+#define STRING_MAX 128u
 
 /* Only the flat kernel segment: with another base EIP is no linear address. */
 static bool cs_is_flat(const struct vcpu *v)

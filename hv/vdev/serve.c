@@ -221,6 +221,12 @@ void vdev_kick(struct vdev *d, uint32_t n)
     vdev_run(d->set);
 }
 
+void vdev_kick_later(struct vdev *d, uint32_t n)
+{
+    d->set->kicked |= queue_bit(d, n);
+    vdev_poll_later(d->set);
+}
+
 void vdev_poll(struct guest *g)
 {
     struct vdev_set *s = g->vdevs;

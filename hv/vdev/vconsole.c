@@ -112,7 +112,7 @@ void vconsole_input(struct guest *g, const uint8_t *bytes, uint32_t n)
         }
         con->input[con->tail++ % VCONSOLE_INPUT_BYTES] = bytes[i];
     }
-    vdev_kick(s->console, INPUT_QUEUE);
+    vdev_kick_later(s->console, INPUT_QUEUE);
 }
 
 static void vconsole_print(const struct vdev *d)

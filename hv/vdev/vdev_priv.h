@@ -129,6 +129,10 @@ void serve_destroy(struct vdev_set *s);
  * handled already (then before those return) or the budget ends. */
 void vdev_kick(struct vdev *d, uint32_t n);
 
+/* The same by way of the run loop, for whoever may be called from an interrupt
+ * or a preemption point: guest memory must not change under a page walk. */
+void vdev_kick_later(struct vdev *d, uint32_t n);
+
 /* What vdev_kick() marks, is done now. */
 void vdev_run(struct vdev_set *s);
 

@@ -253,6 +253,30 @@ TEST(vconsole_one_huge_buffer_is_cut)
     fake_reset();
 }
 
+/* The run loop comes by after each: input alone may not touch guest memory. */
+static void type_in(const char *text)
+{
+    vconsole_input(&f->g, (const uint8_t *)text, (uint32_t)strlen(text));
+    EXPECT(f->vcpu.attention & VCPU_ATTN_VDEV);
+    vdev_poll(&f->g);
+}
+
+/* It arrives by interrupts, at preemption points of a page walk among others. */
+TEST(vconsole_input_leaves_guest_memory_to_the_run_loop)
+{
+    set_up();
+    fake_desc(&in, 0, 0x8000, 4, WRITE, 0);
+    fake_avail(&in, 0);
+    vconsole_input(&f->g, (const uint8_t *)"ab", 2);
+    EXPECT_EQ(fake_used_idx(&in), 0u);
+    EXPECT_EQ(f->mem[0x8000], 0u);
+    EXPECT(f->vcpu.attention & VCPU_ATTN_VDEV);
+    vdev_poll(&f->g);
+    EXPECT_EQ(fake_used_idx(&in), 1u);
+    EXPECT_EQ(memcmp(f->mem + 0x8000, "ab", 2), 0);
+    fake_reset();
+}
+
 TEST(vconsole_input_fills_waiting_buffers)
 {
     set_up();
@@ -262,7 +286,7 @@ TEST(vconsole_input_fills_waiting_buffers)
     fake_avail(&in, 1);
     kick(&in);
     EXPECT_EQ(fake_used_idx(&in), 0u);
-    vconsole_input(&f->g, (const uint8_t *)"abcdef", 6);
+    type_in("abcdef");
     EXPECT_EQ(fake_used_idx(&in), 2u);
     EXPECT_EQ(fake_used_len(&in, 0), 4u);
     EXPECT_EQ(fake_used_len(&in, 1), 2u);
@@ -277,7 +301,7 @@ TEST(vconsole_input_waits_for_buffers)
     set_up();
     kick(&in); /* none yet: kicks are of no use until input waits */
     EXPECT_EQ(fake_get(f, in.used, 2), 1u);
-    vconsole_input(&f->g, (const uint8_t *)"xyz", 3);
+    type_in("xyz");
     EXPECT_EQ(fake_get(f, in.used, 2), 0u);
     fake_desc(&in, 0, 0x8000, 64, WRITE, 0);
     fake_avail(&in, 0);
@@ -334,7 +358,7 @@ TEST(vconsole_empty_input_buffers_come_back_empty)
         fake_desc(&in, i, 0x8000, 8, 0, 0); /* readable: no room */
         fake_avail(&in, i);
     }
-    vconsole_input(&f->g, (const uint8_t *)"q", 1);
+    type_in("q");
     EXPECT_EQ(fake_used_idx(&in), 256u);
     EXPECT_EQ(fake_used_len(&in, 5), 0u);
     EXPECT_EQ(f->g.vdevs->vconsole.in_bytes, 0u);
@@ -402,10 +426,10 @@ TEST(vconsole_a_bad_input_ring_breaks_the_console_only)
     set_up();
     fake_desc(&in, 0, 0x8000, 1, NEXT | WRITE, 0);
     fake_avail(&in, 0);
-    vconsole_input(&f->g, (const uint8_t *)"k", 1);
+    type_in("k");
     EXPECT_EQ(f->g.vdevs->dev[CONSOLE].state, VDEV_BROKEN);
     EXPECT_EQ(fake.log_lines, 1u);
-    vconsole_input(&f->g, (const uint8_t *)"k", 1);
+    type_in("k");
     EXPECT(vdev_notify(&f->g, fake_bus_ring(f, 1, 0)));
     EXPECT_EQ(f->g.vdevs->dev[1].state, VDEV_STARTED);
     fake_reset();
