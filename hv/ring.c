@@ -32,22 +32,33 @@ static void ring_run_new(struct vcpu *v)
 {
     volatile uint8_t *status = (volatile uint8_t *)v->irq_enabled + NEW_STATUS;
     const volatile uint32_t *slots = v->irq_enabled + NEW_SLOTS / 4;
-    uint32_t at = v->ring_cursor;
+    uint32_t at = v->ring_cursor, left = RING_SLOTS;
 
-    for (uint32_t left = RING_SLOTS; left && status[at] != SLOT_FREE; left--) {
+    while (left && status[at] != SLOT_FREE) {
         const volatile uint32_t *slot = slots + at * NEW_SLOT_WORDS;
         uint32_t nr = slot[0];
 
+        if (nr == HCALL_SET_PTE) { /* what rings are full of */
+            uint32_t n = shadow_set_ptes(v, status + at, slot,
+                                         hv_min_u32(hv_min_u32(left, RING_SLOTS - at),
+                                                    ENTRIES_A_STEP));
+
+            if (n) {
+                at = (at + n) % RING_SLOTS;
+                left -= n;
+                v->ring_cursor = at;
+                arch_preempt_point();
+                continue;
+            }
+        }
         v->ring_cursor = (at + 1) % RING_SLOTS;
         v->hcall_c = slot[3];
         v->hcall_d = slot[4];
-        if (hv_likely(nr == HCALL_SET_PTE))
-            shadow_set_pte(v, slot[1], slot[2]); /* what rings are full of */
-        else
-            hcall_execute(v, nr, slot[1], slot[2]);
+        hcall_execute(v, nr, slot[1], slot[2]);
         if (after_entry(v, status, at))
             return;
         at = (at + 1) % RING_SLOTS;
+        left--;
     }
 }
 

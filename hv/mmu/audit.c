@@ -143,6 +143,75 @@ static void check_tables(struct audit *a, uint32_t *rmap, uint16_t *links,
     }
 }
 
+static void wrong(struct audit *a, const char *what, uint32_t where)
+{
+    if (a->bad++ < 8)
+        log_error("audit %s: %s (%#x)", a->g->config.name, what, where);
+}
+
+/* The leaf of va in the current root, and the table it is in. */
+static uint64_t current_leaf(const struct audit *a, uint32_t va, uint64_t *pde,
+                             const struct shadow_table **table)
+{
+    const struct shadow_table *pd = a->g->vcpu->root->pd[va >> 30];
+
+    *table = NULL;
+    *pde = pd ? pd->ents[(va >> 21) & 511] : 0;
+    if (!(*pde & 1))
+        return 0;
+    *table = (const struct shadow_table *)frame_owner[(uint32_t)(*pde >> 12)];
+    return (*table)->ents[(va >> 12) & 511];
+}
+
+/* What is remembered for speed says what a look would say. */
+static void check_caches(struct audit *a)
+{
+    const struct shadow_mmu *m = a->m;
+    const struct shadow_table *t;
+    uint64_t pde, ent;
+
+    if (m->writable.va != 1) {
+        ent = current_leaf(a, m->writable.va, &pde, &t);
+        if (!(ent & 1) || !(ent & 2) || !(pde & 2) || ent >> 12 != m->writable.frame)
+            wrong(a, "the remembered page is not writable there", m->writable.va);
+        else if (a->g->pages[frame_owner[ent >> 12]].frame >> 28)
+            wrong(a, "the remembered page is a page table", m->writable.va);
+    }
+    if (m->link.region != LINK_NONE) {
+        current_leaf(a, m->link.region << 21, &pde, &t);
+        if (!t || t != m->link.table || (pde & 6) != m->link.rights)
+            wrong(a, "the remembered table is not linked there", m->link.region << 21);
+        else if (m->link.set_pte_region != LINK_NONE && t->pinned)
+            wrong(a, "the table for SET_PTE has pinned pages", m->link.region << 21);
+    }
+    for (uint32_t n = 0; m->watch.root && n < m->watch.nr; n++) {
+        const struct watch *w = &m->watch.page[n];
+
+        if (witness_is_clean(w->page, w->ent, w->rmap) && gpage_is_dirty(m, w->page))
+            wrong(a, "a watched page is dirty and its witness clean", n);
+    }
+}
+
+/* Every table of the user half of the root that has a list is on it. */
+static void check_watch(struct audit *a)
+{
+    const struct shadow_root *r = a->m->watch.root;
+    uint32_t end = a->g->kernel_address >> 21;
+
+    for (uint32_t i = 0; r && i < end; i++) {
+        const struct shadow_table *pd = r->pd[i / 512], *t;
+        bool found = false;
+
+        if (!pd || !(pd->ents[i % 512] & 1))
+            continue;
+        t = (const struct shadow_table *)frame_owner[pd->ents[i % 512] >> 12];
+        for (uint32_t n = 0; n < a->m->watch.nr && !found; n++)
+            found = a->m->watch.page[n].page == &a->g->pages[t->key & KEY_GFN];
+        if (!found && !(t->key & KEY_LINEAR))
+            wrong(a, "a user table is not watched", i << 21);
+    }
+}
+
 bool shadow_audit(struct guest *g)
 {
     struct audit a = {.g = g, .m = g->mmu};
@@ -185,6 +254,10 @@ bool shadow_audit(struct guest *g)
         if (g->pages[p].frame >> 28 != shadows[p] && a.bad++ < 8)
             log_error("audit %s: page %#x: %u shadows counted, %u there",
                       g->config.name, p, g->pages[p].frame >> 28, shadows[p]);
+    }
+    if (!g->linear) {
+        check_caches(&a);
+        check_watch(&a);
     }
     pmm_free_contig(f, frames);
     return a.bad == 0;

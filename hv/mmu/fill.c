@@ -148,6 +148,7 @@ static HV_NOINLINE struct shadow_table *link_table(struct shadow_mmu *m,
         return NULL;
     old = t->links > 0;
     t->links++;
+    links_changed(m);
     if (m->guest->pages[w->table_gfn].frame / GPAGE_PT_ONE > (m->guest->pae ? 1 : 2))
         drop_dead_roots(m, r, w->table_gfn);
     if (pd->ents[i] & PT_P)
@@ -228,6 +229,7 @@ HV_INLINE enum walk_result fill_format(struct vcpu *v, uint32_t va, uint32_t acc
             fill_leaf(g->mmu, t, va, &w, pae);
             link_remember(g->mmu, v->root, va, t,
                           va >> 21 < (g->kernel_address - 1) >> 21 && !t->pinned);
+            evidence_take(&g->mmu->link.dir, g, v->root->gcr3, va, w.dir_gfn, w.pde);
             return WALK_OK;
         }
         pool_make_room(v);
@@ -254,13 +256,20 @@ HV_INLINE uint32_t fill_linked(struct shadow_mmu *m, uint32_t va, uint32_t acces
     struct shadow_table *t;
     struct gpage *p;
 
-    if (access & ~m->link.rights)
-        return TAKE_LONG_WAY;
     e = link_guest_entry(&m->link, i, pae);
     gpte = hv_read_once(*e);
-    /* What this table denies the directories may allow by now: look again. */
-    if ((gpte & (PT_P | PT_PS)) != PT_P || (access & ~gpte) ||
-        gpte >> HV_PAGE_SHIFT >= g->limit_pages || (pae && e[1]))
+    if (hv_unlikely(!(gpte & PT_P) || (access & ~(gpte & m->link.rights)))) {
+        /* The guest's own fault, unless the directories name another table by now,
+         * which the CPU would look at when it tries again. */
+        if (!evidence_holds(&m->link.dir) || (pae && e[1]))
+            return TAKE_LONG_WAY;
+        if (!(gpte & PT_P))
+            return access;
+        if ((gpte & PT_PS) || gpte >> HV_PAGE_SHIFT >= g->limit_pages)
+            return TAKE_LONG_WAY;
+        return access | PF_ERR_P;
+    }
+    if ((gpte & PT_PS) || gpte >> HV_PAGE_SHIFT >= g->limit_pages || (pae && e[1]))
         return TAKE_LONG_WAY;
     slot = (uint32_t *)(m->link.ents + i);
     if (slot[0] & PT_P)
@@ -371,6 +380,7 @@ static HV_NOINLINE void *write_ptr_slow(struct vcpu *v, gva_t dst)
     } else {
         m->writable.va = gva_page(dst);
         m->writable.frame = p->frame & GPAGE_FRAME;
+        p->frame |= GPAGE_REMEMBERED;
     }
     return (uint8_t *)frame_ptr(HFN(p->frame & GPAGE_FRAME)) + gva_offset(dst);
 }
@@ -493,7 +503,7 @@ bool shadow_pin_stack(struct vcpu *v)
         }
         if (hv_unlikely(!t->pinned)) {
             t->pinned = 1;
-            m->link.pgd = NO_CR3; /* SET_PTE looks whether the table is pinned */
+            m->link.set_pte_region = LINK_NONE; /* it looks whether the table is pinned */
         }
     }
     v->root->pin_esp1 = v->esp1;

@@ -75,7 +75,6 @@ again:
     return WALK_OK;
 }
 
-/* Only finds the frame of the table that holds va's PTE; no rights, no A/D,
- * nobody is killed. false: there is none. */
-bool guest_find_table(struct guest *g, uint32_t gcr3, uint32_t va,
-                      uint32_t *table_gfn);
+/* Only finds the frame of the table that holds va's PTE (dir_gfn, table_gfn, pde); no
+ * rights, no A/D, nobody is killed. false: there is none. */
+bool guest_find_table(struct guest *g, uint32_t gcr3, uint32_t va, struct walk *w);

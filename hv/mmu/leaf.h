@@ -5,11 +5,25 @@
 
 #include "mmu.h"
 
-HV_INLINE void cache_drop(struct shadow_mmu *m)
+/* Other tables from now on, but none has changed. */
+HV_INLINE void cache_forget(struct shadow_mmu *m)
 {
     m->writable.va = 1;
     m->link.region = LINK_NONE;
+    m->link.set_pte_region = LINK_NONE;
+}
+
+HV_INLINE void cache_drop(struct shadow_mmu *m)
+{
+    cache_forget(m);
     m->pin_gen++;
+}
+
+/* A directory entry or a root's directory came or went. */
+HV_INLINE void links_changed(struct shadow_mmu *m)
+{
+    m->watch.root = NULL;
+    m->nothing.region = LINK_NONE;
 }
 
 /* See shadow_check_pin(). */
@@ -86,8 +100,40 @@ HV_INLINE bool gpage_is_dirty(const struct shadow_mmu *m, const struct gpage *p)
     return count != 0; /* with more than one it is not worth telling which */
 }
 
-/* From now on a write will show: before the page is read as a table. */
-void gpage_track(struct shadow_mmu *m, struct gpage *p);
+/* In place of a mapping, for a page that has none or several, and for the root
+ * of nobody, whose number a guest can give as well. */
+extern const uint64_t never_dirty, always_dirty;
+
+/* The entry whose D bit tells of writes to p as long as p->rmap is what it is. */
+const uint64_t *dirty_witness(const struct shadow_mmu *m, const struct gpage *p);
+
+/* True if the page was surely not written since it was compared: the quick form
+ * of gpage_is_dirty(), with the witness at hand. */
+HV_INLINE bool witness_is_clean(const struct gpage *p, const uint64_t *ent, uint32_t rmap)
+{
+    return p->rmap == rmap && !(p->frame & (GPAGE_DIRTY | GPAGE_ALIASED)) &&
+           !((uint32_t)*ent & PT_D);
+}
+
+/* The remembered writable page is forgotten if it is this one. */
+HV_INLINE void writable_forget(struct shadow_mmu *m, struct gpage *p)
+{
+    if ((p->frame & GPAGE_FRAME) == m->writable.frame)
+        m->writable.va = 1;
+    p->frame &= ~GPAGE_REMEMBERED;
+}
+
+/* From now on a write will show: before the page is read as a table. With more
+ * than one mapping the page counts as always dirty; when all but one are gone, the
+ * one that stays may have D set from long ago: that only costs a comparison. */
+HV_INLINE void gpage_track(struct shadow_mmu *m, struct gpage *p)
+{
+    if (hv_unlikely(p->frame & GPAGE_REMEMBERED))
+        writable_forget(m, p);
+    p->frame &= ~GPAGE_DIRTY;
+    if ((p->rmap & RMAP_COUNT) == 1)
+        *only_mapping(m, p) &= ~(uint64_t)PT_D;
+}
 
 /* ---- tables ---- */
 
@@ -122,13 +168,15 @@ HV_INLINE void mark_dir_absent(struct shadow_table *t, uint32_t i)
         t->words = (uint16_t)(t->words & ~(1u << (i / 32)));
 }
 
-/* Takes the D bit of an entry that is about to lose it or its right to write
- * along, if its page is a page table of the guest. */
-HV_INLINE void harvest_dirty(struct gpage *p, uint64_t ent)
+/* The rare half of leaf_gone(). */
+void leaf_gone_slow(struct shadow_mmu *m, struct gpage *p, uint32_t ent_lo);
+
+/* A mapping of p goes or loses the right to write: its D bit is taken along if p
+ * is a page table of the guest, and it may be the remembered writable page. */
+HV_INLINE void leaf_gone(struct shadow_mmu *m, struct gpage *p, uint32_t ent_lo)
 {
-    if (hv_unlikely((p->frame & GPAGE_PT) &&
-                    ((uint32_t)ent & (PT_RW | PT_D)) == (PT_RW | PT_D)))
-        p->frame |= GPAGE_DIRTY;
+    if (hv_unlikely(p->frame & (GPAGE_PT | GPAGE_REMEMBERED)))
+        leaf_gone_slow(m, p, ent_lo);
 }
 
 /* Writes an entry; as two words, which is what the compiler does best. Nobody
@@ -139,13 +187,6 @@ HV_INLINE void leaf_write(uint64_t *slot, uint32_t frame, uint32_t flags)
 
     w[0] = (frame << HV_PAGE_SHIFT) | flags;
     w[1] = (frame >> (32 - HV_PAGE_SHIFT)) & 0xfu;
-}
-
-/* A mapping of page p goes or changes: perhaps the remembered one. */
-HV_INLINE void writable_lost(struct shadow_mmu *m, const struct gpage *p)
-{
-    if ((p->frame & GPAGE_FRAME) == m->writable.frame)
-        m->writable.va = 1;
 }
 
 /* Installs a leaf for guest page p; the slot is empty. */
@@ -162,11 +203,10 @@ HV_INLINE void leaf_zap(struct shadow_mmu *m, struct shadow_table *t, uint32_t i
     uint64_t ent = t->ents[i];
     struct gpage *p = &m->guest->pages[owner_of(ent)];
 
-    harvest_dirty(p, ent);
+    leaf_gone(m, p, (uint32_t)ent);
     rmap_del(p, map_id(t, i));
     t->ents[i] = 0;
     mark_absent(t, i);
-    writable_lost(m, p);
     m->pin_gen += t->pinned;
 }
 

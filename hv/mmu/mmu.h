@@ -31,6 +31,7 @@
 #define GPAGE_FRAME 0x00ffffffu
 #define GPAGE_PT 0xf0000000u      /* how many shadow tables are keyed by it */
 #define GPAGE_PT_ONE 0x10000000u
+#define GPAGE_REMEMBERED 0x01000000u /* perhaps it is the page of write_cache */
 #define GPAGE_DIRTY 0x02000000u   /* written since its shadows were compared */
 #define GPAGE_ALIASED 0x04000000u /* writable through the switcher's alias */
 #define GPAGE_OURS 0x08000000u    /* not shared: may be mapped writable */
@@ -78,24 +79,61 @@ struct shadow_root {
     struct shadow_table *pd[4];
     uint32_t used_stamp;
     bool in_use; /* if not, gcr3 is NO_CR3 */
-    /* The page of gcr3, and its one mapping while its rmap is what it was. */
+    /* The page of gcr3, and dirty_witness() while its rmap is what it was. */
     const struct gpage *top;
     const uint64_t *top_ent;
     uint32_t top_rmap;
     uint32_t pin_esp1, pin_pages, pin_gen; /* this stack is pinned here if pin_gen is m's */
 };
 
+/* Words of guest memory whose value is what an answer was found by: while they are
+ * the same the answer is. NULL: nothing to go by. */
+struct evidence {
+    const uint32_t *word[2]; /* directory entry; PAE: and the top-level one */
+    uint32_t value[2];
+};
+
 /* The table that faults and SET_PTE of the current root found last. */
 struct link_cache {
-    uint32_t region; /* va >> 21; LINK_NONE: nothing remembered */
-    uint32_t pgd;    /* CR3 for SET_PTE; 1 (no CR3): not for SET_PTE */
-    uint32_t rights; /* RW and US of the shadow directory entry */
-    uint32_t id8;    /* map_id() of entry 0, shifted as in struct gpage.rmap */
-    uint32_t gframe; /* host frame of the guest's table */
-    uint32_t gfirst; /* byte offset in it of the entry for shadow entry 0 */
-    uint32_t *gents; /* that entry, if the frame is in the direct map, or NULL */
+    uint32_t region;         /* va >> 21; LINK_NONE: nothing remembered */
+    uint32_t set_pte_region; /* the same, if SET_PTE may use it */
+    uint32_t pgd;            /* CR3 for SET_PTE */
+    uint32_t rights;         /* RW and US of the shadow directory entry */
+    uint32_t id8;            /* map_id() of entry 0, shifted as in struct gpage.rmap */
+    uint32_t gframe;         /* host frame of the guest's table */
+    uint32_t gfirst;         /* byte offset in it of the entry for shadow entry 0 */
+    uint32_t *gents;         /* that entry, if the frame is in the direct map, or NULL */
     struct shadow_table *table;
     uint64_t *ents;
+    struct evidence dir; /* the guest's directory still names this table */
+};
+
+/* A 2 MiB of a root that is not the current one, where SET_PTE has nothing to do:
+ * no shadow of its table exists. */
+struct nothing_cache {
+    uint32_t region; /* va >> 21, or LINK_NONE */
+    uint32_t pgd;
+    struct evidence dir;
+    const struct gpage *page; /* the guest's table, not shadowed */
+};
+
+/* What shadow_flush_user() has to look at for one root: the pages of the guest
+ * that its user half is built from, and of each the one mapping through which it
+ * could have been written. Good until a link changes. */
+#define WATCH_MAX (sizeof(void *) == 4 ? 20u : 6u)
+
+struct watch {
+    struct gpage *page;
+    const uint64_t *ent; /* dirty_witness() */
+    uint32_t rmap;
+    uint32_t shadows; /* GPAGE_PT of the page if they are these tables */
+    struct shadow_table *table[2];
+};
+
+struct watch_list {
+    const struct shadow_root *root; /* NULL: no list */
+    uint32_t nr;                    /* directories come first */
+    struct watch page[WATCH_MAX];
 };
 
 #define LINK_NONE 0xffffffffu
@@ -115,6 +153,8 @@ struct shadow_mmu {
      * goes: the page of the last gva_write_ptr (1: none), and a table. */
     struct write_cache writable;
     struct link_cache link;
+    struct nothing_cache nothing;
+    struct watch_list watch;
     uint32_t pin_gen; /* counts what may have unpinned a stack page */
     uint32_t no_root; /* a CR3 that SET_PTE named and that has no root */
     struct shadow_table *filler; /* top directory of a root without its own */

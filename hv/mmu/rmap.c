@@ -27,15 +27,23 @@ void rmap_own(struct guest *g, uint32_t gfn, hfn_t f)
     frame_owner[f.v] = gfn;
 }
 
-void gpage_track(struct shadow_mmu *m, struct gpage *p)
+void leaf_gone_slow(struct shadow_mmu *m, struct gpage *p, uint32_t ent_lo)
 {
-    m->writable.va = 1;
-    p->frame &= ~GPAGE_DIRTY;
-    if ((p->rmap & RMAP_COUNT) == 1)
-        *only_mapping(m, p) &= ~(uint64_t)PT_D;
-    /* With more mappings the page counts as always dirty; when all but one
-     * are gone, the one that stays may have D set from long ago: that only
-     * costs a comparison. */
+    if (p->frame & GPAGE_REMEMBERED)
+        writable_forget(m, p);
+    if ((p->frame & GPAGE_PT) && (ent_lo & (PT_RW | PT_D)) == (PT_RW | PT_D))
+        p->frame |= GPAGE_DIRTY;
+}
+
+const uint64_t never_dirty, always_dirty = PT_D;
+
+const uint64_t *dirty_witness(const struct shadow_mmu *m, const struct gpage *p)
+{
+    uint32_t count = p->rmap & RMAP_COUNT;
+
+    if (count == 0)
+        return &never_dirty;
+    return count == 1 ? only_mapping(m, p) : &always_dirty;
 }
 
 void shadow_note_write(struct guest *g, gfn_t f)

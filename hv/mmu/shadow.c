@@ -152,7 +152,7 @@ void dir_zap(struct shadow_mmu *m, struct shadow_table *pd, uint32_t i)
     struct shadow_table *t = table_of(pd->ents[i]);
 
     cache_drop(m);
-
+    links_changed(m);
     pd->ents[i] = 0;
     mark_dir_absent(pd, i);
     table_unlink(m, t);
@@ -185,6 +185,7 @@ void root_set_pd(struct shadow_mmu *m, struct shadow_root *r, uint32_t i,
                  struct shadow_table *pd)
 {
     cache_drop(m);
+    links_changed(m);
     pd->links++;
     if (r->pd[i])
         root_drop_pd(m, r, i);
@@ -200,13 +201,10 @@ void root_drop_pd(struct shadow_mmu *m, struct shadow_root *r, uint32_t i)
     r->pdpt[i] = 0;
     r->raw[i] = 0;
     cache_drop(m);
+    links_changed(m);
     if (pd)
         table_unlink(m, pd);
 }
-
-/* For a root whose top-level page has not exactly one mapping, and for an unused
- * one: its gcr3 is a number that a guest can give as well. */
-static const uint64_t always_dirty = PT_D;
 
 void root_release(struct shadow_mmu *m, struct shadow_root *r)
 {
@@ -267,6 +265,7 @@ struct shadow_root *root_make(struct vcpu *v, uint32_t gcr3)
         }
         r->gcr3 = v->guest->linear ? NO_CR3 : gcr3;
         m->no_root = NO_CR3;
+        links_changed(m);
         r->top = &v->guest->pages[gcr3 >> HV_PAGE_SHIFT];
         r->top_rmap = 0;
         r->top_ent = &always_dirty;
@@ -308,13 +307,6 @@ void pool_make_room(struct vcpu *v)
         }
     }
     v->attention |= VCPU_ATTN_PIN;
-}
-
-/* Other tables from now on, but none has changed. */
-HV_INLINE void cache_forget(struct shadow_mmu *m)
-{
-    m->writable.va = 1;
-    m->link.region = LINK_NONE;
 }
 
 static void use_root(struct vcpu *v, struct shadow_root *r)
@@ -459,10 +451,8 @@ static void leave_linear_mode(struct vcpu *v, uint32_t gcr3)
 /* Remembers where the one mapping of the top-level page is, for the next time. */
 static void remember_top(struct shadow_mmu *m, struct shadow_root *r)
 {
-    if ((r->top->rmap & RMAP_COUNT) != 1)
-        return;
     r->top_rmap = r->top->rmap;
-    r->top_ent = only_mapping(m, r->top);
+    r->top_ent = dirty_witness(m, r->top);
 }
 
 static HV_NOINLINE void new_pgtable_slow(struct vcpu *v, uint32_t gcr3)
@@ -490,15 +480,6 @@ static HV_NOINLINE void new_pgtable_slow(struct vcpu *v, uint32_t gcr3)
     remember_top(g->mmu, r);
 }
 
-/* True if the top-level page was surely not written since it was compared: the
- * quick form of gpage_is_dirty(). */
-HV_INLINE bool top_is_clean(const struct shadow_root *r)
-{
-    return r->top->rmap == r->top_rmap &&
-           !(r->top->frame & (GPAGE_DIRTY | GPAGE_ALIASED)) &&
-           !((uint32_t)*r->top_ent & PT_D);
-}
-
 /* A cached root is looked up, not flushed: its tables are up to date unless the
  * top-level page itself was written. */
 void shadow_new_pgtable(struct vcpu *v, uint32_t gcr3)
@@ -507,9 +488,8 @@ void shadow_new_pgtable(struct vcpu *v, uint32_t gcr3)
     struct shadow_mmu *m = g->mmu;
     struct shadow_root *r = root_hinted(m, gcr3);
 
-    if (hv_likely(r && !g->pae && top_is_clean(r))) {
-        m->writable.va = 1;
-        m->link.region = LINK_NONE;
+    if (hv_likely(r && !g->pae && witness_is_clean(r->top, r->top_ent, r->top_rmap))) {
+        cache_forget(m);
         r->used_stamp = ++m->stamp;
         v->root = r;
         v->arch.cr3 = r->hcr3;

@@ -38,41 +38,41 @@ static uint32_t pte_index(const struct guest *g, uint32_t va)
     return g->pae ? va_l1(va) : (va >> HV_PAGE_SHIFT) & 1023u;
 }
 
-bool guest_find_table(struct guest *g, uint32_t gcr3, uint32_t va,
-                      uint32_t *table_gfn)
+bool guest_find_table(struct guest *g, uint32_t gcr3, uint32_t va, struct walk *w)
 {
-    uint32_t dir = gcr3 >> HV_PAGE_SHIFT;
-    const uint8_t *page = gpage_bytes(g, dir);
     const volatile uint32_t *e;
-    uint32_t pde, hi;
+    const uint8_t *page;
+    uint32_t hi;
 
+    w->dir_gfn = gcr3 >> HV_PAGE_SHIFT;
+    page = gpage_bytes(g, w->dir_gfn);
     if (!page)
         return false;
     if (g->pae) {
         e = (const volatile uint32_t *)(const volatile void *)(page +
                 (gcr3 & (HV_PAGE_MASK & ~31u)) + (va >> 30) * 8);
-        pde = *e;
-        if (!(pde & PT_P))
-            return false;
-        page = gpage_bytes(g, pde >> HV_PAGE_SHIFT);
+        w->pde = *e;
+        w->dir_gfn = w->pde >> HV_PAGE_SHIFT;
+        page = w->pde & PT_P ? gpage_bytes(g, w->dir_gfn) : NULL;
         if (!page)
             return false;
     }
-    pde = guest_entry(g, page, pde_index(g, va), &hi);
-    *table_gfn = pde >> HV_PAGE_SHIFT;
-    return (pde & PT_P) && *table_gfn < g->limit_pages;
+    w->pde = guest_entry(g, page, pde_index(g, va), &hi);
+    w->table_gfn = w->pde >> HV_PAGE_SHIFT;
+    return (w->pde & PT_P) && w->table_gfn < g->limit_pages;
 }
 
 static bool peek_byte(struct vcpu *v, uint32_t va, uint8_t *byte)
 {
     struct guest *g = v->guest;
-    uint32_t gfn = va >> HV_PAGE_SHIFT, hi, table;
+    uint32_t gfn = va >> HV_PAGE_SHIFT, hi;
     const uint8_t *page;
+    struct walk w;
 
     if (!g->linear) {
-        if (!guest_find_table(g, v->root->gcr3, va, &table))
+        if (!guest_find_table(g, v->root->gcr3, va, &w))
             return false;
-        gfn = guest_entry(g, gpage_bytes(g, table), pte_index(g, va), &hi);
+        gfn = guest_entry(g, gpage_bytes(g, w.table_gfn), pte_index(g, va), &hi);
         if (!(gfn & PT_P))
             return false;
         gfn >>= HV_PAGE_SHIFT;

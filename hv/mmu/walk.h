@@ -103,6 +103,40 @@ HV_INLINE uint32_t *link_guest_entry(const struct link_cache *l, uint32_t i, boo
     return e + (pae ? i * 2 : i);
 }
 
+/* What the table of va was found by, from directory page dir_gfn with this entry in
+ * it; PAE: and from the page of CR3. Pages outside of the direct map have no address
+ * that stays: no evidence then. */
+HV_INLINE void evidence_take(struct evidence *e, const struct guest *g, uint32_t gcr3,
+                             uint32_t va, uint32_t dir_gfn, uint32_t pde)
+{
+    uint32_t frame = g->pages[dir_gfn].frame & GPAGE_FRAME;
+
+    e->word[0] = e->word[1] = NULL;
+    if (!frame_is_direct(HFN(frame)))
+        return;
+    e->word[0] = (const uint32_t *)frame_ptr(HFN(frame)) +
+                 (g->pae ? va_l2(va) * 2 : va >> 22);
+    e->value[0] = pde;
+    e->word[1] = e->word[0];
+    e->value[1] = pde;
+    if (!g->pae)
+        return;
+    frame = g->pages[gcr3 >> HV_PAGE_SHIFT].frame & GPAGE_FRAME;
+    if (!frame_is_direct(HFN(frame))) {
+        e->word[0] = NULL;
+        return;
+    }
+    e->word[1] = (const uint32_t *)frame_ptr(HFN(frame)) +
+                 (gcr3 & (HV_PAGE_MASK & ~31u)) / 4 + (va >> 30) * 2;
+    e->value[1] = *e->word[1];
+}
+
+HV_INLINE bool evidence_holds(const struct evidence *e)
+{
+    return e->word[0] && hv_read_once(*e->word[0]) == e->value[0] &&
+           hv_read_once(*e->word[1]) == e->value[1];
+}
+
 /* Remembers the table of va in the current root r for faults, and for SET_PTE
  * if that is a user address with nothing pinned in the table. */
 HV_INLINE void link_remember(struct shadow_mmu *m, const struct shadow_root *r,
@@ -111,7 +145,9 @@ HV_INLINE void link_remember(struct shadow_mmu *m, const struct shadow_root *r,
     struct guest *g = m->guest;
 
     m->link.region = va >> 21;
-    m->link.pgd = set_pte ? r->gcr3 : NO_CR3;
+    m->link.set_pte_region = set_pte ? va >> 21 : LINK_NONE;
+    m->link.pgd = r->gcr3;
+    m->link.dir.word[0] = NULL;
     m->link.rights = (uint32_t)r->pd[va >> 30]->ents[va_l2(va)] & (PT_RW | PT_US);
     m->link.id8 = map_id(t, 0) << 8;
     m->link.gframe = g->pages[t->key & KEY_GFN].frame & GPAGE_FRAME;

@@ -36,9 +36,25 @@ static void record(struct vcpu *who, uint32_t nr, uint32_t a, uint32_t b)
     { \
         record(v, n, a, b); \
     }
-void shadow_set_pte(struct vcpu *who, uint32_t pgd, uint32_t va)
+/* How many SET_PTEs in a row the shadow takes at once before it wants to be called
+ * the long way. */
+static uint32_t batch;
+
+uint32_t shadow_set_ptes(struct vcpu *who, volatile uint8_t *status_at,
+                         const volatile uint32_t *slots, uint32_t max)
 {
-    record(who, HCALL_SET_PTE, pgd, va);
+    uint32_t n = 0, first = (uint32_t)(status_at - (data + row->hcall_status));
+
+    EXPECT(first + max <= 64);
+    for (; n < max && n < batch && status_at[n] != 0xff; n++, slots += 5) {
+        if (slots[0] != HCALL_SET_PTE)
+            break;
+        who->hcall_c = slots[3];
+        who->hcall_d = slots[4];
+        record(who, HCALL_SET_PTE, slots[1], slots[2]);
+        status_at[n] = 0xff;
+    }
+    return n;
 }
 
 RECORD(0) RECORD(1) RECORD(2) RECORD(3) RECORD(4) RECORD(5) RECORD(6)
@@ -73,6 +89,7 @@ static void start(enum abi_revision rev)
     cpu.hcall_status = data + row->hcall_status;
     nr_calls = 0;
     meddle = NULL;
+    batch = 0;
 }
 
 static uint8_t *status(uint32_t i)
@@ -111,6 +128,29 @@ TEST(each_revision_in_its_order)
             EXPECT_EQ(*status(i), 0xff);
         }
         EXPECT_EQ(cpu.ring_cursor, 0);
+    }
+}
+
+/* SET_PTEs done by the run, in any portion, keep their order among the others, and
+ * the ring ends after 64 all the same. */
+TEST(runs_of_set_pte)
+{
+    for (uint32_t from = 0; from < 64; from += 7) {
+        for (uint32_t n = 0; n < 70; n = n * 2 + 1) {
+            start(ABI_3_1);
+            batch = n;
+            cpu.ring_cursor = from;
+            for (uint32_t i = 0; i < 64; i++)
+                put((from + i) % 64, i % 9 == 5 ? 5 : HCALL_SET_PTE, i, 2, 3, 4);
+            ring_run(&cpu);
+            EXPECT_EQ(nr_calls, 64);
+            for (uint32_t i = 0; i < 64; i++) {
+                EXPECT_EQ(calls[i].a, i);
+                EXPECT_EQ(calls[i].nr, i % 9 == 5 ? 5 : HCALL_SET_PTE);
+                EXPECT_EQ(*status(i), 0xff);
+            }
+            EXPECT_EQ(cpu.ring_cursor, from);
+        }
     }
 }
 

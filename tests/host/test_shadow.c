@@ -3,7 +3,7 @@
  * full, every page number and every flag pattern (PT-01, PT-02, PT-10, PT-18).
  *
  * units: tests/host/shadow_fixture.c tests/host/shadow_guest.c hv/gmem.c
- * units: hv/mmu/walk.c hv/mmu/shadow.c hv/mmu/fill.c hv/mmu/sync.c
+ * units: hv/mmu/walk.c hv/mmu/shadow.c hv/mmu/fill.c hv/mmu/sync.c hv/mmu/announce.c
  * units: hv/mmu/rmap.c hv/mmu/linear.c hv/mmu/audit.c
  * units: tests/host/paging_model.c
  */

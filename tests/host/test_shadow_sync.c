@@ -3,7 +3,7 @@
  * silent clearing, announcements of roots that are not cached, hints that lie.
  *
  * units: tests/host/shadow_fixture.c tests/host/shadow_guest.c hv/gmem.c
- * units: hv/mmu/walk.c hv/mmu/shadow.c hv/mmu/fill.c hv/mmu/sync.c
+ * units: hv/mmu/walk.c hv/mmu/shadow.c hv/mmu/fill.c hv/mmu/sync.c hv/mmu/announce.c
  * units: hv/mmu/rmap.c hv/mmu/linear.c hv/mmu/audit.c
  */
 #include "shadow_guest.h"

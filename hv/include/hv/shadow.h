@@ -24,6 +24,14 @@ uint32_t shadow_fault(struct vcpu *v, gva_t va, uint32_t hw_err) HV_MUST_CHECK;
 void shadow_new_pgtable(struct vcpu *v, uint32_t gcr3);
 /* The entry is in v->hcall_c (low dword) and v->hcall_d (high, PAE). */
 void shadow_set_pte(struct vcpu *v, uint32_t pgd, uint32_t va);
+
+/* The same for ring entries of five words (number, then the arguments) that lie one
+ * after the other: as many of the first max as are SET_PTE and need no long way, each
+ * marked free when done. Returns their number; the next one is the caller's. */
+#define SHADOW_SLOT_FREE 0xffu
+uint32_t shadow_set_ptes(struct vcpu *v, volatile uint8_t *status,
+                         const volatile uint32_t *slots, uint32_t max);
+
 void shadow_set_pgd(struct vcpu *v, uint32_t pgd, uint32_t index);
 void shadow_set_pmd(struct vcpu *v, uint32_t pmd, uint32_t index);
 void shadow_flush_user(struct vcpu *v);

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: MIT */
+/* T:332 What the guest announces: SET_PTE, by call and by the ring, SET_PGD and
+ * SET_PMD (ABI 7.4 to 7.6).  The value in a call is a hint; guest memory decides
+ * (design section 4). */
+#include "guest_walk.h"
+
+#include "hv/hcall.h"
+
+/* ---- one entry ---- */
+
+/* One announced entry.  What counts is guest memory (cur); the value in the call
+ * only saves the fault that would follow (design section 4). The entry is
+ * replaced in place where one is there, which is what most calls are for. */
+HV_INLINE void announce(struct shadow_mmu *m, struct shadow_table *t, uint64_t *slot,
+                        uint32_t id, uint32_t cur, uint32_t lo)
+{
+    const struct guest *g = m->guest;
+    struct gpage *new = &g->pages[lo >> HV_PAGE_SHIFT];
+    uint64_t old = *slot;
+    uint32_t flags = 0;
+
+    if ((lo & PT_P) && (lo & (PT_A | PT_D)) && !((cur ^ lo) & ~(PT_A | PT_D)))
+        flags = leaf_flags(cur, new);
+    if (hv_likely((uint32_t)old & PT_P)) {
+        struct gpage *p = &g->pages[owner_of(old)];
+
+        leaf_gone(m, p, (uint32_t)old);
+        rmap_del(p, id);
+        if (hv_unlikely(!flags)) {
+            *slot = 0;
+            mark_absent(t, id & (ENTRIES - 1));
+            return;
+        }
+    } else {
+        if (!flags)
+            return;
+        mark_present(t, id & (ENTRIES - 1));
+    }
+    leaf_write(slot, new->frame & GPAGE_FRAME, flags);
+    rmap_add(new, id);
+}
+
+static void announce_leaf(struct shadow_mmu *m, struct shadow_table *t, uint32_t va,
+                          uint32_t lo, uint32_t hi)
+{
+    uint32_t i = va_l1(va), cur_hi;
+    uint32_t cur = guest_entry(m->guest, gpage_known(m->guest, t->key & KEY_GFN),
+                               guest_index(m->guest, t, i), &cur_hi);
+
+    announce(m, t, &t->ents[i], map_id(t, i), cur, cur_hi == hi ? lo : 0);
+    m->pin_gen += t->pinned;
+}
+
+/* ---- the everyday calls ---- */
+
+/* Written for six registers: words instead of 64-bit entries, one thing after the
+ * other. */
+HV_INLINE struct gpage *slot_owner(const struct guest *g, const uint32_t *slot)
+{
+    return &g->pages[frame_owner[(uint32_t)(*(const uint64_t *)(const void *)slot >>
+                                            HV_PAGE_SHIFT)]];
+}
+
+HV_INLINE void rmap_del8(struct gpage *p, uint32_t id8)
+{
+    if (hv_likely((uint8_t)p->rmap != RMAP_MANY))
+        p->rmap = (p->rmap ^ id8) - 1;
+}
+
+/* The guest has cleared entry i of the remembered table. */
+HV_INLINE void zap_linked(struct shadow_mmu *m, const struct guest *g, uint32_t i)
+{
+    uint32_t *slot = (uint32_t *)(m->link.ents + i);
+    struct gpage *p;
+
+    if (!(slot[0] & PT_P))
+        return;
+    p = slot_owner(g, slot);
+    leaf_gone(m, p, slot[0]);
+    rmap_del8(p, m->link.id8 + (i << 8));
+    slot[0] = 0;
+    slot[1] = 0;
+    mark_absent(m->link.table, i);
+}
+
+/* It has written another present one; P, A and the limit were checked, and guest
+ * memory holds just this. */
+HV_INLINE void replace_linked(struct shadow_mmu *m, const struct guest *g, uint32_t i,
+                              uint32_t lo)
+{
+    uint32_t *slot = (uint32_t *)(m->link.ents + i);
+    uint32_t frame, id8 = m->link.id8 + (i << 8);
+    struct gpage *p;
+
+    if (slot[0] & PT_P) {
+        p = slot_owner(g, slot);
+        leaf_gone(m, p, slot[0]);
+        rmap_del8(p, id8);
+    } else {
+        mark_present(m->link.table, i);
+    }
+    p = &g->pages[lo >> HV_PAGE_SHIFT];
+    frame = p->frame;
+    if (!(lo & PT_D) || !(frame & GPAGE_OURS))
+        lo &= ~PT_RW;
+    slot[0] = (frame << HV_PAGE_SHIFT) | (lo & (PT_P | PT_RW | PT_US | PT_A));
+    slot[1] = (frame >> (32 - HV_PAGE_SHIFT)) & 0xfu;
+    if (hv_likely((uint8_t)p->rmap != RMAP_MANY))
+        p->rmap = (p->rmap ^ id8) + 1;
+}
+
+/* One call on the remembered table, or where nothing is to be done. gents: the
+ * guest's entries for it. false: nothing was done, take the long way. */
+HV_INLINE bool set_pte_quick(struct shadow_mmu *m, const struct guest *g,
+                             const uint32_t *gents, uint32_t pgd, uint32_t va,
+                             uint32_t lo, uint32_t hi, bool pae)
+{
+    if (hv_likely(va >> 21 == m->link.set_pte_region && pgd == m->link.pgd)) {
+        uint32_t i = va_l1(va);
+
+        if (hv_likely((lo & (PT_P | PT_A | PT_PS)) == (PT_P | PT_A) &&
+                      lo >> HV_PAGE_SHIFT < g->limit_pages)) {
+            gents += pae ? i * 2 : i;
+            if (hv_read_once(*gents) != lo || (pae && (hi || gents[1])))
+                return false;
+            replace_linked(m, g, i, lo);
+            return true;
+        }
+        if (lo & PT_P)
+            return false;
+        zap_linked(m, g, i);
+        return true;
+    }
+    if (va >> 21 != m->nothing.region || pgd != m->nothing.pgd ||
+        !evidence_holds(&m->nothing.dir) || (m->nothing.page->frame & GPAGE_PT))
+        return false;
+    /* Entries that kill do so here, too. */
+    return !(lo & PT_P) || (!(lo & PT_PS) && lo >> HV_PAGE_SHIFT < g->limit_pages &&
+                            !(pae && hi));
+}
+
+/* The guest's entries for the remembered table, if one is. */
+HV_INLINE const uint32_t *linked_gents(const struct shadow_mmu *m)
+{
+    if (m->link.set_pte_region == LINK_NONE)
+        return NULL;
+    return link_guest_entry(&m->link, 0, false);
+}
+
+/* ---- the long way ---- */
+
+static const uint32_t no_entry;
+static const struct gpage no_page;
+
+/* The root is cached and has no table there: so it is until a link changes. */
+static void remember_no_link(struct shadow_mmu *m, uint32_t pgd, uint32_t va)
+{
+    m->nothing = (struct nothing_cache){
+        va >> 21, pgd, {{&no_entry, &no_entry}, {0, 0}}, &no_page};
+}
+
+/* Not a cached root: find the table in guest memory and forget the entry. */
+static void forget_leaf(struct vcpu *v, uint32_t pgd, uint32_t va)
+{
+    struct guest *g = v->guest;
+    struct shadow_mmu *m = g->mmu;
+    struct shadow_table *t;
+    struct walk w;
+
+    if (!guest_find_table(g, pgd, va, &w))
+        return;
+    if (!(g->pages[w.table_gfn].frame & GPAGE_PT)) {
+        /* Most are tables of a process that is being made. */
+        m->nothing.region = va >> 21;
+        m->nothing.pgd = pgd;
+        m->nothing.page = &g->pages[w.table_gfn];
+        evidence_take(&m->nothing.dir, g, pgd, va, w.dir_gfn, w.pde);
+        return;
+    }
+    t = table_find(m, l1_key(g, w.table_gfn, va));
+    if (t && t->ents[va_l1(va)])
+        leaf_zap(m, t, va_l1(va));
+}
+
+static void announce_kernel_leaf(struct shadow_mmu *m, uint32_t va, uint32_t lo,
+                                 uint32_t hi)
+{
+    struct shadow_table *last = NULL;
+
+    for (uint32_t i = 0; i < MAX_ROOTS; i++) {
+        struct shadow_root *r = &m->roots[i];
+        struct shadow_table *t = r->in_use ? root_l1(r, va) : NULL;
+
+        if (t && t != last)
+            announce_leaf(m, t, va, lo, hi);
+        if (t)
+            last = t;
+    }
+}
+
+static void set_pte_slow(struct vcpu *v, uint32_t pgd, uint32_t va, uint32_t lo, uint32_t hi)
+{
+    struct guest *g = v->guest;
+    struct shadow_mmu *m = g->mmu;
+    struct shadow_root *r = v->root;
+    struct shadow_table *t;
+
+    if (hv_unlikely(va >= LAYOUT_GUEST_TOP)) {
+        guest_kill(g, "attempt to set pte into Switcher pages (%#x)", va);
+        return;
+    }
+    if (g->linear)
+        return;
+    if (va >= g->kernel_address) {
+        announce_kernel_leaf(m, va, lo, hi);
+        shadow_check_pin(v);
+        return;
+    }
+    if (r->gcr3 != pgd)
+        r = m->no_root == pgd ? NULL : root_find(m, pgd);
+    if (!r) {
+        m->no_root = pgd;
+        forget_leaf(v, pgd, va);
+        return;
+    }
+    t = root_l1(r, va);
+    if (!t) {
+        if (r != v->root)
+            remember_no_link(m, pgd, va);
+        return;
+    }
+    announce_leaf(m, t, va, lo, hi);
+    if (t->pinned)
+        shadow_check_pin(v);
+    else if (r == v->root && va >> 21 != (g->kernel_address - 1) >> 21)
+        link_remember(m, r, va, t, true);
+}
+
+static HV_NOINLINE void set_pte_checked(struct vcpu *v, uint32_t pgd, uint32_t va)
+{
+    struct guest *g = v->guest;
+    uint32_t lo = v->hcall_c, hi = g->pae ? v->hcall_d : 0;
+
+    if (hv_unlikely((lo & PT_PS) || lo >> HV_PAGE_SHIFT >= g->limit_pages || hi)) {
+        if ((lo & PT_P) && (lo & (PT_A | PT_D))) {
+            guest_kill(g, "bad page table entry %#x%08x", hi, lo);
+            return;
+        }
+        lo = hi = 0; /* not present or not used: there is nothing to install */
+    }
+    set_pte_slow(v, pgd, va, lo, hi);
+}
+
+void shadow_set_pte(struct vcpu *v, uint32_t pgd, uint32_t va)
+{
+    const struct guest *g = v->guest;
+    struct shadow_mmu *m = g->mmu;
+    const uint32_t *gents = linked_gents(m);
+    bool done = g->pae ? set_pte_quick(m, g, gents, pgd, va, v->hcall_c, v->hcall_d, true)
+                       : set_pte_quick(m, g, gents, pgd, va, v->hcall_c, 0, false);
+
+    if (!done)
+        set_pte_checked(v, pgd, va);
+}
+
+#define SLOT_WORDS 5u
+
+HV_INLINE uint32_t set_ptes(struct shadow_mmu *m, volatile uint8_t *status,
+                            const volatile uint32_t *slot, uint32_t max, bool pae)
+{
+    const struct guest *g = m->guest;
+    const uint32_t *gents = linked_gents(m);
+    uint32_t left = max;
+
+    for (; left; left--, slot += SLOT_WORDS, status++) {
+        if (*status == SHADOW_SLOT_FREE || slot[0] != HCALL_SET_PTE ||
+            !set_pte_quick(m, g, gents, slot[1], slot[2], slot[3], pae ? slot[4] : 0, pae))
+            break;
+        *status = SHADOW_SLOT_FREE;
+    }
+    return max - left;
+}
+
+uint32_t shadow_set_ptes(struct vcpu *v, volatile uint8_t *status,
+                         const volatile uint32_t *slots, uint32_t max)
+{
+    struct shadow_mmu *m = v->guest->mmu;
+
+    if (v->guest->pae)
+        return set_ptes(m, status, slots, max, true);
+    return set_ptes(m, status, slots, max, false);
+}
+
+/* ---- SET_PGD, SET_PMD ---- */
+
+/* Forgets guest directory entry i of every shadow of this page. */
+static void forget_dir(struct shadow_mmu *m, uint32_t gfn, uint32_t i)
+{
+    uint32_t first = m->guest->pae ? i : (i & 255) * 2;
+    uint32_t n = m->guest->pae ? 1 : 2;
+    uint32_t q = m->guest->pae ? 0 : i / 256;
+
+    for (uint32_t sw = 0; sw < 2; sw++) {
+        for (uint32_t k = first; k < first + n; k++) {
+            uint32_t key = gfn | KEY_L2 | KEY_QUADRANT(q) | (sw ? KEY_SWITCHER : 0);
+            struct shadow_table *t = table_find(m, key);
+
+            if (t && entry_present(t, k))
+                dir_zap(m, t, k);
+        }
+    }
+}
+
+void shadow_set_pgd(struct vcpu *v, uint32_t pgd, uint32_t index)
+{
+    struct guest *g = v->guest;
+    struct shadow_mmu *m = g->mmu;
+
+    if (hv_unlikely(index >= (g->pae ? 4u : 1024u) ||
+                    pgd >> HV_PAGE_SHIFT >= g->limit_pages)) {
+        guest_kill(g, "attempt to set pgd %u of %#x", index, pgd);
+        return;
+    }
+    if (g->linear)
+        return;
+    if (g->pae) {
+        struct shadow_root *r = root_find(m, pgd);
+
+        if (r && r->raw[index]) {
+            root_drop_pd(m, r, index);
+            if (index == 3)
+                root_set_pd(m, r, 3, m->filler);
+        }
+    } else {
+        forget_dir(m, pgd >> HV_PAGE_SHIFT, index);
+    }
+    shadow_check_pin(v);
+}
+
+void shadow_set_pmd(struct vcpu *v, uint32_t pmd, uint32_t index)
+{
+    struct guest *g = v->guest;
+
+    if (hv_unlikely((g->pae_known && !g->pae) || index >= ENTRIES ||
+                    pmd >> HV_PAGE_SHIFT >= g->limit_pages)) {
+        guest_kill(g, "attempt to set pmd %u of %#x", index, pmd);
+        return;
+    }
+    if (g->linear)
+        return;
+    forget_dir(g->mmu, pmd >> HV_PAGE_SHIFT, index);
+    shadow_check_pin(v);
+}
