@@ -9,8 +9,6 @@
 #include "hv/shadow.h"
 #include "hv/string.h"
 
-#define FRAME_BITS 0x00ffffffu
-
 bool gmem_range_ok(const struct guest *g, gpa_t a, uint32_t len)
 {
     uint32_t limit = g->limit_pages;
@@ -25,7 +23,7 @@ bool gmem_range_ok(const struct guest *g, gpa_t a, uint32_t len)
 
 static uint8_t *bytes_at(const struct guest *g, gpa_t a)
 {
-    hfn_t f = HFN(g->pages[a.v >> HV_PAGE_SHIFT].frame & FRAME_BITS);
+    hfn_t f = HFN(g->pages[a.v >> HV_PAGE_SHIFT].frame & GPAGE_FRAME);
 
     return (uint8_t *)frame_ptr(f) + gpa_offset(a);
 }
@@ -47,23 +45,6 @@ bool gmem_read(struct guest *g, void *dst, gpa_t src, uint32_t len)
         len -= n;
         src = GPA(src.v + n);
     }
-    return true;
-}
-
-bool gmem_read_tls(struct guest *g, uint32_t dst[6], gpa_t src)
-{
-    const volatile uint32_t *from;
-
-    if (hv_unlikely(gpa_offset(src) > HV_PAGE_SIZE - 24 ||
-                    src.v >> HV_PAGE_SHIFT >= g->limit_pages || (src.v & 3)))
-        return gmem_read(g, dst, src, 24);
-    from = (const volatile uint32_t *)(const volatile void *)bytes_at(g, src);
-    dst[0] = from[0];
-    dst[1] = from[1];
-    dst[2] = from[2];
-    dst[3] = from[3];
-    dst[4] = from[4];
-    dst[5] = from[5];
     return true;
 }
 

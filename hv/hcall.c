@@ -5,10 +5,12 @@
 
 #include "hv/arch_if.h"
 #include "hv/exit.h"
+#include "hv/gmem.h"
 #include "hv/guest.h"
 #include "hv/lgdata.h"
 #include "hv/shadow.h"
 #include "hv/vdev.h"
+#include "hv/vgdt.h"
 #include "hv/vidt.h"
 #include "hv/vtime.h"
 
@@ -49,6 +51,46 @@ static void hcall_halt(HCALL_ARGS)
 {
     v->halted = true;
     v->attention |= VCPU_ATTN_HALTED;
+}
+
+/* Flat ring-1 data, as every kernel has it. */
+#define GDT_FLAT_DATA_LO 0x0000ffffu
+#define GDT_FLAT_DATA_HI 0x00cfb300u
+
+HV_INLINE void use_stack(struct vcpu *v, uint32_t ss1, uint32_t esp1)
+{
+    v->ss1 = (uint16_t)ss1;
+    v->esp1 = esp1;
+    v->stack_pages = (uint8_t)v->hcall_c;
+    arch_vcpu_set_stack(v, (uint16_t)ss1, esp1);
+    shadow_check_pin(v);
+}
+
+void hcall_use_stack(struct vcpu *v, uint32_t ss1, uint32_t esp1)
+{
+    use_stack(v, ss1, esp1);
+}
+
+static void hcall_set_stack(HCALL_ARGS)
+{
+    const uint32_t *ds = (const uint32_t *)&v->arch.gdt[GDT_GUEST_DS];
+
+    if (hv_likely(a == SEL_GUEST_DS && ds[0] == GDT_FLAT_DATA_LO &&
+                  ds[1] == GDT_FLAT_DATA_HI && v->hcall_c <= 2 &&
+                  b - 1 < LAYOUT_GUEST_TOP))
+        use_stack(v, SEL_GUEST_DS, b);
+    else
+        hcall_set_stack_slow(v, a, b);
+}
+
+static void hcall_load_tls(HCALL_ARGS)
+{
+    const volatile uint32_t *words = gmem_tls_words(v->guest, GPA(a));
+
+    if (hv_likely(words != NULL))
+        vgdt_load_tls(v, words);
+    else
+        hcall_load_tls_slow(v, a, b);
 }
 
 static void hcall_set_pmd(HCALL_ARGS)
@@ -113,37 +155,33 @@ void hcall_bad(struct vcpu *v, uint32_t nr)
     guest_kill(v->guest, "bad hypercall %u", nr);
 }
 
-/* Before INIT, a ring that is not empty, or the registers of 2.6.24 to 2.6.29. */
-static HV_NOINLINE void hcall_slow(struct vcpu *v)
+/* Before INIT, a ring that is not empty, or the registers of 2.6.24 to 2.6.29.
+ * True: the call itself is still to be done, its arguments in the usual order. */
+static HV_NOINLINE bool hcall_slow(struct vcpu *v)
 {
     const struct guest_regs *r = v->regs;
     const struct abi_row *abi = v->guest->abi;
 
-    if (!abi) {
+    if (hv_unlikely(!abi)) {
         hcall_first(v);
-        return;
+        return false;
     }
     ring_run(v);
-    if (hv_unlikely(guest_is_dead(v->guest)))
-        return;
-    if (abi->edx_order) {
-        v->hcall_c = r->ecx;
-        hcall_execute(v, r->eax, r->edx, r->ebx);
-    } else {
-        v->hcall_c = r->edx;
-        v->hcall_d = r->esi;
-        hcall_execute(v, r->eax, r->ebx, r->ecx);
-    }
+    if (hv_unlikely(v->attention & VCPU_ATTN_DEAD))
+        return false;
+    if (hv_likely(!abi->edx_order))
+        return true;
+    v->hcall_c = r->ecx;
+    hcall_execute(v, r->eax, r->edx, r->ebx);
+    return false;
 }
 
 void exit_hcall(struct vcpu *v)
 {
     const struct guest_regs *r = v->regs;
 
-    if (hv_unlikely(v->hcall_status[v->ring_cursor] != 0xff)) {
-        hcall_slow(v);
+    if (hv_unlikely(v->hcall_status[v->ring_cursor] != 0xff) && !hcall_slow(v))
         return;
-    }
     v->hcall_c = r->edx;
     v->hcall_d = r->esi;
     hcall_execute(v, r->eax, r->ebx, r->ecx);

@@ -92,16 +92,11 @@ void hcall_new_pgtable(HCALL_ARGS)
         first_new_pgtable(v, a);
 }
 
-/* Flat ring-1 data, as every kernel has it. */
-#define GDT_FLAT_DATA 0x00cfb3000000ffffull
-
 /* The selector must name a writable ring-1 data segment that is installed. */
 static bool stack_selector_ok(const struct vcpu *v, uint32_t sel)
 {
     uint32_t index = sel >> 3, hi;
 
-    if (hv_likely(sel == SEL_GUEST_DS && v->arch.gdt[GDT_GUEST_DS] == GDT_FLAT_DATA))
-        return true;
     if ((sel & 7) != 1 || sel > 0xffff || index == 0 || index >= GDT_ENTRIES)
         return false;
     if (index == GDT_HOST_CS || index == GDT_HOST_DS || index == GDT_TSS ||
@@ -112,34 +107,31 @@ static bool stack_selector_ok(const struct vcpu *v, uint32_t sel)
     return (hi & 0xfa00u) == 0xb200u;
 }
 
-void hcall_set_stack(HCALL_ARGS)
+void hcall_set_stack_slow(HCALL_ARGS)
 {
     struct guest *g = v->guest;
 
-    if (hv_unlikely(!stack_selector_ok(v, a))) {
+    if (!stack_selector_ok(v, a)) {
         guest_kill(g, "bad stack segment %#x", a);
         return;
     }
-    if (hv_unlikely(v->hcall_c > 2)) {
+    if (v->hcall_c > 2) {
         guest_kill(g, "bad stack pages %u", v->hcall_c);
         return;
     }
-    if (hv_unlikely(b - 1 >= LAYOUT_GUEST_TOP)) {
+    if (b - 1 >= LAYOUT_GUEST_TOP) {
         guest_kill(g, "bad stack page %#x", b);
         return;
     }
-    v->ss1 = (uint16_t)a;
-    v->esp1 = b;
-    v->stack_pages = (uint8_t)v->hcall_c;
-    shadow_check_pin(v);
-    arch_vcpu_set_stack(v, v->ss1, v->esp1);
+    hcall_use_stack(v, a, b);
 }
 
-void hcall_load_tls(HCALL_ARGS)
+void hcall_load_tls_slow(HCALL_ARGS)
 {
     uint32_t words[6];
 
-    if (hv_likely(gmem_read_tls(v->guest, words, GPA(a))))
+    (void)b;
+    if (gmem_read(v->guest, words, GPA(a), sizeof(words)))
         vgdt_load_tls(v, words);
     else
         guest_kill(v->guest, "bad read address %#x len %u", a,

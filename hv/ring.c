@@ -17,7 +17,7 @@
 #define NEW_SLOTS 0x58
 #define NEW_SLOT_WORDS 5u
 
-/* True: stop. */
+/* An entry was done. True: stop. */
 HV_INLINE bool after_entry(struct vcpu *v, volatile uint8_t *status, uint32_t at)
 {
     if (hv_unlikely(v->attention & VCPU_ATTN_DEAD))
@@ -28,37 +28,50 @@ HV_INLINE bool after_entry(struct vcpu *v, volatile uint8_t *status, uint32_t at
     return false;
 }
 
-static void ring_run_new(struct vcpu *v)
+/* SET_PTE is what rings are full of: as many as can be done at once. Returns their
+ * number; 0: this one needs the long way. */
+static HV_NOINLINE uint32_t run_of_set_pte(struct vcpu *v, uint8_t *data, uint32_t at,
+                                           uint32_t left)
 {
-    volatile uint8_t *status = (volatile uint8_t *)v->irq_enabled + NEW_STATUS;
-    const volatile uint32_t *slots = v->irq_enabled + NEW_SLOTS / 4;
+    uint32_t max = hv_min_u32(hv_min_u32(RING_SLOTS - at, left), ENTRIES_A_STEP);
+    uint32_t n = shadow_set_ptes(v, data + NEW_STATUS + at,
+                                 (const volatile uint32_t *)(void *)(data + NEW_SLOTS) +
+                                     at * NEW_SLOT_WORDS,
+                                 max);
+
+    v->ring_cursor = (at + n) % RING_SLOTS;
+    if (n == max)
+        arch_preempt_point();
+    return n;
+}
+
+/* Everything is found from one pointer: registers are few. */
+HV_INLINE void ring_run_new(struct vcpu *v)
+{
+    uint8_t *data = (uint8_t *)(uintptr_t)v->irq_enabled;
+    volatile uint8_t *status = data + NEW_STATUS;
     uint32_t at = v->ring_cursor, left = RING_SLOTS;
 
-    while (left && status[at] != SLOT_FREE) {
-        const volatile uint32_t *slot = slots + at * NEW_SLOT_WORDS;
-        uint32_t nr = slot[0];
+    while (status[at] != SLOT_FREE) {
+        const volatile uint32_t *slot =
+            (const volatile uint32_t *)(void *)(data + NEW_SLOTS) + at * NEW_SLOT_WORDS;
+        uint32_t nr = slot[0], n;
 
-        if (nr == HCALL_SET_PTE) { /* what rings are full of */
-            uint32_t n = shadow_set_ptes(v, status + at, slot,
-                                         hv_min_u32(hv_min_u32(left, RING_SLOTS - at),
-                                                    ENTRIES_A_STEP));
-
-            if (n) {
-                at = (at + n) % RING_SLOTS;
-                left -= n;
-                v->ring_cursor = at;
-                arch_preempt_point();
-                continue;
-            }
+        if (nr == HCALL_SET_PTE && (n = run_of_set_pte(v, data, at, left)) != 0) {
+            at = (at + n) % RING_SLOTS;
+            left -= n;
+        } else {
+            v->ring_cursor = (at + 1) % RING_SLOTS;
+            v->hcall_c = slot[3];
+            v->hcall_d = slot[4];
+            hcall_execute(v, nr, slot[1], slot[2]);
+            if (after_entry(v, status, at))
+                return;
+            at = (at + 1) % RING_SLOTS;
+            left--;
         }
-        v->ring_cursor = (at + 1) % RING_SLOTS;
-        v->hcall_c = slot[3];
-        v->hcall_d = slot[4];
-        hcall_execute(v, nr, slot[1], slot[2]);
-        if (after_entry(v, status, at))
+        if (!left)
             return;
-        at = (at + 1) % RING_SLOTS;
-        left--;
     }
 }
 

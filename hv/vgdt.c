@@ -49,30 +49,31 @@ void vgdt_load_entry(struct vcpu *v, uint32_t index, uint64_t desc)
     arch_vcpu_set_gdt(v, index, vgdt_sanitise(desc));
 }
 
-/* The everyday descriptor, present user data: needs only the accessed bit. */
-HV_INLINE bool is_plain_user_data(uint32_t hi)
+static HV_NOINLINE void change_tls(struct vcpu *v, uint32_t i, uint32_t lo, uint32_t hi)
 {
-    return (hi & (DESC_P | DESC_S | DESC_CODE | DESC_L | (3u << DESC_DPL_SHIFT))) ==
-           (DESC_P | DESC_S | (3u << DESC_DPL_SHIFT));
+    uint64_t d = vgdt_sanitise(((uint64_t)hi << 32) | lo);
+
+    arch_vcpu_set_tls(v, i, (uint32_t)d, (uint32_t)(d >> 32));
 }
 
-void vgdt_load_tls(struct vcpu *v, const uint32_t words[6])
+/* Present user data, the only kind that there is every day, needs no more than the
+ * accessed bit; it is not even compared with what is there. */
+HV_INLINE void load_one_tls(struct vcpu *v, uint32_t i, uint32_t lo, uint32_t hi)
 {
-    for (uint32_t i = 0; i < GDT_TLS_COUNT; i++) {
-        uint32_t lo = words[i * 2], hi = words[i * 2 + 1];
-        const uint32_t *now = (const uint32_t *)&v->arch.gdt[GDT_TLS_FIRST + i];
+    const uint32_t *now = (const uint32_t *)&v->arch.gdt[GDT_TLS_FIRST + i];
 
-        if (hv_likely(is_plain_user_data(hi))) {
-            hi |= DESC_ACCESSED;
-        } else if (lo | hi) {
-            uint64_t d = vgdt_sanitise(((uint64_t)hi << 32) | lo);
+    if ((hi & (DESC_P | DESC_S | DESC_CODE | DESC_L | (3u << DESC_DPL_SHIFT))) ==
+        (DESC_P | DESC_S | (3u << DESC_DPL_SHIFT)))
+        arch_vcpu_set_tls(v, i, lo, hi | DESC_ACCESSED);
+    else if (lo != now[0] || hi != now[1]) /* what is there is sanitised */
+        change_tls(v, i, lo, hi);
+}
 
-            lo = (uint32_t)d;
-            hi = (uint32_t)(d >> 32);
-        }
-        if (lo != now[0] || hi != now[1]) /* most tasks have the same, or none */
-            arch_vcpu_set_tls(v, i, lo, hi);
-    }
+void vgdt_load_tls(struct vcpu *v, const volatile uint32_t words[6])
+{
+    load_one_tls(v, 0, words[0], words[1]);
+    load_one_tls(v, 1, words[2], words[3]);
+    load_one_tls(v, 2, words[4], words[5]);
 }
 
 void vgdt_init(struct vcpu *v)

@@ -32,8 +32,6 @@ static volatile uint32_t *tss_word(uint32_t offset)
     return (volatile uint32_t *)(SW_STATE + STATE_TSS + offset);
 }
 
-#define TSS_ESP1 0x0c
-#define TSS_SS1 0x10
 
 /* Entries of the one GDT that are the host's (ABI 6.2). */
 static bool gdt_index_is_host(uint32_t i)
@@ -134,35 +132,12 @@ void arch_vcpu_set_gdt(struct vcpu *v, uint32_t index, uint64_t desc)
         state_gdt()[index] = desc;
 }
 
-void arch_vcpu_set_tls(struct vcpu *v, uint32_t i, uint32_t lo, uint32_t hi)
-{
-    uint32_t *save = (uint32_t *)&v->arch.gdt[GDT_TLS_FIRST + i];
-    volatile uint32_t *live = (volatile uint32_t *)&state_gdt()[GDT_TLS_FIRST + i];
-
-    save[0] = lo;
-    save[1] = hi;
-    if (v->arch.loaded) {
-        live[0] = lo;
-        live[1] = hi;
-    }
-}
-
 void arch_vcpu_set_idt(struct vcpu *v, uint32_t vector, uint64_t gate)
 {
     hv_assert(vector < 256);
     v->arch.idt[vector] = gate;
     if (v->arch.loaded)
         state_idt()[vector] = gate;
-}
-
-void arch_vcpu_set_stack(struct vcpu *v, uint16_t ss1, uint32_t esp1)
-{
-    v->arch.ss1 = ss1;
-    v->arch.esp1 = esp1;
-    if (v->arch.loaded) {
-        *tss_word(TSS_ESP1) = esp1;
-        *tss_word(TSS_SS1) = ss1;
-    }
 }
 
 /* The monitor itself never touches the FPU, so CR0.TS can stay the guest's

@@ -39,6 +39,7 @@ HV_INLINE void fill_around(struct guest *g, struct shadow_table *t, uint32_t i,
         added++;
     }
     t->present[first / 32] = have;
+    t->words |= 1u << (first / 32);
     t->nr_present = (uint16_t)(t->nr_present + added);
 }
 
@@ -75,7 +76,7 @@ static void link_around(struct shadow_mmu *m, struct shadow_table *pd, uint32_t 
         t->links++;
         pd->ents[k] = (uint64_t)(uintptr_t)t->ents | PT_P | PT_A |
                       (gpde & (PT_RW | PT_US));
-        mark_dir_present(pd, k);
+        mark_present(pd, k);
     }
 }
 
@@ -155,7 +156,7 @@ static HV_NOINLINE struct shadow_table *link_table(struct shadow_mmu *m,
         dir_zap(m, pd, i);
     pd->ents[i] = (uint64_t)(uintptr_t)t->ents | PT_P | PT_A |
                   (w->pde & (PT_RW | PT_US));
-    mark_dir_present(pd, i);
+    mark_present(pd, i);
     trust(m, t, old);
     /* A new directory, or the kernel's half: its neighbours may well be there. */
     if (pd->nr_present == 1 || va >= m->guest->kernel_address)
@@ -229,7 +230,6 @@ HV_INLINE enum walk_result fill_format(struct vcpu *v, uint32_t va, uint32_t acc
             fill_leaf(g->mmu, t, va, &w, pae);
             link_remember(g->mmu, v->root, va, t,
                           va >> 21 < (g->kernel_address - 1) >> 21 && !t->pinned);
-            evidence_take(&g->mmu->link.dir, g, v->root->gcr3, va, w.dir_gfn, w.pde);
             return WALK_OK;
         }
         pool_make_room(v);

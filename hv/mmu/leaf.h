@@ -145,27 +145,14 @@ HV_INLINE bool entry_present(const struct shadow_table *t, uint32_t i)
 HV_INLINE void mark_present(struct shadow_table *t, uint32_t i)
 {
     t->present[i / 32] |= 1u << (i % 32);
+    t->words |= 1u << (i / 32);
     t->nr_present++;
-}
-
-/* The same for a directory, whose present words are gone through often. */
-HV_INLINE void mark_dir_present(struct shadow_table *t, uint32_t i)
-{
-    mark_present(t, i);
-    t->words = (uint16_t)(t->words | 1u << (i / 32));
 }
 
 HV_INLINE void mark_absent(struct shadow_table *t, uint32_t i)
 {
     t->present[i / 32] &= ~(1u << (i % 32));
     t->nr_present--;
-}
-
-HV_INLINE void mark_dir_absent(struct shadow_table *t, uint32_t i)
-{
-    mark_absent(t, i);
-    if (!t->present[i / 32])
-        t->words = (uint16_t)(t->words & ~(1u << (i / 32)));
 }
 
 /* The rare half of leaf_gone(). */

@@ -25,7 +25,7 @@ static struct shadow_table *linear_table(struct shadow_mmu *m, struct shadow_roo
         return NULL;
     t->links++;
     pd->ents[i] = (uint64_t)(uintptr_t)t->ents | PT_P | PT_RW | PT_A;
-    mark_dir_present(pd, i);
+    mark_present(pd, i);
     return t;
 }
 

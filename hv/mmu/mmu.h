@@ -27,8 +27,7 @@
 #define GPDE_BAD 0xf98u   /* ABI 7.2: a directory entry has only 0x067 */
 #define GPDPTE_BAD 0xffeu /* a PAE top-level entry only 0x001 */
 
-/* struct gpage.frame, flags above the 24 bits of frame number. */
-#define GPAGE_FRAME 0x00ffffffu
+/* struct gpage.frame, flags above GPAGE_FRAME. */
 #define GPAGE_PT 0xf0000000u      /* how many shadow tables are keyed by it */
 #define GPAGE_PT_ONE 0x10000000u
 #define GPAGE_REMEMBERED 0x01000000u /* perhaps it is the page of write_cache */
@@ -61,15 +60,15 @@ struct shadow_table {
     uint16_t hash_next;
     uint16_t links;
     uint16_t nr_present;
-    uint16_t pinned; /* 1: kernel stack pages were pinned in it */
-    uint16_t words;  /* directories: bit w set if present[w] is not 0 */
+    uint32_t pinned; /* 1: kernel stack pages were pinned in it */
+    uint32_t words;  /* bit w is set if present[w] is not 0, and perhaps longer */
     uint32_t present[ENTRIES / 32]; /* the switcher's entry is not counted */
 };
 
 #define MAX_ROOTS 16u
 #define HASH_BUCKETS 256u
 #define CHUNK_TABLES 32u
-#define MAX_CHUNKS (sizeof(void *) == 4 ? 256u : 128u) /* of pointers, in one page */
+#define MAX_CHUNKS (sizeof(void *) == 4 ? 192u : 64u) /* of pointers, in one page */
 
 struct shadow_root {
     uint64_t *pdpt; /* 4 entries; directly mapped, below 4 GiB */
@@ -83,6 +82,10 @@ struct shadow_root {
     const struct gpage *top;
     const uint64_t *top_ent;
     uint32_t top_rmap;
+    /* PAE, if that page is in the direct map: the four entries, and the low dwords
+     * that they had when they were looked at (the high ones were 0). */
+    const volatile uint32_t *top_words;
+    uint32_t seen[4];
     uint32_t pin_esp1, pin_pages, pin_gen; /* this stack is pinned here if pin_gen is m's */
 };
 
@@ -148,7 +151,7 @@ struct shadow_mmu {
     uint32_t nr_tables, nr_tables_max; /* in use; bound */
     uint32_t nr_pages;                 /* table pages owned, in use or free */
     struct shadow_root roots[MAX_ROOTS];
-    uint8_t root_hint[MAX_ROOTS]; /* by page number of CR3 */
+    struct shadow_root *root_hint[MAX_ROOTS]; /* by page number of CR3 */
     /* Remembered for speed, dropped by cache_drop() whenever a link or a right
      * goes: the page of the last gva_write_ptr (1: none), and a table. */
     struct write_cache writable;

@@ -120,7 +120,9 @@ struct shadow_table *table_get(struct shadow_mmu *m, uint32_t key)
 
 static void table_free(struct shadow_mmu *m, struct shadow_table *t)
 {
-    for (uint32_t w = 0; w < ENTRIES / 32; w++) {
+    for (; t->words; t->words &= t->words - 1) {
+        uint32_t w = (uint32_t)__builtin_ctz(t->words);
+
         while (t->present[w]) {
             uint32_t i = w * 32 + (uint32_t)__builtin_ctz(t->present[w]);
 
@@ -154,27 +156,25 @@ void dir_zap(struct shadow_mmu *m, struct shadow_table *pd, uint32_t i)
     cache_drop(m);
     links_changed(m);
     pd->ents[i] = 0;
-    mark_dir_absent(pd, i);
+    mark_absent(pd, i);
     table_unlink(m, t);
 }
 
 /* ---- roots ---- */
 
+/* The only candidate that is looked at without a search. */
 HV_INLINE struct shadow_root *root_hinted(struct shadow_mmu *m, uint32_t gcr3)
 {
-    struct shadow_root *r =
-        &m->roots[m->root_hint[(gcr3 >> HV_PAGE_SHIFT) % MAX_ROOTS]];
-
-    return r->gcr3 == gcr3 ? r : NULL;
+    return m->root_hint[(gcr3 >> HV_PAGE_SHIFT) % MAX_ROOTS];
 }
 
 struct shadow_root *root_find(struct shadow_mmu *m, uint32_t gcr3)
 {
-    uint8_t *hint = &m->root_hint[(gcr3 >> HV_PAGE_SHIFT) % MAX_ROOTS];
+    struct shadow_root **hint = &m->root_hint[(gcr3 >> HV_PAGE_SHIFT) % MAX_ROOTS];
 
     for (uint32_t i = 0; i < MAX_ROOTS; i++) {
         if (m->roots[i].gcr3 == gcr3 && m->roots[i].in_use) {
-            *hint = (uint8_t)i;
+            *hint = &m->roots[i];
             return &m->roots[i];
         }
     }
@@ -213,6 +213,7 @@ void root_release(struct shadow_mmu *m, struct shadow_root *r)
     r->in_use = false;
     r->gcr3 = NO_CR3;
     r->top_ent = &always_dirty;
+    r->top_words = NULL;
 }
 
 static struct shadow_root *root_oldest(struct shadow_mmu *m,
@@ -269,6 +270,7 @@ struct shadow_root *root_make(struct vcpu *v, uint32_t gcr3)
         r->top = &v->guest->pages[gcr3 >> HV_PAGE_SHIFT];
         r->top_rmap = 0;
         r->top_ent = &always_dirty;
+        r->top_words = NULL;
         r->in_use = true;
         r->pin_gen = m->pin_gen - 1;
         memset(r->raw, 0, sizeof(r->raw));
@@ -368,6 +370,9 @@ int shadow_create(struct guest *g)
     m->filler->links = 1;
     for (uint32_t i = 0; i < MAX_ROOTS; i++) {
         m->roots[i].pdpt = m->pdpt_page + i * 4;
+        m->roots[i].top = &g->pages[0];
+        m->roots[i].top_ent = &always_dirty;
+        m->root_hint[i] = &m->roots[0];
         m->roots[i].gcr3 = NO_CR3;
         m->roots[i].hcr3 = (uint32_t)(uintptr_t)m->roots[i].pdpt;
     }
@@ -448,9 +453,22 @@ static void leave_linear_mode(struct vcpu *v, uint32_t gcr3)
     use_root(v, root_make(v, gcr3));
 }
 
-/* Remembers where the one mapping of the top-level page is, for the next time. */
+/* Remembers for the next time how to tell that the top level is what it was: where
+ * the one mapping of its page is, or the four entries of PAE. */
 static void remember_top(struct shadow_mmu *m, struct shadow_root *r)
 {
+    uint32_t frame = r->top->frame & GPAGE_FRAME;
+
+    if (m->guest->pae) {
+        const volatile uint32_t *e = (const volatile uint32_t *)frame_ptr(HFN(frame)) +
+                                     (r->gcr3 & HV_PAGE_MASK) / 4;
+        uint32_t hi = e[1] | e[3] | e[5] | e[7];
+
+        for (uint32_t i = 0; i < 4; i++)
+            r->seen[i] = e[i * 2];
+        r->top_words = hi || !frame_is_direct(HFN(frame)) ? NULL : e;
+        return;
+    }
     r->top_rmap = r->top->rmap;
     r->top_ent = dirty_witness(m, r->top);
 }
@@ -480,6 +498,16 @@ static HV_NOINLINE void new_pgtable_slow(struct vcpu *v, uint32_t gcr3)
     remember_top(g->mmu, r);
 }
 
+/* The entries are what they were. Those that no directory was linked by do not
+ * matter, but they change with the others. */
+HV_INLINE bool top_words_same(const struct shadow_root *r)
+{
+    const volatile uint32_t *e = r->top_words;
+
+    return e && !((e[0] ^ r->seen[0]) | e[1] | (e[2] ^ r->seen[1]) | e[3] |
+                  (e[4] ^ r->seen[2]) | e[5] | (e[6] ^ r->seen[3]) | e[7]);
+}
+
 /* A cached root is looked up, not flushed: its tables are up to date unless the
  * top-level page itself was written. */
 void shadow_new_pgtable(struct vcpu *v, uint32_t gcr3)
@@ -488,7 +516,8 @@ void shadow_new_pgtable(struct vcpu *v, uint32_t gcr3)
     struct shadow_mmu *m = g->mmu;
     struct shadow_root *r = root_hinted(m, gcr3);
 
-    if (hv_likely(r && !g->pae && witness_is_clean(r->top, r->top_ent, r->top_rmap))) {
+    if (hv_likely(r->gcr3 == gcr3 && (witness_is_clean(r->top, r->top_ent, r->top_rmap) ||
+                                      top_words_same(r)))) {
         cache_forget(m);
         r->used_stamp = ++m->stamp;
         v->root = r;

@@ -45,7 +45,7 @@ static void resync_leaf(struct shadow_mmu *m, struct shadow_table *t, uint32_t i
     if (!(want & PT_RW)) {
         leaf_gone(m, &m->guest->pages[owner_of(ent)], (uint32_t)ent);
         ent &= ~(uint64_t)PT_D;
-        cache_drop(m);
+        m->pin_gen += t->pinned;
     }
     t->ents[i] = (ent & ~(uint64_t)(PT_LOW & ~PT_D)) | want;
 }
@@ -69,11 +69,11 @@ HV_INLINE void resync_entries(struct shadow_mmu *m, struct shadow_table *t, bool
     const uint32_t *gents = (const uint32_t *)(const void *)gpage_known(g, t->key & KEY_GFN);
 
     gents += guest_index(g, t, 0) * (pae ? 2 : 1);
-    for (uint32_t w = 0; w < ENTRIES / 32; w++) {
-        uint32_t bits = t->present[w];
+    for (uint32_t words = t->words; words; words &= words - 1) {
+        uint32_t w = (uint32_t)__builtin_ctz(words), bits = t->present[w];
 
-        if (w % 4 == 0 && !(bits | t->present[w + 1] | t->present[w + 2] | t->present[w + 3]))
-            w += 3;
+        if (!bits)
+            t->words &= ~(1u << w); /* it is time */
         for (; bits; bits &= bits - 1) {
             uint32_t i = w * 32 + (uint32_t)__builtin_ctz(bits);
             uint32_t gpte = gents[pae ? i * 2 : i], hi = pae ? gents[i * 2 + 1] : 0;

@@ -137,6 +137,30 @@ HV_INLINE bool evidence_holds(const struct evidence *e)
            hv_read_once(*e->word[1]) == e->value[1];
 }
 
+/* The same for a table that is linked already: only if the guest's directory names
+ * it now, with the rights that the link has. */
+HV_INLINE void evidence_of_link(struct evidence *e, const struct guest *g,
+                                const struct shadow_root *r, uint32_t va,
+                                const struct shadow_table *t)
+{
+    const struct shadow_table *pd = r->pd[va >> 30];
+    uint32_t ent = (uint32_t)pd->ents[va_l2(va)], pde;
+
+    evidence_take(e, g, r->gcr3, va, pd->key & KEY_GFN, 0);
+    if (hv_unlikely(!e->word[0]))
+        return;
+    pde = hv_read_once(*e->word[0]);
+    e->value[0] = pde;
+    if (!g->pae)
+        e->value[1] = pde;
+    else if ((e->value[1] ^ (pd->key << HV_PAGE_SHIFT | PT_P)) & ~(HV_PAGE_MASK & ~PT_P))
+        e->word[0] = NULL;
+    if ((pde ^ (t->key << HV_PAGE_SHIFT)) & ~HV_PAGE_MASK ||
+        (pde & (GPDE_BAD | PT_P | PT_A | PT_RW | PT_US)) !=
+            (PT_P | PT_A | (ent & (PT_RW | PT_US))))
+        e->word[0] = NULL;
+}
+
 /* Remembers the table of va in the current root r for faults, and for SET_PTE
  * if that is a user address with nothing pinned in the table. */
 HV_INLINE void link_remember(struct shadow_mmu *m, const struct shadow_root *r,
@@ -147,7 +171,7 @@ HV_INLINE void link_remember(struct shadow_mmu *m, const struct shadow_root *r,
     m->link.region = va >> 21;
     m->link.set_pte_region = set_pte ? va >> 21 : LINK_NONE;
     m->link.pgd = r->gcr3;
-    m->link.dir.word[0] = NULL;
+    evidence_of_link(&m->link.dir, g, r, va, t);
     m->link.rights = (uint32_t)r->pd[va >> 30]->ents[va_l2(va)] & (PT_RW | PT_US);
     m->link.id8 = map_id(t, 0) << 8;
     m->link.gframe = g->pages[t->key & KEY_GFN].frame & GPAGE_FRAME;

@@ -104,9 +104,24 @@ void arch_vcpu_map_lguest_data(struct vcpu *who, hfn_t first, hfn_t second)
 
 /* ---- the guest ---- */
 
+#define FIRST_FRAME 0x100u
+
 struct guest *g;
 struct vcpu *v;
 uint8_t *mem;
+
+void *frame_ptr(hfn_t f)
+{
+    REQUIRE(f.v >= FIRST_FRAME && f.v - FIRST_FRAME < PAGES);
+    return mem + ((size_t)(f.v - FIRST_FRAME) << HV_PAGE_SHIFT);
+}
+
+hfn_t frame_of_ptr(const void *p)
+{
+    return HFN((uint32_t)((size_t)((const uint8_t *)p - mem) >> HV_PAGE_SHIFT) +
+               FIRST_FRAME);
+}
+
 const struct abi_row *row;
 static uint64_t idt[256];
 
@@ -121,7 +136,7 @@ void boot(void)
     g->pages = calloc(PAGES, sizeof(*g->pages));
     REQUIRE(g->pages);
     for (uint32_t i = 0; i < PAGES; i++)
-        g->pages[i].frame = 0x100 + i;
+        g->pages[i].frame = FIRST_FRAME + i;
     v->arch.gdt[13] = 0x00cfb3000000ffffull;
     nr_seen = pinned = 0;
 }

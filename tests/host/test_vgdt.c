@@ -135,7 +135,7 @@ TEST(tls_is_entries_6_to_8)
     memset(&v, 0, sizeof(v));
     for (uint32_t i = 0; i < 32; i++)
         v.arch.gdt[i] = 7;
-    vgdt_load_tls(&v, (const uint32_t *)(const void *)tls);
+    vgdt_load_tls(&v, (const volatile uint32_t *)(const void *)tls);
     for (uint32_t i = 0; i < 32; i++) {
         if (i < 6 || i > 8)
             EXPECT_EQ(v.arch.gdt[i], 7);

@@ -67,12 +67,17 @@ uint32_t arch_vcpu_enter(struct vcpu *v);
 /* Writes one entry of the real GDT/IDT of v (and of this CPU, if loaded). The
  * caller has sanitised it. */
 void arch_vcpu_set_gdt(struct vcpu *v, uint32_t index, uint64_t desc);
-/* The same for TLS entry 0 to 2, in words, on the way of a context switch. */
-void arch_vcpu_set_tls(struct vcpu *v, uint32_t i, uint32_t lo, uint32_t hi);
 void arch_vcpu_set_idt(struct vcpu *v, uint32_t vector, uint64_t gate);
 
-/* Ring-1 stack for direct gates: TSS ss1:esp1. */
+/* On the way of a context switch of the vCPU that is loaded: TLS entry 0 to 2 of
+ * the real GDT, in words, and the ring-1 stack for direct gates, ss1:esp1 of the
+ * TSS. */
+#ifdef HV_HOST_TEST
+void arch_vcpu_set_tls(struct vcpu *v, uint32_t i, uint32_t lo, uint32_t hi);
 void arch_vcpu_set_stack(struct vcpu *v, uint16_t ss1, uint32_t esp1);
+#else
+#include "arch/vcpu_inline.h"
+#endif
 
 /* CR0.TS as the guest wants it. */
 void arch_vcpu_set_ts(struct vcpu *v, bool ts);

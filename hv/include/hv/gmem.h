@@ -6,16 +6,28 @@
 #pragma once
 
 #include "hv/addr.h"
-
-struct guest;
+#include "hv/frame.h"
+#include "hv/guest.h"
 
 bool gmem_read(struct guest *g, void *dst, gpa_t src, uint32_t len) HV_MUST_CHECK;
 bool gmem_write(struct guest *g, gpa_t dst, const void *src,
                 uint32_t len) HV_MUST_CHECK;
 bool gmem_zero(struct guest *g, gpa_t dst, uint32_t len) HV_MUST_CHECK;
 
-/* The same for the six words of LOAD_TLS, on the way of every context switch. */
-bool gmem_read_tls(struct guest *g, uint32_t dst[6], gpa_t src) HV_MUST_CHECK;
+/* The six words at src, to be read once each before anything else is mapped, if
+ * they are aligned, in one page and below the limit; else NULL: gmem_read() knows
+ * more. For LOAD_TLS, on the way of every context switch. */
+HV_INLINE const volatile uint32_t *gmem_tls_words(const struct guest *g, gpa_t src)
+{
+    uint32_t page = src.v >> HV_PAGE_SHIFT;
+    const uint8_t *bytes;
+
+    if (hv_unlikely(gpa_offset(src) > HV_PAGE_SIZE - 24 || (src.v & 3) ||
+                    page >= g->limit_pages))
+        return NULL;
+    bytes = frame_ptr(HFN(g->pages[page].frame & GPAGE_FRAME));
+    return (const volatile uint32_t *)(const volatile void *)(bytes + gpa_offset(src));
+}
 
 /* True if [a, a + len) lies below the guest's limit (device pages included). */
 bool gmem_range_ok(const struct guest *g, gpa_t a, uint32_t len);

@@ -21,8 +21,10 @@ enum guest_state {
 enum guest_end { END_NONE, END_POWEROFF, END_REBOOT, END_CRASH, END_KILLED };
 
 /* One guest page: host frame, flags and the reverse map (hv/rmap.h). */
+#define GPAGE_FRAME 0x00ffffffu
+
 struct gpage {
-    uint32_t frame; /* bits 0..23 host frame, 24..31 GPAGE_* */
+    uint32_t frame; /* GPAGE_FRAME: host frame, above it flags of hv/mmu */
     uint32_t rmap;  /* bits 0..7 number of mappings, 8..31 xor of their ids */
 };
 

@@ -58,11 +58,14 @@ void ring_run(struct vcpu *v);
 
 /* The ones that need more than a line; hv/hcall_args.c. */
 void hcall_new_pgtable(HCALL_ARGS);
-void hcall_set_stack(HCALL_ARGS);
-void hcall_load_tls(HCALL_ARGS);
+void hcall_set_stack_slow(HCALL_ARGS);
+void hcall_load_tls_slow(HCALL_ARGS);
 void hcall_load_gdt(HCALL_ARGS);
 void hcall_load_gdt_entry(HCALL_ARGS);
 void hcall_shutdown(HCALL_ARGS);
+
+/* SET_STACK with arguments that were checked. */
+void hcall_use_stack(struct vcpu *v, uint32_t ss1, uint32_t esp1);
 
 /* The first hypercall: finds the ABI row and does INIT (ABI 3.3, 3.4). */
 void hcall_first(struct vcpu *v);

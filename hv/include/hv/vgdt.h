@@ -15,7 +15,7 @@ uint64_t vgdt_sanitise(uint64_t desc);
 void vgdt_load_entry(struct vcpu *v, uint32_t index, uint64_t desc);
 
 /* LOAD_TLS: three descriptors, each low dword first. */
-void vgdt_load_tls(struct vcpu *v, const uint32_t words[6]);
+void vgdt_load_tls(struct vcpu *v, const volatile uint32_t words[6]);
 
 /* The GDT a guest starts with: flat ring-1 code and data (ABI 1.3). */
 void vgdt_init(struct vcpu *v);

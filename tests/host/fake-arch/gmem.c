@@ -62,11 +62,6 @@ bool gmem_read(struct guest *g, void *dst, gpa_t src, uint32_t len)
     return true;
 }
 
-bool gmem_read_tls(struct guest *g, uint32_t dst[6], gpa_t src)
-{
-    return gmem_read(g, dst, src, 24);
-}
-
 bool gmem_write(struct guest *g, gpa_t dst, const void *src, uint32_t len)
 {
     if (!gmem_range_ok(g, dst, len))

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* What a guest's context switch changes in the real tables, inline: hv/arch_if.h
+ * has the contracts. */
+#pragma once
+
+#include "arch/layout.h"
+#include "hv/vcpu.h"
+
+#define TSS_ESP1 0x0c /* SDM 3A figure 8-2 */
+#define TSS_SS1 0x10
+
+HV_INLINE void arch_vcpu_set_tls(struct vcpu *v, uint32_t i, uint32_t lo, uint32_t hi)
+{
+    uint32_t *save = (uint32_t *)&v->arch.gdt[GDT_TLS_FIRST + i];
+    volatile uint32_t *live =
+        (volatile uint32_t *)(SW_STATE + STATE_GDT + (GDT_TLS_FIRST + i) * 8);
+
+    save[0] = lo;
+    save[1] = hi;
+    live[0] = lo;
+    live[1] = hi;
+}
+
+HV_INLINE void arch_vcpu_set_stack(struct vcpu *v, uint16_t ss1, uint32_t esp1)
+{
+    volatile uint32_t *tss = (volatile uint32_t *)(SW_STATE + STATE_TSS);
+
+    v->arch.ss1 = ss1;
+    v->arch.esp1 = esp1;
+    tss[TSS_ESP1 / 4] = esp1;
+    tss[TSS_SS1 / 4] = ss1;
+}
