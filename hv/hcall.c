@@ -155,33 +155,36 @@ void hcall_bad(struct vcpu *v, uint32_t nr)
     guest_kill(v->guest, "bad hypercall %u", nr);
 }
 
-/* Before INIT, a ring that is not empty, or the registers of 2.6.24 to 2.6.29.
- * True: the call itself is still to be done, its arguments in the usual order. */
-static HV_NOINLINE bool hcall_slow(struct vcpu *v)
+/* Before INIT, a ring that is not empty, or the registers of 2.6.24 to 2.6.29. */
+static HV_NOINLINE void hcall_slow(struct vcpu *v)
 {
     const struct guest_regs *r = v->regs;
     const struct abi_row *abi = v->guest->abi;
 
     if (hv_unlikely(!abi)) {
         hcall_first(v);
-        return false;
+        return;
     }
-    ring_run(v);
-    if (hv_unlikely(v->attention & VCPU_ATTN_DEAD))
-        return false;
-    if (hv_likely(!abi->edx_order))
-        return true;
-    v->hcall_c = r->ecx;
-    hcall_execute(v, r->eax, r->edx, r->ebx);
-    return false;
+    if (hv_unlikely(!ring_run(v)))
+        return;
+    if (hv_unlikely(abi->edx_order)) {
+        v->hcall_c = r->ecx;
+        hcall_execute(v, r->eax, r->edx, r->ebx);
+    } else {
+        v->hcall_c = r->edx;
+        v->hcall_d = r->esi;
+        hcall_execute(v, r->eax, r->ebx, r->ecx);
+    }
 }
 
 void exit_hcall(struct vcpu *v)
 {
     const struct guest_regs *r = v->regs;
 
-    if (hv_unlikely(v->hcall_status[v->ring_cursor] != 0xff) && !hcall_slow(v))
+    if (hv_unlikely(v->hcall_status[v->ring_cursor] != 0xff)) {
+        hcall_slow(v);
         return;
+    }
     v->hcall_c = r->edx;
     v->hcall_d = r->esi;
     hcall_execute(v, r->eax, r->ebx, r->ecx);

@@ -28,56 +28,54 @@ HV_INLINE bool after_entry(struct vcpu *v, volatile uint8_t *status, uint32_t at
     return false;
 }
 
-/* SET_PTE is what rings are full of: as many as can be done at once. Returns their
- * number; 0: this one needs the long way. */
-static HV_NOINLINE uint32_t run_of_set_pte(struct vcpu *v, uint8_t *data, uint32_t at,
-                                           uint32_t left)
+/* SET_PTE is what rings are full of: as many as can be done at once, up to the next
+ * step. Returns their number; 0: this one needs the long way. */
+static HV_NOINLINE uint32_t run_of_set_pte(struct vcpu *v, uint8_t *data, uint32_t at)
 {
-    uint32_t max = hv_min_u32(hv_min_u32(RING_SLOTS - at, left), ENTRIES_A_STEP);
     uint32_t n = shadow_set_ptes(v, data + NEW_STATUS + at,
                                  (const volatile uint32_t *)(void *)(data + NEW_SLOTS) +
                                      at * NEW_SLOT_WORDS,
-                                 max);
+                                 ENTRIES_A_STEP - at % ENTRIES_A_STEP);
 
-    v->ring_cursor = (at + n) % RING_SLOTS;
-    if (n == max)
+    at = (at + n) % RING_SLOTS;
+    v->ring_cursor = at;
+    if (hv_unlikely(at % ENTRIES_A_STEP == 0))
         arch_preempt_point();
     return n;
 }
 
 /* Everything is found from one pointer: registers are few. */
-HV_INLINE void ring_run_new(struct vcpu *v)
+HV_INLINE bool ring_run_new(struct vcpu *v)
 {
     uint8_t *data = (uint8_t *)(uintptr_t)v->irq_enabled;
     volatile uint8_t *status = data + NEW_STATUS;
-    uint32_t at = v->ring_cursor, left = RING_SLOTS;
+    uint32_t at = v->ring_cursor, done = 0;
 
-    while (status[at] != SLOT_FREE) {
+    while (status[at] != SLOT_FREE && done < RING_SLOTS) {
         const volatile uint32_t *slot =
             (const volatile uint32_t *)(void *)(data + NEW_SLOTS) + at * NEW_SLOT_WORDS;
         uint32_t nr = slot[0], n;
 
-        if (nr == HCALL_SET_PTE && (n = run_of_set_pte(v, data, at, left)) != 0) {
+        if (nr == HCALL_SET_PTE && (n = run_of_set_pte(v, data, at)) != 0) {
             at = (at + n) % RING_SLOTS;
-            left -= n;
-        } else {
-            v->ring_cursor = (at + 1) % RING_SLOTS;
-            v->hcall_c = slot[3];
-            v->hcall_d = slot[4];
-            hcall_execute(v, nr, slot[1], slot[2]);
-            if (after_entry(v, status, at))
-                return;
-            at = (at + 1) % RING_SLOTS;
-            left--;
+            done += n;
+            continue;
         }
-        if (!left)
-            return;
+        v->ring_cursor = (at + 1) % RING_SLOTS;
+        v->hcall_c = slot[3];
+        v->hcall_d = slot[4];
+        hcall_execute(v, nr, slot[1], slot[2]);
+        if (after_entry(v, status, at))
+            return false;
+        at = (at + 1) % RING_SLOTS;
+        done++;
     }
+    return true;
 }
 
 /* 2.6.24 to 2.6.30: 16-byte slots, up to 2.6.29 in the order EAX EBX ECX EDX of
  * registers that mean call, arg2, arg3, arg1. */
-static void ring_run_old(struct vcpu *v)
+static bool ring_run_old(struct vcpu *v)
 {
     const struct abi_row *abi = v->guest->abi;
     volatile uint8_t *data = (volatile uint8_t *)v->irq_enabled;
@@ -91,7 +89,7 @@ static void ring_run_old(struct vcpu *v)
         uint32_t nr, x, y, z;
 
         if (status[at] == SLOT_FREE)
-            return;
+            break;
         nr = slot[0];
         x = slot[1];
         y = slot[2];
@@ -101,14 +99,14 @@ static void ring_run_old(struct vcpu *v)
         v->hcall_d = 0;
         hcall_execute(v, nr, abi->edx_order ? z : x, abi->edx_order ? x : y);
         if (after_entry(v, status, at))
-            return;
+            return false;
     }
+    return true;
 }
 
-void ring_run(struct vcpu *v)
+bool ring_run(struct vcpu *v)
 {
     if (hv_likely(v->guest->abi->slot_bytes == NEW_SLOT_WORDS * 4))
-        ring_run_new(v);
-    else
-        ring_run_old(v);
+        return ring_run_new(v);
+    return ring_run_old(v);
 }

@@ -244,6 +244,9 @@ static void watch_root(struct shadow_mmu *m, const struct shadow_root *r, uint32
     l->root = l->nr <= WATCH_MAX ? r : NULL;
 }
 
+/* About so many leaves are compared between two preemption points. */
+#define LEAVES_A_STEP 256u
+
 /* A page that was, or may have been, written. */
 static void resync_watched(struct shadow_mmu *m, struct watch *w)
 {
@@ -266,14 +269,19 @@ static void resync_watched(struct shadow_mmu *m, struct watch *w)
 static bool flush_watched(struct shadow_mmu *m, const struct shadow_root *r)
 {
     struct watch *w = m->watch.page, *end = w + m->watch.nr;
+    uint32_t compared = 0;
 
     for (; w != end; w++) {
         if (hv_likely(witness_is_clean(w->page, w->ent, w->rmap)))
             continue;
         if (!w->table[0])
             return false;
+        compared += w->table[0]->nr_present + LEAVES_A_STEP / 4;
         resync_watched(m, w);
-        arch_preempt_point(); /* between tables */
+        if (compared > LEAVES_A_STEP) {
+            compared = 0;
+            arch_preempt_point(); /* between tables */
+        }
         if (m->watch.root != r)
             return false;
     }

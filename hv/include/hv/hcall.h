@@ -53,8 +53,9 @@ HV_INLINE void hcall_execute(struct vcpu *v, uint32_t nr, uint32_t a, uint32_t b
         hcall_bad(v, nr);
 }
 
-/* Runs up to 64 pending ring entries in cursor order. */
-void ring_run(struct vcpu *v);
+/* Runs pending ring entries in cursor order: all that are there, at most 64 or as
+ * many as end at the next multiple of 16. false: one of them killed the guest. */
+bool ring_run(struct vcpu *v);
 
 /* The ones that need more than a line; hv/hcall_args.c. */
 void hcall_new_pgtable(HCALL_ARGS);
