@@ -20,33 +20,30 @@ static void unhandled(struct vcpu *v, uint32_t vector, uint32_t err)
                vector == VEC_PF ? arch_read_cr2() : err);
 }
 
-/* Writes the frame at to; returns nothing but writes what hardware would. */
-HV_INLINE void put_frame(uint32_t *to, const struct vcpu *v, bool has_err, uint32_t err,
-                         bool from_user)
+/* Writes the frame at to as hardware would. The real IF is always set: the virtual
+ * one stands in its place. */
+HV_INLINE void put_frame(uint32_t *to, const struct vcpu *v, const struct guest_regs *r,
+                         bool has_err, uint32_t err, bool from_user)
 {
-    const struct guest_regs *r = v->regs;
-    uint32_t flags = r->eflags;
-
     if (has_err)
         *to++ = err;
     to[0] = r->eip;
     to[1] = r->cs;
-    if (!(*v->irq_enabled & EFLAGS_IF))
-        flags &= ~EFLAGS_IF;
-    to[2] = flags;
+    to[2] = (r->eflags & ~EFLAGS_IF) | (*v->irq_enabled & EFLAGS_IF);
     if (from_user) {
         to[3] = r->esp;
         to[4] = r->ss;
     }
 }
 
-/* A frame that crosses a page goes word by word through the tables of each. */
-static HV_NOINLINE bool push_across(struct vcpu *v, uint32_t esp, uint32_t vector,
-                                    bool has_err, uint32_t err, bool from_user)
+/* The page is not the one that was written last, or the frame crosses a page: then
+ * it goes through the tables of each. */
+static HV_NOINLINE bool push_slow(struct vcpu *v, uint32_t esp, uint32_t vector,
+                                  bool has_err, uint32_t err, bool from_user)
 {
     uint32_t frame[6], bytes = (has_err ? 16u : 12u) + (from_user ? 8u : 0u);
 
-    put_frame(frame, v, has_err, err, from_user);
+    put_frame(frame, v, v->regs, has_err, err, from_user);
     if (gva_write(v, GVA(esp), frame, bytes))
         return true;
     guest_kill(v->guest, "bad address %#x for the frame of trap %u at %#x", esp, vector,
@@ -60,31 +57,25 @@ HV_INLINE void reflect(struct vcpu *v, uint32_t vector, bool has_err, uint32_t e
     const struct guest *g = v->guest;
     struct guest_regs *r = v->regs;
     uint32_t hi = g->vidt_hi[vector], esp = r->esp;
-    uint32_t bytes = has_err ? 16 : 12;
     bool from_user = (r->ss & 2) != 0; /* RPL is 1 or 3 */
-    uint32_t *to = NULL;
 
     /* Before INIT no gate can be loaded, so irq_enabled is there below. */
     if (hv_unlikely(!(hi & GATE_P))) {
         unhandled(v, vector, err);
         return;
     }
-    if (from_user) {
-        bytes += 8;
-        esp = v->esp1;
-    }
-    esp -= bytes;
-    if (hv_likely((esp & HV_PAGE_MASK) <= HV_PAGE_SIZE - 24)) {
-        if (hv_likely((esp & ~HV_PAGE_MASK) == v->writable->va))
-            to = (uint32_t *)(void *)((uint8_t *)frame_ptr(HFN(v->writable->frame)) +
-                                      (esp & HV_PAGE_MASK));
-        else
-            to = gva_write_ptr(v, GVA(esp));
-    }
-    if (hv_likely(to != NULL))
-        put_frame(to, v, has_err, err, from_user);
-    else if (!push_across(v, esp, vector, has_err, err, from_user))
+    if (from_user)
+        esp = v->esp1 - 8;
+    esp -= has_err ? 16 : 12;
+    if (hv_likely((esp & ~HV_PAGE_MASK) == v->writable->va &&
+                  (esp & HV_PAGE_MASK) <= HV_PAGE_SIZE - 24)) {
+        uint8_t *page = frame_ptr(HFN(v->writable->frame));
+
+        put_frame((uint32_t *)(void *)(page + (esp & HV_PAGE_MASK)), v, r, has_err, err,
+                  from_user);
+    } else if (!push_slow(v, esp, vector, has_err, err, from_user)) {
         return;
+    }
     r->esp = esp;
     if (from_user)
         r->ss = v->ss1;

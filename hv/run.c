@@ -24,6 +24,12 @@ static bool attend(struct vcpu *v)
 {
     uint32_t why = v->attention;
 
+    if (why == VCPU_ATTN_VIRQ) { /* most often it is that and nothing else */
+        virq_deliver(v);
+        why = v->attention;
+        if (!(why & ~VCPU_ATTN_VIRQ))
+            return true;
+    }
     if (why & VCPU_ATTN_AUDIT)
         audit(v);
     if (why & (VCPU_ATTN_DEAD | VCPU_ATTN_RESCHED))

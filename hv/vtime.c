@@ -16,30 +16,33 @@
 
 #define RETRY_NS 500000u
 
-/* The second that is running, by both clocks. */
+/* The second that is running: which one, and how far into it the clock started. */
 static struct {
-    uint64_t start_ns; /* arch_time_ns() at its beginning */
-    uint32_t utc;
+    struct short_clock clock;
+    uint32_t into;
+    uint32_t utc; /* 0: none yet */
 } second;
 
-static HV_NOINLINE uint32_t new_second(uint64_t now)
+static HV_NOINLINE uint32_t new_second(void)
 {
-    uint32_t into;
-
-    second.utc = (uint32_t)div64(arch_wallclock_base_ns() + now, NS_PER_S, &into);
-    second.start_ns = now - into;
-    return into;
+    short_clock_start(&second.clock);
+    second.utc = (uint32_t)div64(arch_wallclock_base_ns() + arch_time_ns(), NS_PER_S,
+                                 &second.into);
+    return second.into;
 }
 
 void vtime_write_wallclock(struct vcpu *v)
 {
-    uint64_t now = arch_time_ns(), since = now - second.start_ns;
-    uint32_t into = (uint32_t)since;
+    volatile uint32_t *data = v->irq_enabled;
+    uint32_t into;
 
-    if (hv_unlikely((since >> 32) || into >= NS_PER_S || !second.utc))
-        into = new_second(now);
-    hv_write_once(v->irq_enabled[LGD_TV_SEC], second.utc);
-    hv_write_once(v->irq_enabled[LGD_TV_NSEC], into);
+    if (hv_unlikely(!short_clock_ns(&second.clock, &into) || into >= NS_PER_S ||
+                    into + second.into >= NS_PER_S || !second.utc))
+        into = new_second();
+    else
+        into += second.into;
+    data[LGD_TV_SEC] = second.utc;
+    data[LGD_TV_NSEC] = into;
 }
 
 static void clockevent_fired(struct timer *t)

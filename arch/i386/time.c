@@ -7,6 +7,7 @@
 
 #include "arch/cpu.h"
 #include "arch/irq.h"
+#include "arch/time_inline.h"
 #include "arch/tsc.h"
 #include "calibrate.h"
 #include "hv/arch_if.h"
@@ -39,6 +40,8 @@ static struct {
     uint64_t wallclock_base_ns;
     struct timer keepalive;
 } clock;
+
+uint32_t arch_tsc_mult;
 
 /* Slow, and only for machines whose TSC is no good. An interval longer than a
  * wrap of the counter is lost: the clock is late then, but never goes back. */
@@ -195,6 +198,7 @@ static HV_INIT void start_clock(const struct calibration *c, bool tsc_usable)
     }
     clock.tsc_base = cpu_rdtsc();
     clock.tsc_mult = tsc_mult_for_khz(khz);
+    arch_tsc_mult = clock.tsc_mult;
 }
 
 static HV_INIT void read_wallclock(void)

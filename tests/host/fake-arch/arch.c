@@ -43,6 +43,19 @@ uint64_t arch_time_ns(void)
     return fake_arch.now_ns;
 }
 
+void short_clock_start(struct short_clock *c)
+{
+    c->ns = fake_arch.now_ns;
+}
+
+bool short_clock_ns(const struct short_clock *c, uint32_t *ns)
+{
+    uint64_t since = fake_arch.now_ns - c->ns;
+
+    *ns = (uint32_t)since;
+    return since >> 32 == 0;
+}
+
 uint32_t arch_tsc_khz(void)
 {
     return fake_arch.tsc_khz;
