@@ -30,7 +30,7 @@ variant := $(notdir $(firstword $(CC)))-$(if $(DEBUG),debug,release)
 
 # ---- flags of the monitor (style guide 2.6, recommendation 36) ----
 
-monitor-cflags := -m32 -march=i686 -std=gnu11 -O2 -g -ffreestanding -fno-pic \
+monitor-cflags := -m32 -march=i686 -mtune=generic -std=gnu11 -O2 -g -ffreestanding -fno-pic \
   -fno-pie -fno-stack-protector -fno-omit-frame-pointer -fno-strict-aliasing \
   -fno-asynchronous-unwind-tables -fno-unwind-tables -fcf-protection=none \
   -mno-sse -mno-mmx -mno-80387 -msoft-float -mregparm=3 -freg-struct-return \

@@ -41,7 +41,6 @@ static bool attend(struct vcpu *v)
     if (v->halted)
         return false;
     if (v->attention & VCPU_ATTN_PIN) {
-        v->attention &= ~(uint32_t)VCPU_ATTN_PIN;
         if (!shadow_pin_stack(v))
             return false;
     }

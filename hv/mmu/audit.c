@@ -179,7 +179,7 @@ static void check_caches(struct audit *a)
     }
     if (m->link.region != LINK_NONE) {
         current_leaf(a, m->link.region << 21, &pde, &t);
-        if (!t || t != m->link.table || (pde & 6) != m->link.rights)
+        if (!t || t != m->link.table || (pde & 6) != (m->link.allows & 6))
             wrong(a, "the remembered table is not linked there", m->link.region << 21);
         else if (m->link.set_pte_region != LINK_NONE && t->pinned)
             wrong(a, "the table for SET_PTE has pinned pages", m->link.region << 21);

@@ -108,7 +108,7 @@ static struct shadow_table *get_dir(struct shadow_mmu *m, struct shadow_root *r,
     old = pd->links > 0;
     root_set_pd(m, r, top, pd);
     if (m->guest->pae)
-        r->raw[top] = (dir_gfn << HV_PAGE_SHIFT) | PT_P;
+        r->raw[top] = r->seen[top] = (dir_gfn << HV_PAGE_SHIFT) | PT_P;
     trust(m, pd, old);
     if (old) /* and so are the tables that it brings along */
         resync_below(m, r, top, ENTRIES);
@@ -248,37 +248,44 @@ static HV_NOINLINE enum walk_result fill(struct vcpu *v, uint32_t va, uint32_t a
  * flush (SDM 3A 4.10.4). Returns what shadow_fault() does, or TAKE_LONG_WAY. */
 #define TAKE_LONG_WAY 0xfffffffeu
 
+/* The entry does not allow the access: the guest's own fault, unless the directories
+ * name another table by now, which the CPU would look at when it tries again. */
+static HV_NOINLINE uint32_t denied_linked(const struct shadow_mmu *m, const uint32_t *e,
+                                          uint32_t access)
+{
+    uint32_t gpte = hv_read_once(*e);
+
+    if (!evidence_holds(&m->link.dir))
+        return TAKE_LONG_WAY;
+    if (!(gpte & PT_P))
+        return access;
+    if ((gpte & PT_PS) || gpte >> HV_PAGE_SHIFT >= m->guest->limit_pages ||
+        (m->guest->pae && e[1]) || !(access & ~(gpte & m->link.allows)))
+        return TAKE_LONG_WAY;
+    return access | PF_ERR_P;
+}
+
 HV_INLINE uint32_t fill_linked(struct shadow_mmu *m, uint32_t va, uint32_t access, bool pae)
 {
     const struct guest *g = m->guest;
-    uint32_t i = va_l1(va), set = PT_A | ((access & PT_RW) ? PT_D : 0);
-    uint32_t *e, *slot, gpte, frame, next;
-    struct shadow_table *t;
+    uint32_t i = va_l1(va), need = access | PT_P;
+    uint32_t *e, *slot, gpte, seen, frame;
+    struct shadow_table *t = m->link.table;
     struct gpage *p;
 
     e = link_guest_entry(&m->link, i, pae);
     gpte = hv_read_once(*e);
-    if (hv_unlikely(!(gpte & PT_P) || (access & ~(gpte & m->link.rights)))) {
-        /* The guest's own fault, unless the directories name another table by now,
-         * which the CPU would look at when it tries again. */
-        if (!evidence_holds(&m->link.dir) || (pae && e[1]))
-            return TAKE_LONG_WAY;
-        if (!(gpte & PT_P))
-            return access;
-        if ((gpte & PT_PS) || gpte >> HV_PAGE_SHIFT >= g->limit_pages)
-            return TAKE_LONG_WAY;
-        return access | PF_ERR_P;
-    }
-    if ((gpte & PT_PS) || gpte >> HV_PAGE_SHIFT >= g->limit_pages || (pae && e[1]))
+    if (hv_unlikely((gpte & m->link.allows & (need | PT_PS)) != need))
+        return denied_linked(m, e, access);
+    if (gpte >> HV_PAGE_SHIFT >= g->limit_pages || (pae && e[1]))
         return TAKE_LONG_WAY;
     slot = (uint32_t *)(m->link.ents + i);
     if (slot[0] & PT_P)
         return TAKE_LONG_WAY;
-    if ((gpte & set) != set) {
-        if (!guest_entry_set(e, gpte, set))
-            return TAKE_LONG_WAY;
-        gpte |= set;
-    }
+    seen = gpte;
+    gpte |= PT_A | (access & PT_RW) << 5; /* D is five bits above RW */
+    if (gpte != seen && !guest_entry_set(e, seen, gpte))
+        return TAKE_LONG_WAY;
     p = &g->pages[gpte >> HV_PAGE_SHIFT];
     frame = p->frame;
     if (!(gpte & PT_D) || !(frame & GPAGE_OURS))
@@ -287,13 +294,11 @@ HV_INLINE uint32_t fill_linked(struct shadow_mmu *m, uint32_t va, uint32_t acces
     slot[1] = (frame >> (32 - HV_PAGE_SHIFT)) & 0xfu;
     if (hv_likely((uint8_t)p->rmap != RMAP_MANY))
         p->rmap = (p->rmap ^ (m->link.id8 + (i << 8))) + 1;
-    t = m->link.table;
     mark_present(t, i);
     /* A run touched for the first time has A clear in the next entry. */
-    next = (uintptr_t)(e + (pae ? 2 : 1)) & HV_PAGE_MASK ? e[pae ? 2 : 1] : 0;
-    if ((next & (PT_P | PT_A)) == (PT_P | PT_A))
-        fill_around(m->guest, t, i, AROUND,
-                    gpage_known(g, t->key & KEY_GFN), pae);
+    e += pae ? 2 : 1;
+    if (((uintptr_t)e & HV_PAGE_MASK) && (*e & (PT_P | PT_A)) == (PT_P | PT_A))
+        fill_around(m->guest, t, i, AROUND, gpage_known(g, t->key & KEY_GFN), pae);
     return SHADOW_FILLED;
 }
 
@@ -325,6 +330,7 @@ uint32_t shadow_fault(struct vcpu *v, gva_t gva, uint32_t hw_err)
     struct shadow_mmu *m = v->guest->mmu;
     uint32_t access = hw_err & (PT_RW | PT_US);
 
+    _Static_assert(PT_RW << 5 == PT_D, "fill_linked() shifts one to the other");
     if (hv_likely(m->link.region == gva.v >> 21)) {
         uint32_t r = v->guest->pae ? fill_linked_pae(m, gva.v, access)
                                    : fill_linked(m, gva.v, access, false);
@@ -486,7 +492,7 @@ HV_INLINE struct shadow_table *writable_in(const struct vcpu *v, uint32_t va)
     return ((uint32_t)t->ents[va_l1(va)] & PT_RW) ? t : NULL;
 }
 
-bool shadow_pin_stack(struct vcpu *v)
+static bool pin_pages(struct vcpu *v)
 {
     struct shadow_mmu *m = v->guest->mmu;
 
@@ -506,6 +512,24 @@ bool shadow_pin_stack(struct vcpu *v)
             m->link.set_pte_region = LINK_NONE; /* it looks whether the table is pinned */
         }
     }
+    return true;
+}
+
+/* Room for the second page may have been made by letting go of everything, the first
+ * page included: then once more, and there is room for both. */
+#define PIN_TRIES 3u
+
+bool shadow_pin_stack(struct vcpu *v)
+{
+    struct shadow_mmu *m = v->guest->mmu;
+    uint32_t drops, n = 0;
+
+    do {
+        drops = m->drops;
+        if (!pin_pages(v))
+            return false;
+    } while (hv_unlikely(m->drops != drops) && ++n < PIN_TRIES);
+    v->attention &= ~(uint32_t)VCPU_ATTN_PIN;
     v->root->pin_esp1 = v->esp1;
     v->root->pin_pages = v->stack_pages;
     v->root->pin_gen = m->pin_gen;

@@ -144,8 +144,11 @@ HV_INLINE bool entry_present(const struct shadow_table *t, uint32_t i)
 
 HV_INLINE void mark_present(struct shadow_table *t, uint32_t i)
 {
-    t->present[i / 32] |= 1u << (i % 32);
-    t->words |= 1u << (i / 32);
+    uint32_t *word = &t->present[i / 32];
+
+    if (hv_unlikely(!*word))
+        t->words |= 1u << (i / 32);
+    *word |= 1u << (i % 32);
     t->nr_present++;
 }
 

@@ -83,7 +83,8 @@ struct shadow_root {
     const uint64_t *top_ent;
     uint32_t top_rmap;
     /* PAE, if that page is in the direct map: the four entries, and the low dwords
-     * that they had when they were looked at (the high ones were 0). */
+     * that they had when they were looked at, raw[] where a directory is linked (the
+     * high ones were 0). */
     const volatile uint32_t *top_words;
     uint32_t seen[4];
     uint32_t pin_esp1, pin_pages, pin_gen; /* this stack is pinned here if pin_gen is m's */
@@ -101,7 +102,7 @@ struct link_cache {
     uint32_t region;         /* va >> 21; LINK_NONE: nothing remembered */
     uint32_t set_pte_region; /* the same, if SET_PTE may use it */
     uint32_t pgd;            /* CR3 for SET_PTE */
-    uint32_t rights;         /* RW and US of the shadow directory entry */
+    uint32_t allows;         /* P, PS, and RW and US of the shadow directory entry */
     uint32_t id8;            /* map_id() of entry 0, shifted as in struct gpage.rmap */
     uint32_t gframe;         /* host frame of the guest's table */
     uint32_t gfirst;         /* byte offset in it of the entry for shadow entry 0 */

@@ -172,7 +172,8 @@ HV_INLINE void link_remember(struct shadow_mmu *m, const struct shadow_root *r,
     m->link.set_pte_region = set_pte ? va >> 21 : LINK_NONE;
     m->link.pgd = r->gcr3;
     evidence_of_link(&m->link.dir, g, r, va, t);
-    m->link.rights = (uint32_t)r->pd[va >> 30]->ents[va_l2(va)] & (PT_RW | PT_US);
+    m->link.allows = ((uint32_t)r->pd[va >> 30]->ents[va_l2(va)] & (PT_RW | PT_US)) |
+                     PT_P | PT_PS;
     m->link.id8 = map_id(t, 0) << 8;
     m->link.gframe = g->pages[t->key & KEY_GFN].frame & GPAGE_FRAME;
     m->link.gfirst = guest_index(g, t, 0) * (g->pae ? 8 : 4);

@@ -324,9 +324,27 @@ TEST(model_pae_small_pool)
         run_guests(6000 + i, 1, 4000, 6 + i);
 }
 
+/* make check-slow asks for many: MODEL_RUNS guests of each kind. */
+TEST(model_long_runs)
+{
+    const char *text = getenv("MODEL_RUNS"), *from = getenv("MODEL_FIRST");
+    uint32_t n = text ? (uint32_t)atoi(text) : 1, first = from ? (uint32_t)atoi(from) : 0;
+
+    for (uint32_t i = first; i < first + n; i++) {
+        for (uint32_t kind = 0; kind < 8; kind++) {
+            pae = kind & 1;
+            with_stack = kind & 2;
+            run_guest(300000 + i * 8 + kind, 4000,
+                      kind & 4 ? (with_stack ? 12 : 6) + i % 40 : 0);
+        }
+    }
+}
+
 /* What long runs have found once. */
 TEST(model_seeds_that_failed)
 {
     pae = true;
     run_guest(200056, 2000, 0);
+    with_stack = true; /* a top-level entry changed, was used and changed back */
+    run_guest(300083, 1000, 0);
 }
