@@ -121,6 +121,7 @@ void virq_deliver(struct vcpu *v)
     const struct guest_regs *r = v->regs;
     volatile uint32_t *data = v->irq_enabled;
     uint32_t bit = v->irq_pending, line;
+    uint32_t *attention = (uint32_t *)(uintptr_t)&v->attention; /* no interrupt here */
 
     if (hv_unlikely(!data || v->halted || (bit & (bit - 1)) || !bit ||
                     (data[LGD_BLOCKED] & bit) || !(data[0] & EFLAGS_IF))) {
@@ -135,7 +136,7 @@ void virq_deliver(struct vcpu *v)
         return;
     }
     v->irq_pending = 0;
-    v->attention &= ~(uint32_t)VCPU_ATTN_VIRQ;
+    *attention &= ~(uint32_t)VCPU_ATTN_VIRQ;
     reflect_plain(v, VEC_IRQ0 + line);
     vtime_write_wallclock(v);
     data[LGD_IRQ_PENDING] = 0;

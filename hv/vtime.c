@@ -20,8 +20,8 @@
 static struct {
     struct short_clock clock;
     uint32_t into;
-    uint32_t utc; /* 0: none yet */
-} second;
+    uint32_t utc;
+} second = {.into = NS_PER_S}; /* is over already */
 
 static HV_NOINLINE uint32_t new_second(void)
 {
@@ -36,11 +36,9 @@ void vtime_write_wallclock(struct vcpu *v)
     volatile uint32_t *data = v->irq_enabled;
     uint32_t into;
 
-    if (hv_unlikely(!short_clock_ns(&second.clock, &into) || into >= NS_PER_S ||
-                    into + second.into >= NS_PER_S || !second.utc))
+    if (hv_unlikely(!short_clock_ns(&second.clock, &into) ||
+                    (into += second.into) >= NS_PER_S))
         into = new_second();
-    else
-        into += second.into;
     data[LGD_TV_SEC] = second.utc;
     data[LGD_TV_NSEC] = into;
 }

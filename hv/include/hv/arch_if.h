@@ -14,7 +14,7 @@ struct guest;
 uint64_t arch_time_ns(void);
 
 /* A clock that is read in a few instructions and good for about a second: start it,
- * then ask how many ns have passed; false: ask arch_time_ns(). */
+ * then ask how many ns have passed, less than 2^30; false: ask arch_time_ns(). */
 #ifdef HV_HOST_TEST
 struct short_clock {
     uint64_t ns;

@@ -11,13 +11,16 @@ struct short_clock {
     uint32_t lo, hi; /* the TSC when it was started */
 };
 
+/* Where the TSC is not the clock it says what no TSC will: ask arch_time_ns(). */
 HV_INLINE void short_clock_start(struct short_clock *c)
 {
     __asm__ volatile("rdtsc" : "=a"(c->lo), "=d"(c->hi));
+    if (!arch_tsc_mult)
+        c->hi = 0xffffffff;
 }
 
-/* Nanoseconds since the start, false if that takes more than this to know: the TSC
- * is not the clock, its high dword has moved on, or 2^32 ns are over. */
+/* Nanoseconds since the start; false if that takes more than this to know: the high
+ * dword of the TSC has moved on, or 2^30 ns (1.07 s) are over. */
 HV_INLINE bool short_clock_ns(const struct short_clock *c, uint32_t *ns)
 {
     uint32_t lo, hi;
@@ -28,5 +31,5 @@ HV_INLINE bool short_clock_ns(const struct short_clock *c, uint32_t *ns)
         return false;
     scaled = (uint64_t)(lo - c->lo) * arch_tsc_mult;
     *ns = (uint32_t)(scaled >> TSC_SHIFT);
-    return (scaled >> (32 + TSC_SHIFT)) == 0 && arch_tsc_mult != 0;
+    return hv_likely((uint32_t)(scaled >> 32) < (1u << (TSC_SHIFT - 2)));
 }
