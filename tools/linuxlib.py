@@ -91,6 +91,15 @@ def build_rstest():
     return path
 
 
+def build_counter():
+    """The plugin that counts executed instructions; see there."""
+    path = os.path.join(BUILD, "count.so")
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O2", "-fvisibility=hidden",
+                    "-Wall", "-Wextra", "-Werror", "-o", path,
+                    "tests/linux/plugin/count.c"], cwd=vmlib.TOP, check=True)
+    return path
+
+
 class Cpio:
     """A newc archive, written by hand so that device nodes need no root."""
 
@@ -135,6 +144,19 @@ def build_initrd():
         cpio.add("dev/" + name, stat.S_IFCHR | 0o666, b"", major, minor)
     cpio.add("init", stat.S_IFREG | 0o755, INIT.encode())
     path = os.path.join(BUILD, "initrd.gz")
+    with open(path, "wb") as f:
+        f.write(gzip.compress(cpio.finish(), 9, mtime=0))
+    return path
+
+
+def build_bare_initrd():
+    """An initrd with nothing but /init, which is rstest. After build_initrd."""
+    cpio = Cpio()
+    cpio.add("dev", stat.S_IFDIR | 0o755)
+    cpio.add("dev/console", stat.S_IFCHR | 0o600, b"", 5, 1)
+    with open(os.path.join(BUILD, "rstest"), "rb") as f:
+        cpio.add("init", stat.S_IFREG | 0o755, f.read())
+    path = os.path.join(BUILD, "bare.gz")
     with open(path, "wb") as f:
         f.write(gzip.compress(cpio.finish(), 9, mtime=0))
     return path

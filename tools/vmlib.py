@@ -39,7 +39,7 @@ class Vm:
 
     def __init__(self, args, memory=256, timeout=60, cpu=None, machine=None,
                  qemu=None, monitor=False, icount=False, smp=None,
-                 debug_exit=True, reboot=False, serial=True):
+                 debug_exit=True, reboot=False, serial=True, shift=0):
         self.scratch = tempfile.mkdtemp(prefix="rsvm")
         self.timeout = timeout
         cmd = [qemu or QEMU]
@@ -54,7 +54,7 @@ class Vm:
         if not reboot:
             cmd += ["-no-reboot"]
         if icount:
-            cmd += ["-icount", "shift=0,sleep=off"]
+            cmd += ["-icount", f"shift={shift},sleep=off"]  # 2^shift ns each
         if debug_exit:
             cmd += ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
         if serial:
@@ -201,6 +201,11 @@ def run(append="", **options):
 
 def have(program):
     return shutil.which(program) is not None
+
+
+def have_plugins():
+    out = subprocess.run([QEMU, "-help"], capture_output=True, text=True)
+    return re.search(r"^-plugin ", out.stdout, re.M) is not None
 
 
 def qemu_version():

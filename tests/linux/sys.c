@@ -4,12 +4,14 @@
 #include "sys.h"
 
 /* Signals return through here (the kernel's own trampoline would need
- * vdso or an executable stack). */
+ * vdso or an executable stack). plugin/count.c knows _start by its first
+ * instruction. */
 __asm__(".globl sys_sigreturn\n"
         "sys_sigreturn: movl $173, %eax\n"
         "int $0x80\n"
         ".globl _start\n"
-        "_start: movl %esp, %eax\n"
+        "_start: movl $0x54535352, %ecx\n"
+        "movl %esp, %eax\n"
         "andl $-16, %esp\n"
         "pushl %eax\n"
         "call start_c\n"
