@@ -32,21 +32,21 @@ HV_INIT void boot_clip_memory(void)
                  (uint32_t)(lost >> 20), cpu_features.phys_bits);
 }
 
-/* RAM between 3 and 4 GiB is where a loader finds such places. */
+/* RAM between 3 and 4 GiB is where a loader finds such places. Only pages that
+ * the module fills are given back: a neighbour may have the rest of a page. */
 static HV_INIT bool bring_down(struct boot_module *m)
 {
-    uint32_t first = m->base & ~HV_PAGE_MASK, off = m->base & HV_PAGE_MASK;
+    uint32_t was = m->base, off = was & HV_PAGE_MASK;
     uint32_t n = (uint32_t)(((uint64_t)off + m->bytes + HV_PAGE_MASK)
                             >> HV_PAGE_SHIFT);
-    hfn_t to = pmm_alloc_contig(n, 1, 0);
-    uint8_t *at;
+    const void *from = boot_phys(was, m->bytes);
+    hfn_t to = from ? pmm_alloc_contig(n, 1, 0) : HFN_NONE;
 
     if (hfn_is_none(to))
         return false;
-    at = (uint8_t *)frame_ptr(to) + off;
-    memcpy(at, (const void *)(uintptr_t)m->base, m->bytes);
-    m->base = (uint32_t)(uintptr_t)at;
-    pmm_give_range(first, (uint64_t)n << HV_PAGE_SHIFT);
+    memcpy((uint8_t *)frame_ptr(to) + off, from, m->bytes);
+    m->base = hpa_low(hfn_to_hpa(to)) + off;
+    pmm_give_range(was, m->bytes);
     return true;
 }
 

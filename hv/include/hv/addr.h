@@ -75,6 +75,12 @@ static inline hfn_t hpa_to_hfn(hpa_t a)
     return HFN(a.v >> HV_PAGE_SHIFT);
 }
 
+/* For structures that hold an address that is known to lie below 4 GiB. */
+static inline uint32_t hpa_low(hpa_t a)
+{
+    return (uint32_t)a.v;
+}
+
 static inline bool hfn_is_none(hfn_t f)
 {
     return f.v == 0;

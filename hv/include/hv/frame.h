@@ -5,14 +5,14 @@
 
 #include "hv/addr.h"
 
-#ifdef HV_HOST_TEST
-void *frame_ptr(hfn_t f); /* provided by tests/host/fake-arch */
-hfn_t frame_of_ptr(const void *p);
-#else
 /* The direct map is the identity and ends here (also the end of what
  * PMM_DIRECT hands out). */
 #define HV_DIRECT_END 0xc0000000u
 
+#ifdef HV_HOST_TEST
+void *frame_ptr(hfn_t f); /* provided by tests/host/fake-arch */
+hfn_t frame_of_ptr(const void *p);
+#else
 /* Slow path: maps a HIGH frame. See arch/i386/window.c. */
 void *arch_window_map(hfn_t f);
 
@@ -35,5 +35,5 @@ HV_INLINE hfn_t frame_of_ptr(const void *p)
 /* True if the frame is in the direct map, so that its pointer may be kept. */
 static inline bool frame_is_direct(hfn_t f)
 {
-    return f.v < (0xc0000000u >> HV_PAGE_SHIFT);
+    return f.v < (HV_DIRECT_END >> HV_PAGE_SHIFT);
 }
