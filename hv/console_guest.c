@@ -135,6 +135,12 @@ bool console_guest_poll(void)
 static void track_line(struct guest_line *l, const uint8_t *bytes, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
+        /* Most of it is plain text. */
+        if (bytes[i] >= 0x20 && bytes[i] < 0x7f && l->escape == ESC_NONE &&
+            l->n < LINE_BYTES) {
+            l->text[l->n++] = (char)bytes[i];
+            continue;
+        }
         if (bytes[i] == '\n' || bytes[i] == '\r' || l->n == LINE_BYTES)
             l->n = 0;
         if (bytes[i] == '\b' && l->n > 0)

@@ -86,12 +86,16 @@ uint32_t gmem_read_string(struct guest *g, char *dst, gpa_t src, uint32_t size)
     uint32_t n = 0;
 
     while (n + 1 < size && gmem_range_ok(g, src, 1)) {
-        char c = (char)*bytes_at(g, src);
+        const volatile char *from = (const volatile char *)bytes_at(g, src);
+        uint32_t len = hv_min_u32(size - 1 - n, HV_PAGE_SIZE - gpa_offset(src));
 
-        if (!c)
-            break;
-        dst[n++] = c;
-        src = GPA(src.v + 1);
+        for (uint32_t i = 0; i < len; i++) {
+            dst[n] = from[i]; /* each byte once */
+            if (!dst[n])
+                return n;
+            n++;
+        }
+        src = GPA(src.v + len);
     }
     dst[n] = '\0';
     return n;
