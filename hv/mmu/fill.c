@@ -304,7 +304,9 @@ HV_INLINE uint32_t fill_linked(struct shadow_mmu *m, uint32_t va, uint32_t acces
 
 static HV_NOINLINE uint32_t fault_slow(struct vcpu *v, uint32_t va, uint32_t access)
 {
+    const struct shadow_mmu *m = v->guest->mmu;
     enum walk_result r = WALK_ABSENT;
+    uint32_t pins = m->pin_gen;
 
     if (hv_likely(va < LAYOUT_GUEST_TOP)) {
         if (hv_unlikely(v->guest->linear)) {
@@ -313,6 +315,8 @@ static HV_NOINLINE uint32_t fault_slow(struct vcpu *v, uint32_t va, uint32_t acc
             return linear_fault(v, va) ? SHADOW_FILLED : access;
         }
         r = fill(v, va, access);
+        if (hv_unlikely(m->pin_gen != pins))
+            shadow_check_pin(v); /* what was linked took the place of something */
         if (hv_likely(r == WALK_OK || r == WALK_KILLED))
             return SHADOW_FILLED;
     }
@@ -515,23 +519,23 @@ static bool pin_pages(struct vcpu *v)
     return true;
 }
 
-/* Room for the second page may have been made by letting go of everything, the first
- * page included: then once more, and there is room for both. */
-#define PIN_TRIES 3u
+/* What the second page needs may take the first one along: a directory that the
+ * guest has replaced, or everything for lack of room. Then once more. */
+#define PIN_TRIES 4u
 
 bool shadow_pin_stack(struct vcpu *v)
 {
     struct shadow_mmu *m = v->guest->mmu;
-    uint32_t drops, n = 0;
+    uint32_t gen, n = 0;
 
     do {
-        drops = m->drops;
+        gen = m->pin_gen;
         if (!pin_pages(v))
             return false;
-    } while (hv_unlikely(m->drops != drops) && ++n < PIN_TRIES);
+    } while (hv_unlikely(m->pin_gen != gen) && ++n < PIN_TRIES);
     v->attention &= ~(uint32_t)VCPU_ATTN_PIN;
     v->root->pin_esp1 = v->esp1;
     v->root->pin_pages = v->stack_pages;
-    v->root->pin_gen = m->pin_gen;
+    v->root->pin_gen = gen; /* an old one if it never came to rest */
     return true;
 }

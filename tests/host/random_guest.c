@@ -132,13 +132,13 @@ static struct pinned stack_entries(uint32_t i)
 }
 
 /* As long as the guest leaves the entries alone, its stack stays pinned. */
-static void check_pins(bool pins)
+static void check_pins(bool anew)
 {
     for (uint32_t i = 0; i < v->stack_pages; i++) {
         uint32_t va = v->esp1 - 1 - i * HV_PAGE_SIZE;
         struct pinned now = stack_entries(i);
 
-        if (pins)
+        if (anew)
             pm_access_maybe(va, SF_WRITE);
         else if (!now.root || memcmp(&now, &pinned[i], sizeof(now)) != 0)
             continue;
@@ -147,18 +147,24 @@ static void check_pins(bool pins)
     }
 }
 
+/* The stack is about to be pinned: it would kill a guest that has unmapped it. */
+static bool pins;
+
+static void about_to_pin(void)
+{
+    pins = true;
+    for (uint32_t i = 0; i < v->stack_pages; i++) {
+        uint32_t va = v->esp1 - 1 - i * HV_PAGE_SIZE;
+
+        if (pm_walk(v->root->gcr3, va, SF_WRITE).outcome != SF_OK)
+            v->stack_pages = 0;
+    }
+}
+
 void enter(void)
 {
-    bool pins = (v->attention & VCPU_ATTN_PIN) && v->stack_pages;
-
-    if (pins) {
-        for (uint32_t i = 0; i < v->stack_pages; i++) {
-            uint32_t va = v->esp1 - 1 - i * HV_PAGE_SIZE;
-
-            if (pm_walk(v->root->gcr3, va, SF_WRITE).outcome != SF_OK)
-                v->stack_pages = 0; /* it would be killed */
-        }
-    }
+    pins = false;
+    sf_on_pin = about_to_pin;
     require(sf_enter(v));
     if (v->stack_pages)
         check_pins(pins);
@@ -169,7 +175,10 @@ struct sf_result access_va(uint32_t va, uint32_t access)
     struct sf_result r;
 
     enter();
+    pins = false;
     r = sf_access(v, va, access);
+    if (pins && v->stack_pages)
+        check_pins(true);
     if (r.outcome == SF_FAULT)
         counts.faults++;
     else

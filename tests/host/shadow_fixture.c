@@ -209,12 +209,15 @@ static void check_switcher(struct vcpu *v)
     EXPECT_EQ(table_at(v, pdpt[3])[510], 0);
 }
 
+void (*sf_on_pin)(void);
+
 bool sf_enter(struct vcpu *v)
 {
     if (guest_is_dead(v->guest))
         return false;
     if (v->attention & VCPU_ATTN_PIN) {
-        v->attention &= ~VCPU_ATTN_PIN;
+        if (sf_on_pin)
+            sf_on_pin();
         if (!shadow_pin_stack(v))
             return false;
     }

@@ -52,5 +52,8 @@ void sf_set_pte(struct vcpu *v, uint32_t pgd, uint32_t va, uint32_t lo, uint32_t
 /* As the run loop before an entry: pins the stack if that is due. */
 bool sf_enter(struct vcpu *v);
 
+/* Called before sf_enter() pins, if not NULL. */
+extern void (*sf_on_pin)(void);
+
 /* shadow_audit(), and what hardware could reach through the current root. */
 void sf_check(struct vcpu *v);

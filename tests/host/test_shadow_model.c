@@ -347,4 +347,5 @@ TEST(model_seeds_that_failed)
     run_guest(200056, 2000, 0);
     with_stack = true; /* a top-level entry changed, was used and changed back */
     run_guest(300083, 1000, 0);
+    run_guest(301523, 4000, 0); /* a fault linked another directory over the stack's */
 }
