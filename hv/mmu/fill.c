@@ -185,10 +185,10 @@ HV_INLINE struct shadow_table *linked_table(const struct shadow_root *r, uint32_
 }
 
 /* Installs the leaf that the walk allowed, and its neighbours. */
-HV_INLINE void fill_leaf(struct shadow_mmu *m, struct shadow_table *t, uint32_t va,
+HV_INLINE void fill_leaf(struct vcpu *v, struct shadow_table *t, uint32_t va,
                          const struct walk *w, bool pae)
 {
-    struct guest *g = m->guest;
+    struct guest *g = v->guest;
     struct gpage *p = &g->pages[w->gfn];
     uint32_t i = va_l1(va);
     uint32_t flags = leaf_flags(w->pte, p);
@@ -200,7 +200,8 @@ HV_INLINE void fill_leaf(struct shadow_mmu *m, struct shadow_table *t, uint32_t 
             t->ents[i] = ent | flags; /* only gains rights */
             return;
         }
-        leaf_zap(m, t, i);
+        leaf_zap(g->mmu, t, i);
+        check_pin(v, g->mmu, v->root);
     }
     leaf_install(t, i, p, flags);
     page = gpage_known(g, w->table_gfn);
@@ -224,10 +225,12 @@ HV_INLINE enum walk_result fill_format(struct vcpu *v, uint32_t va, uint32_t acc
         if (hv_unlikely(r != WALK_OK))
             return r;
         t = linked_table(v->root, va, &w, pae);
-        if (hv_unlikely(!t))
+        if (hv_unlikely(!t)) {
             t = link_table(g->mmu, v->root, va, &w);
+            check_pin(v, g->mmu, v->root); /* it may have taken the stack's place */
+        }
         if (hv_likely(t != NULL)) {
-            fill_leaf(g->mmu, t, va, &w, pae);
+            fill_leaf(v, t, va, &w, pae);
             link_remember(g->mmu, v->root, va, t,
                           va >> 21 < (g->kernel_address - 1) >> 21 && !t->pinned);
             return WALK_OK;
@@ -304,9 +307,7 @@ HV_INLINE uint32_t fill_linked(struct shadow_mmu *m, uint32_t va, uint32_t acces
 
 static HV_NOINLINE uint32_t fault_slow(struct vcpu *v, uint32_t va, uint32_t access)
 {
-    const struct shadow_mmu *m = v->guest->mmu;
     enum walk_result r = WALK_ABSENT;
-    uint32_t pins = m->pin_gen;
 
     if (hv_likely(va < LAYOUT_GUEST_TOP)) {
         if (hv_unlikely(v->guest->linear)) {
@@ -315,8 +316,6 @@ static HV_NOINLINE uint32_t fault_slow(struct vcpu *v, uint32_t va, uint32_t acc
             return linear_fault(v, va) ? SHADOW_FILLED : access;
         }
         r = fill(v, va, access);
-        if (hv_unlikely(m->pin_gen != pins))
-            shadow_check_pin(v); /* what was linked took the place of something */
         if (hv_likely(r == WALK_OK || r == WALK_KILLED))
             return SHADOW_FILLED;
     }
