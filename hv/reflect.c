@@ -4,7 +4,6 @@
  * flag: bit 9 of lguest_data.irq_enabled and nothing else. */
 #include "hv/reflect.h"
 
-#include "hv/frame.h"
 #include "hv/guest.h"
 #include "hv/shadow.h"
 #include "hv/vidt.h"
@@ -69,10 +68,8 @@ HV_INLINE void reflect(struct vcpu *v, uint32_t vector, bool has_err, uint32_t e
     esp -= has_err ? 16 : 12;
     if (hv_likely((esp & ~HV_PAGE_MASK) == v->writable->va &&
                   (esp & HV_PAGE_MASK) <= HV_PAGE_SIZE - 24)) {
-        uint8_t *page = frame_ptr(HFN(v->writable->frame));
-
-        put_frame((uint32_t *)(void *)(page + (esp & HV_PAGE_MASK)), v, r, has_err, err,
-                  from_user);
+        put_frame((uint32_t *)(void *)(v->writable->bytes + (esp & HV_PAGE_MASK)), v, r,
+                  has_err, err, from_user);
     } else if (!push_slow(v, esp, vector, has_err, err, from_user)) {
         return;
     }

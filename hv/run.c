@@ -72,6 +72,8 @@ void vcpu_run(struct vcpu *v)
 {
     struct percpu *cpu = this_cpu();
 
+    if (cpu->loaded != v)
+        shadow_vcpu_moves(v);
     arch_vcpu_load(v);
     for (;;) {
         uint32_t vec;

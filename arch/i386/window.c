@@ -39,3 +39,14 @@ void *arch_window_map(hfn_t f)
     cpu_invlpg((uint32_t)(uintptr_t)window_va(slot));
     return window_va(slot);
 }
+
+void *arch_window_keep(hfn_t f)
+{
+    _Static_assert(LAYOUT_WINDOW_KEPT == LAYOUT_WINDOWS + LAYOUT_WINDOW_COUNT * HV_PAGE_SIZE,
+                   "its entry is the next one");
+
+    pte_write(&this_cpu()->arch.window_pt[LAYOUT_WINDOW_COUNT],
+              pte_make(hfn_to_hpa(f), PTE_KERNEL_RW));
+    cpu_invlpg(LAYOUT_WINDOW_KEPT);
+    return (void *)LAYOUT_WINDOW_KEPT;
+}

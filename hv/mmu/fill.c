@@ -389,6 +389,7 @@ static HV_NOINLINE void *write_ptr_slow(struct vcpu *v, gva_t dst)
     } else {
         m->writable.va = gva_page(dst);
         m->writable.frame = p->frame & GPAGE_FRAME;
+        m->writable.bytes = frame_ptr_kept(HFN(m->writable.frame));
         p->frame |= GPAGE_REMEMBERED;
     }
     return (uint8_t *)frame_ptr(HFN(p->frame & GPAGE_FRAME)) + gva_offset(dst);
@@ -399,7 +400,7 @@ void *gva_write_ptr(struct vcpu *v, gva_t dst)
     const struct shadow_mmu *m = v->guest->mmu;
 
     if (hv_likely(gva_page(dst) == m->writable.va))
-        return (uint8_t *)frame_ptr(HFN(m->writable.frame)) + gva_offset(dst);
+        return m->writable.bytes + gva_offset(dst);
     return write_ptr_slow(v, dst);
 }
 
@@ -475,6 +476,11 @@ bool gva_patch(struct vcpu *v, gva_t dst, const void *src, uint32_t len)
           gva_offset(gva_add(dst, i))) = from[i];
     }
     return true;
+}
+
+void shadow_vcpu_moves(struct vcpu *v)
+{
+    v->guest->mmu->writable.va = 1;
 }
 
 void shadow_check_pin(struct vcpu *v)

@@ -82,10 +82,9 @@ struct shadow_root {
     const struct gpage *top;
     const uint64_t *top_ent;
     uint32_t top_rmap;
-    /* PAE, if that page is in the direct map: the four entries, and the low dwords
-     * that they had when they were looked at, raw[] where a directory is linked (the
-     * high ones were 0). */
-    const volatile uint32_t *top_words;
+    /* PAE: the low dwords of the four entries when they were looked at, raw[] where
+     * a directory is linked; the high ones were 0. */
+    bool has_seen;
     uint32_t seen[4];
     uint32_t pin_esp1, pin_pages, pin_gen; /* this stack is pinned here if pin_gen is m's */
 };

@@ -213,7 +213,7 @@ void root_release(struct shadow_mmu *m, struct shadow_root *r)
     r->in_use = false;
     r->gcr3 = NO_CR3;
     r->top_ent = &always_dirty;
-    r->top_words = NULL;
+    r->has_seen = false;
 }
 
 static struct shadow_root *root_oldest(struct shadow_mmu *m,
@@ -270,7 +270,7 @@ struct shadow_root *root_make(struct vcpu *v, uint32_t gcr3)
         r->top = &v->guest->pages[gcr3 >> HV_PAGE_SHIFT];
         r->top_rmap = 0;
         r->top_ent = &always_dirty;
-        r->top_words = NULL;
+        r->has_seen = false;
         r->in_use = true;
         r->pin_gen = m->pin_gen - 1;
         memset(r->raw, 0, sizeof(r->raw));
@@ -453,20 +453,22 @@ static void leave_linear_mode(struct vcpu *v, uint32_t gcr3)
     use_root(v, root_make(v, gcr3));
 }
 
+HV_INLINE const volatile uint32_t *top_entries(const struct shadow_root *r)
+{
+    return (const volatile uint32_t *)frame_ptr(HFN(r->top->frame & GPAGE_FRAME)) +
+           (r->gcr3 & HV_PAGE_MASK) / 4;
+}
+
 /* Remembers for the next time how to tell that the top level is what it was: where
  * the one mapping of its page is, or the four entries of PAE. */
 static void remember_top(struct shadow_mmu *m, struct shadow_root *r)
 {
-    uint32_t frame = r->top->frame & GPAGE_FRAME;
-
     if (m->guest->pae) {
-        const volatile uint32_t *e = (const volatile uint32_t *)frame_ptr(HFN(frame)) +
-                                     (r->gcr3 & HV_PAGE_MASK) / 4;
-        uint32_t hi = e[1] | e[3] | e[5] | e[7];
+        const volatile uint32_t *e = top_entries(r);
 
         for (uint32_t i = 0; i < 4; i++)
             r->seen[i] = e[i * 2];
-        r->top_words = hi || !frame_is_direct(HFN(frame)) ? NULL : e;
+        r->has_seen = !(e[1] | e[3] | e[5] | e[7]);
         return;
     }
     r->top_rmap = r->top->rmap;
@@ -502,10 +504,13 @@ static HV_NOINLINE void new_pgtable_slow(struct vcpu *v, uint32_t gcr3)
  * matter, but they change with the others. */
 HV_INLINE bool top_words_same(const struct shadow_root *r)
 {
-    const volatile uint32_t *e = r->top_words;
+    const volatile uint32_t *e;
 
-    return e && !((e[0] ^ r->seen[0]) | e[1] | (e[2] ^ r->seen[1]) | e[3] |
-                  (e[4] ^ r->seen[2]) | e[5] | (e[6] ^ r->seen[3]) | e[7]);
+    if (!r->has_seen)
+        return false;
+    e = top_entries(r);
+    return !((e[0] ^ r->seen[0]) | e[1] | (e[2] ^ r->seen[1]) | e[3] |
+             (e[4] ^ r->seen[2]) | e[5] | (e[6] ^ r->seen[3]) | e[7]);
 }
 
 /* A cached root is looked up, not flushed: its tables are up to date unless the

@@ -12,6 +12,7 @@
 #ifdef HV_HOST_TEST
 void *frame_ptr(hfn_t f); /* provided by tests/host/fake-arch */
 hfn_t frame_of_ptr(const void *p);
+#define frame_ptr_kept frame_ptr
 #else
 /* Slow path: maps a HIGH frame. See arch/i386/window.c. */
 void *arch_window_map(hfn_t f);
@@ -23,6 +24,17 @@ HV_INLINE void *frame_ptr(hfn_t f)
     if (hv_likely(f.v < (HV_DIRECT_END >> HV_PAGE_SHIFT)))
         return (void *)(uintptr_t)(f.v << HV_PAGE_SHIFT);
     return arch_window_map(f);
+}
+
+/* See frame_ptr_kept(). */
+void *arch_window_keep(hfn_t f);
+
+/* The same, but good until the next call of this for a HIGH frame on this CPU. */
+HV_INLINE void *frame_ptr_kept(hfn_t f)
+{
+    if (hv_likely(f.v < (HV_DIRECT_END >> HV_PAGE_SHIFT)))
+        return (void *)(uintptr_t)(f.v << HV_PAGE_SHIFT);
+    return arch_window_keep(f);
 }
 
 /* The frame of a byte in the direct map. */

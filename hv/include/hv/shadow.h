@@ -40,6 +40,9 @@ void shadow_flush_all(struct vcpu *v);
 /* Drops every shadow and starts with an empty root for the same CR3. */
 void shadow_drop_all(struct vcpu *v);
 
+/* Another vCPU has run on this CPU, or this one elsewhere. */
+void shadow_vcpu_moves(struct vcpu *v);
+
 /* Sets VCPU_ATTN_PIN unless the vCPU's stack is known to be pinned in its root. */
 void shadow_check_pin(struct vcpu *v);
 

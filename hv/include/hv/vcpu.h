@@ -12,10 +12,12 @@
 struct guest;
 struct shadow_root;
 
-/* The page that ring 1's tables last let the monitor write to (va 1: none). */
+/* The page that ring 1's tables last let the monitor write to (va 1: none). The
+ * bytes are frame_ptr_kept(): this CPU's, and for the vCPU that runs on it. */
 struct write_cache {
     uint32_t va;
     uint32_t frame;
+    uint8_t *bytes;
 };
 
 /* Why the run loop looks at a vCPU before the next entry (v->attention). Zero
