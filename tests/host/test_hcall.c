@@ -264,8 +264,8 @@ TEST(gdt_table_of_the_old_kernels)
 /* HC-17. */
 TEST(tls_ranges)
 {
-    static const uint32_t bad[] = {LIMIT - 23, LIMIT - 1, LIMIT, 0x80000000, 0xffffffe8,
-                                   0xffffffff};
+    static const uint32_t bad[] = {LIMIT - 23, LIMIT - 20, LIMIT - 4, LIMIT - 1, LIMIT, 0x80000000,
+                                   0xffffffe8, 0xffffffec, 0xffffffff};
 
     up();
     for (uint32_t i = 0; i < HV_ARRAY_SIZE(bad); i++) {

@@ -109,6 +109,37 @@ TEST(pt01_every_page_number)
     for_both(every_pfn);
 }
 
+/* Bad neighbours of a good page are not filled along with it: they kill when they
+ * are used. */
+static void bad_neighbours(void)
+{
+    static const uint32_t bad[] = {PAGES << 12 | RWUSAD, 0xfffff000 | RWUSAD,
+                                   DATA << 12 | RWUSAD | 0x80};
+    uint32_t va = 0x00410000, pte = pte_at(ROOT, va), step = entry_bytes();
+
+    for (uint32_t i = 0; i < HV_ARRAY_SIZE(bad); i++) {
+        sf_poke(v, pte, DATA << 12 | RWUSAD);
+        sf_poke(v, pte + step, (DATA + 1) << 12 | RWUSAD);
+        sf_poke(v, pte + 2 * step, bad[i]);
+        sf_poke(v, pte - step, bad[i]);
+        EXPECT(reaches(va, SF_READ, DATA));
+        EXPECT_EQ(sf_hardware(v, va + 4096, SF_READ).outcome, SF_OK);
+        EXPECT_EQ(sf_hardware(v, va + 8192, SF_READ).outcome, SF_FAULT);
+        EXPECT_EQ(sf_hardware(v, va - 4096, SF_READ).outcome, SF_FAULT);
+        EXPECT(killed(va + 8192, SF_READ, "bad page table entry"));
+        EXPECT(killed(va - 4096, SF_READ, "bad page table entry"));
+        for (uint32_t k = 0; k < 4; k++) {
+            sf_poke(v, pte + k * step - step, 0);
+            sf_set_pte(v, root_at(ROOT), va + k * 4096 - 4096, 0, 0);
+        }
+    }
+}
+
+TEST(pt01_bad_neighbours_are_not_filled)
+{
+    for_both(bad_neighbours);
+}
+
 /* A PTE may have any flag but bit 7; none of them gets into the shadow, which
  * the fixture checks at every access. */
 static void flags_of_ptes(void)

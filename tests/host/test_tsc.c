@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The arithmetic of the clock, and when a TSC is believed. */
+/* The arithmetic of the clock, when a TSC is believed, and when the short clock must
+ * not be: that one reads the TSC of this machine, whose start the test moves. */
 #include "test.h"
 
-#include "arch/tsc.h"
+#include "arch/time_inline.h"
+
+uint32_t arch_tsc_mult;
 
 TEST(tsc_one_ghz_is_exact)
 {
@@ -104,4 +107,52 @@ TEST(tsc_needs_evidence)
     EXPECT(!tsc_is_usable(&e));
     e.model = 3;
     EXPECT(tsc_is_usable(&e));
+}
+
+TEST(short_clock_counts_from_its_start)
+{
+    struct short_clock c;
+    uint32_t first = 0, then = 0;
+
+    arch_tsc_mult = tsc_mult_for_khz(1000000);
+    do {
+        short_clock_start(&c);
+    } while (c.lo > 0xf0000000u || c.lo < 1000000); /* no wrap during the test */
+    EXPECT(short_clock_ns(&c, &first));
+    EXPECT(short_clock_ns(&c, &then));
+    EXPECT(then >= first);
+    c.lo -= 1000000;
+    EXPECT(short_clock_ns(&c, &then));
+    EXPECT(then - first >= 1000000);
+    arch_tsc_mult = 0; /* the TSC is not the clock */
+    EXPECT(!short_clock_ns(&c, &then));
+}
+
+TEST(short_clock_ends_with_the_low_dword)
+{
+    struct short_clock c;
+    uint32_t ns;
+
+    arch_tsc_mult = tsc_mult_for_khz(1000000);
+    do {
+        short_clock_start(&c);
+    } while (c.lo > 0xf0000000u);
+    c.hi--;
+    EXPECT(!short_clock_ns(&c, &ns));
+    c.hi += 2;
+    EXPECT(!short_clock_ns(&c, &ns));
+}
+
+/* A slow TSC takes more than 2^32 ns to wrap its low dword. */
+TEST(short_clock_ends_with_its_nanoseconds)
+{
+    struct short_clock c;
+    uint32_t ns;
+
+    arch_tsc_mult = tsc_mult_for_khz(TSC_KHZ_MIN); /* 16 ns each */
+    do {
+        short_clock_start(&c);
+    } while (c.lo > 0xf0000000u || c.lo < 0x10100000u);
+    c.lo = 0;
+    EXPECT(!short_clock_ns(&c, &ns));
 }

@@ -144,6 +144,23 @@ GT_CASE(wall_clock, GT_2LEVEL)
     EXPECT_EQ(clock_bad, 0);
 }
 
+static uint64_t clock_now(void)
+{
+    return (uint64_t)lg.head.tv_sec * 1000000000u + lg.head.tv_nsec;
+}
+
+/* The same over the end of a second. */
+GT_CASE(wall_clock_seconds, GT_2LEVEL)
+{
+    for (uint32_t i = 0; i < 12; i++) {
+        uint64_t before = clock_now();
+
+        gt_sleep_ns(110000000);
+        EXPECT(lg.head.tv_nsec < 1000000000);
+        EXPECT(i == 0 || clock_now() - before >= 110000000);
+    }
+}
+
 /* DB-06: a handler with TF set in what it returns to, and itself stepped by a
  * gate that leads to code which sets TF again. Only its own slice is burnt. */
 GT_CASE(endless_debug, GT_2LEVEL, .expect = "runs")

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: MIT */
+/* What shadow paging remembers for speed must go when what it was found by does:
+ * the watch list of a flush, the table of the last SET_PTE, the place where SET_PTE
+ * has nothing to do, the top level of a root.
+ *
+ * units: tests/host/shadow_fixture.c tests/host/shadow_guest.c hv/gmem.c
+ * units: hv/mmu/walk.c hv/mmu/shadow.c hv/mmu/fill.c hv/mmu/sync.c hv/mmu/announce.c
+ * units: hv/mmu/rmap.c hv/mmu/linear.c hv/mmu/audit.c
+ */
+#include "shadow_guest.h"
+
+#define VA 0x00400000u
+#define VA2 0x00600000u /* 2-level: the other half of the same table */
+
+/* Two entries that are used and a list of what a flush looks at, which the stores
+ * of the test do not make useless: the mappings they need are there. */
+static void start_watching(uint32_t pte, uint32_t pte2)
+{
+    guest_writes(pte, DATA << 12 | RWUSAD);
+    guest_writes(pte2, (DATA + 1) << 12 | RWUSAD);
+    guest_writes(pde_at(ROOT, VA), sf_peek(v, pde_at(ROOT, VA)));
+    EXPECT(reaches(VA, SF_WRITE, DATA));
+    EXPECT(reaches(VA2, SF_WRITE, DATA + 1));
+    shadow_flush_user(v);
+    shadow_flush_user(v);
+    EXPECT(v->guest->mmu->watch.root == v->root);
+}
+
+/* ---- the watch list ---- */
+
+static void watched_tables(void)
+{
+    uint32_t pte = pte_at(ROOT, VA), pte2 = pte_at(ROOT, VA2);
+
+    start_watching(pte, pte2);
+    for (uint32_t i = 0; i < 4; i++) {
+        guest_writes(pte2, (DATA + 2 + i) << 12 | RWUSAD);
+        if (i & 1)
+            guest_writes(pte, (DATA + 8 + i) << 12 | RWUSAD);
+        EXPECT(v->guest->mmu->watch.root == v->root);
+        shadow_flush_user(v);
+        EXPECT(reaches(VA2, SF_WRITE, DATA + 2 + i));
+        EXPECT(reaches(VA, SF_WRITE, DATA + (i & 1 ? 8 + i : i == 0 ? 0 : 7 + i)));
+    }
+}
+
+TEST(watched_tables_are_compared_when_written)
+{
+    for_both(watched_tables);
+}
+
+static void watched_directory(void)
+{
+    uint32_t pte = pte_at(ROOT, VA), pte2 = pte_at(ROOT, VA2), other = next_table++;
+
+    sf_poke(v, (other << 12) + (pte & 0xfff), (DATA + 9) << 12 | RWUSAD);
+    start_watching(pte, pte2);
+    guest_writes(pde_at(ROOT, VA), other << 12 | RWUSAD);
+    EXPECT(v->guest->mmu->watch.root == v->root);
+    shadow_flush_user(v);
+    EXPECT(reaches(VA, SF_READ, DATA + 9));
+}
+
+TEST(watched_directory_is_compared_when_written)
+{
+    for_both(watched_directory);
+}
+
+/* The list tells of one root; a flush in another has its own tables. */
+static void watched_root(void)
+{
+    uint32_t pte = pte_at(ROOT, VA), pte2 = pte_at(ROOT, VA2), other;
+
+    make_root2();
+    other = pte_at(ROOT2, VA);
+    sf_poke(v, other, (DATA + 5) << 12 | RWUSAD);
+    shadow_new_pgtable(v, root_at(ROOT2));
+    EXPECT(reaches(VA, SF_WRITE, DATA + 5));
+    guest_writes(other, (DATA + 5) << 12 | RWUSAD);
+    shadow_new_pgtable(v, root_at(ROOT));
+    start_watching(pte, pte2);
+    shadow_new_pgtable(v, root_at(ROOT2));
+    guest_writes(other, (DATA + 6) << 12 | RWUSAD);
+    EXPECT(v->guest->mmu->watch.root != v->root);
+    shadow_flush_user(v);
+    EXPECT(reaches(VA, SF_READ, DATA + 6));
+    shadow_new_pgtable(v, root_at(ROOT));
+}
+
+TEST(a_flush_does_not_go_by_the_list_of_another_root)
+{
+    for_both(watched_root);
+}
+
+/* A table that was linked since the list was made. */
+static void linked_since(void)
+{
+    uint32_t va = VA + 0x00800000, pte = pte_at(ROOT, va);
+
+    start_watching(pte_at(ROOT, VA), pte_at(ROOT, VA2));
+    guest_writes(pte, (DATA + 3) << 12 | RWUSAD);
+    EXPECT(reaches(va, SF_WRITE, DATA + 3));
+    guest_writes(pte, (DATA + 4) << 12 | RWUSAD);
+    shadow_flush_user(v);
+    EXPECT(reaches(va, SF_READ, DATA + 4));
+}
+
+TEST(a_table_linked_since_the_last_flush_is_compared)
+{
+    for_both(linked_since);
+}
+
+/* ---- SET_PTE of the remembered table ---- */
+
+/* Makes SET_PTE remember the table of VA. */
+static void remember_table(uint32_t pte)
+{
+    guest_writes(pte, DATA << 12 | RWUSAD);
+    EXPECT(reaches(VA, SF_READ, DATA));
+    sf_set_pte(v, root_at(ROOT), VA, DATA << 12 | RWUSAD, 0);
+    EXPECT_EQ(v->guest->mmu->link.set_pte_region, VA >> 21);
+}
+
+/* Entries that end the guest do so by call and by ring. */
+static void bad_entries(void)
+{
+    static const uint32_t bad[] = {PAGES << 12 | RWUSAD, (PAGES + 1) << 12 | RWUSAD,
+                                   0xfffff000 | RWUSAD, DATA << 12 | RWUSAD | 0x80};
+    uint32_t pte = pte_at(ROOT, VA);
+
+    for (uint32_t i = 0; i < HV_ARRAY_SIZE(bad) + (pae ? 1 : 0); i++) {
+        uint32_t lo = i < HV_ARRAY_SIZE(bad) ? bad[i] : DATA << 12 | RWUSAD;
+        uint32_t hi = i < HV_ARRAY_SIZE(bad) ? 0 : 1;
+
+        remember_table(pte);
+        guest_writes(pte, lo);
+        if (pae)
+            guest_writes(pte + 4, hi);
+        sf_set_pte(v, root_at(ROOT), VA, lo, hi);
+        EXPECT(guest_is_dead(v->guest));
+        EXPECT(strstr(v->guest->reason, "bad page table entry") != NULL);
+        revive();
+        if (pae)
+            guest_writes(pte + 4, 0);
+        guest_writes(pte, 0);
+        shadow_flush_all(v);
+    }
+}
+
+TEST(set_pte_of_the_remembered_table_kills_for_bad_entries)
+{
+    for_both(bad_entries);
+}
+
+/* The root that is named counts, not the one that is loaded. */
+static void named_root(void)
+{
+    uint32_t pte = pte_at(ROOT, VA), other;
+
+    make_root2();
+    other = pte_at(ROOT2, VA);
+    sf_poke(v, other, (DATA + 5) << 12 | RWUSAD);
+    shadow_new_pgtable(v, root_at(ROOT2));
+    EXPECT(reaches(VA, SF_WRITE, DATA + 5));
+    shadow_new_pgtable(v, root_at(ROOT));
+    remember_table(pte);
+    for (uint32_t i = 0; i < 2; i++) {
+        uint32_t value = i ? (DATA + 6) << 12 | RWUSAD : 0;
+
+        guest_writes(other, value);
+        guest_writes(pte, value);
+        sf_set_pte(v, root_at(ROOT2), VA, value, 0);
+        shadow_new_pgtable(v, root_at(ROOT2));
+        if (i)
+            EXPECT(reaches(VA, SF_READ, DATA + 6));
+        else
+            EXPECT(faults(VA, SF_READ, 0));
+        guest_writes(other, (DATA + 5) << 12 | RWUSAD);
+        shadow_flush_user(v);
+        EXPECT(reaches(VA, SF_READ, DATA + 5));
+        shadow_new_pgtable(v, root_at(ROOT));
+        shadow_flush_user(v);
+        remember_table(pte);
+    }
+}
+
+TEST(set_pte_changes_the_root_that_it_names)
+{
+    for_both(named_root);
+}
+
+/* A kernel address: every root that has a table there, also after a fault that found
+ * the one of the current root. */
+static void kernel_address(void)
+{
+    uint32_t va = 0xd0003000, pte = pte_at(ROOT, va), page = next_table++, other;
+
+    make_root2();
+    if (pae)
+        sf_poke(v, root_at(ROOT2) + 24, next_table++ << 12 | 1);
+    sf_poke(v, pde_at(ROOT2, va), page << 12 | RWUSAD);
+    other = (page << 12) + (pte & 0xfff);
+    sf_poke(v, other, DATA << 12 | RWUSAD);
+    sf_poke(v, pte, DATA << 12 | RWUSAD);
+    shadow_new_pgtable(v, root_at(ROOT2));
+    EXPECT(reaches(va, SF_WRITE, DATA));
+    shadow_new_pgtable(v, root_at(ROOT));
+    EXPECT(reaches(va, SF_WRITE, DATA));
+    EXPECT_EQ(v->guest->mmu->link.region, va >> 21);
+    monitor_writes(pte, (DATA + 1) << 12 | RWUSAD);
+    monitor_writes(other, (DATA + 1) << 12 | RWUSAD);
+    sf_set_pte(v, root_at(ROOT), va, (DATA + 1) << 12 | RWUSAD, 0);
+    EXPECT(reaches(va, SF_WRITE, DATA + 1));
+    shadow_new_pgtable(v, root_at(ROOT2));
+    EXPECT(reaches(va, SF_WRITE, DATA + 1));
+    shadow_new_pgtable(v, root_at(ROOT));
+}
+
+TEST(set_pte_of_a_kernel_address_after_a_fault_there)
+{
+    for_both(kernel_address);
+}
+
+/* ---- SET_PTE with nothing to do ---- */
+
+/* A root that is not cached, whose table nobody shadows; then somebody does. */
+static void nothing_yet(void)
+{
+    uint32_t table, pte, i = VA >> 12 & 511, elsewhere = VA + 0x00800000;
+
+    make_root2();
+    pte = pte_at(ROOT2, VA);
+    table = pte & ~0xfffu;
+    sf_poke(v, pte, DATA << 12 | RWUSAD);
+    for (uint32_t n = 0; n < 4; n++)
+        sf_set_pte(v, root_at(ROOT2), VA + (n << 12), 0, 0);
+    EXPECT_EQ(v->guest->mmu->nothing.region, VA >> 21);
+    /* The same page as a table of the current root. */
+    guest_writes(pde_at(ROOT, elsewhere), table | RWUSAD);
+    EXPECT(reaches(elsewhere | i << 12, SF_READ, DATA));
+    for (uint32_t n = 0; n < 4; n++) {
+        guest_writes(pte, (DATA + n) << 12 | RWUSAD);
+        sf_set_pte(v, root_at(ROOT2), VA, n & 1 ? 0 : (DATA + n) << 12 | RWUSAD, 0);
+        EXPECT(reaches(elsewhere | i << 12, SF_READ, DATA + n));
+    }
+}
+
+TEST(set_pte_of_a_table_that_became_shadowed)
+{
+    for_both(nothing_yet);
+}
+
+/* The root's directory names another table meanwhile, one that is shadowed. */
+static void nothing_before(void)
+{
+    uint32_t pte = pte_at(ROOT, VA), pde;
+
+    make_root2();
+    (void)pte_at(ROOT2, VA);
+    pde = pde_at(ROOT2, VA);
+    for (uint32_t i = 0; i < (pae ? 2 : 1); i++) {
+        guest_writes(pte, DATA << 12 | RWUSAD);
+        guest_writes(pde, sf_peek(v, pde));
+        guest_writes(root_at(ROOT2), sf_peek(v, root_at(ROOT2)));
+        EXPECT(reaches(VA, SF_READ, DATA));
+        for (uint32_t n = 0; n < 4; n++)
+            sf_set_pte(v, root_at(ROOT2), VA + (n << 12), 0, 0);
+        EXPECT_EQ(v->guest->mmu->nothing.region, VA >> 21);
+        /* PAE: at first in the top level. */
+        if (pae && i == 0)
+            guest_writes(root_at(ROOT2), DIR << 12 | 1);
+        else
+            guest_writes(pde, (pte & ~0xfffu) | RWUSAD);
+        guest_writes(pte, (DATA + 1) << 12 | RWUSAD);
+        EXPECT_EQ(v->guest->mmu->nothing.region, VA >> 21);
+        sf_set_pte(v, root_at(ROOT2), VA, 0, 0);
+        EXPECT(reaches(VA, SF_READ, DATA + 1));
+        if (pae && i == 0)
+            guest_writes(root_at(ROOT2), (pde & ~0xfffu) | 1);
+        guest_writes(pte, 0);
+        sf_set_pte(v, root_at(ROOT), VA, 0, 0);
+    }
+}
+
+TEST(set_pte_of_a_directory_that_was_changed)
+{
+    for_both(nothing_before);
+}
+
+/* A cached root without a table there; then it has one. */
+static void no_link_yet(void)
+{
+    uint32_t pte;
+
+    make_root2();
+    pte = pte_at(ROOT2, VA);
+    sf_poke(v, pte, DATA << 12 | RWUSAD);
+    shadow_new_pgtable(v, root_at(ROOT2));
+    EXPECT(reaches(DIRECT_MAP, SF_READ, 0));
+    shadow_new_pgtable(v, root_at(ROOT));
+    for (uint32_t n = 0; n < 4; n++)
+        sf_set_pte(v, root_at(ROOT2), VA + (n << 12), 0, 0);
+    EXPECT_EQ(v->guest->mmu->nothing.region, VA >> 21);
+    shadow_new_pgtable(v, root_at(ROOT2));
+    EXPECT(reaches(VA, SF_READ, DATA));
+    shadow_new_pgtable(v, root_at(ROOT));
+    guest_writes(pte, (DATA + 1) << 12 | RWUSAD);
+    sf_set_pte(v, root_at(ROOT2), VA, 0, 0);
+    shadow_new_pgtable(v, root_at(ROOT2));
+    EXPECT(reaches(VA, SF_READ, DATA + 1));
+    shadow_new_pgtable(v, root_at(ROOT));
+}
+
+TEST(set_pte_of_a_root_that_got_a_table)
+{
+    for_both(no_link_yet);
+}
+
+/* It is nothing for the root that was named then, not for the current one. */
+static void nothing_elsewhere(void)
+{
+    uint32_t pte = pte_at(ROOT, VA);
+
+    make_root2();
+    (void)pte_at(ROOT2, VA);
+    guest_writes(pte, DATA << 12 | RWUSAD);
+    EXPECT(reaches(VA, SF_READ, DATA));
+    for (uint32_t n = 0; n < 4; n++)
+        sf_set_pte(v, root_at(ROOT2), VA + (n << 12), 0, 0);
+    EXPECT_EQ(v->guest->mmu->nothing.region, VA >> 21);
+    shadow_new_pgtable(v, root_at(ROOT)); /* no table is remembered now */
+    guest_writes(pte, (DATA + 1) << 12 | RWUSAD);
+    sf_set_pte(v, root_at(ROOT), VA, 0, 0);
+    EXPECT(reaches(VA, SF_READ, DATA + 1));
+}
+
+TEST(set_pte_with_nothing_to_do_in_another_root)
+{
+    for_both(nothing_elsewhere);
+}
+
+static void nothing_but_bad(void)
+{
+    static const uint32_t bad[] = {PAGES << 12 | RWUSAD, 0xfffff000 | RWUSAD,
+                                   DATA << 12 | RWUSAD | 0x80};
+
+    make_root2();
+    (void)pte_at(ROOT2, VA);
+    for (uint32_t i = 0; i < HV_ARRAY_SIZE(bad); i++) {
+        for (uint32_t n = 0; n < 4; n++)
+            sf_set_pte(v, root_at(ROOT2), VA + (n << 12), 0, 0);
+        EXPECT_EQ(v->guest->mmu->nothing.region, VA >> 21);
+        sf_set_pte(v, root_at(ROOT2), VA, bad[i], 0);
+        EXPECT(guest_is_dead(v->guest));
+        revive();
+    }
+}
+
+TEST(set_pte_with_nothing_to_do_kills_for_bad_entries)
+{
+    for_both(nothing_but_bad);
+}
+
+/* ---- the top level of a root ---- */
+
+static void top_level(void)
+{
+    uint32_t other, old, top = root_at(ROOT2), n = pae ? 0 : VA >> 22;
+
+    make_root2();
+    sf_poke(v, pte_at(ROOT2, VA), DATA << 12 | RWUSAD);
+    old = sf_peek(v, top + n * entry_bytes());
+    other = next_table++;
+    if (pae) { /* another directory, with a table of its own */
+        sf_poke(v, (other << 12) + (VA >> 21) * 8, next_table << 12 | RWUSAD);
+        sf_poke(v, (next_table << 12) + (VA >> 12 & 511) * 8, (DATA + 1) << 12 | RWUSAD);
+        next_table++;
+        other = other << 12 | 1;
+    } else {
+        sf_poke(v, (other << 12) + (VA >> 12 & 1023) * 4, (DATA + 1) << 12 | RWUSAD);
+        other = other << 12 | RWUSAD;
+    }
+    guest_writes(top, sf_peek(v, top));
+    for (uint32_t i = 0; i < 6; i++) {
+        shadow_new_pgtable(v, top);
+        EXPECT(reaches(VA, SF_READ, DATA + (i & 1)));
+        shadow_new_pgtable(v, root_at(ROOT));
+        shadow_new_pgtable(v, top);
+        shadow_new_pgtable(v, root_at(ROOT));
+        guest_writes(top + n * entry_bytes(), i & 1 ? old : other);
+    }
+}
+
+TEST(a_changed_top_level_shows_when_it_is_loaded)
+{
+    for_both(top_level);
+}
