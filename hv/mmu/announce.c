@@ -182,20 +182,31 @@ static void forget_leaf(struct vcpu *v, uint32_t pgd, uint32_t va)
         leaf_zap(m, t, va_l1(va));
 }
 
+/* An entry of the kernel's half is every root's; most often they share one table,
+ * and kernels that map high memory do this all the time. */
 static void announce_kernel_leaf(struct shadow_mmu *m, uint32_t va, uint32_t lo,
                                  uint32_t hi)
 {
     struct shadow_table *last = NULL;
+    uint32_t found = 0;
 
+    if (m->kernel.region == va >> 21) {
+        announce_leaf(m, m->kernel.table, va, lo, hi);
+        return;
+    }
     for (uint32_t i = 0; i < MAX_ROOTS; i++) {
         struct shadow_root *r = &m->roots[i];
         struct shadow_table *t = r->in_use ? root_l1(r, va) : NULL;
 
-        if (t && t != last)
+        if (t && t != last) {
             announce_leaf(m, t, va, lo, hi);
+            found++;
+        }
         if (t)
             last = t;
     }
+    if (found == 1)
+        m->kernel = (struct kernel_cache){va >> 21, last};
 }
 
 static void set_pte_slow(struct vcpu *v, uint32_t pgd, uint32_t va, uint32_t lo, uint32_t hi)
@@ -213,7 +224,7 @@ static void set_pte_slow(struct vcpu *v, uint32_t pgd, uint32_t va, uint32_t lo,
         return;
     if (va >= g->kernel_address) {
         announce_kernel_leaf(m, va, lo, hi);
-        shadow_check_pin(v);
+        check_pin(v, m, r);
         return;
     }
     if (r->gcr3 != pgd)

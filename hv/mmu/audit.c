@@ -192,6 +192,21 @@ static void check_caches(struct audit *a)
     }
 }
 
+/* No root has another table where SET_PTE believes that all share one. */
+static void check_kernel(struct audit *a)
+{
+    const struct kernel_cache *k = &a->m->kernel;
+
+    for (uint32_t n = 0; k->region != LINK_NONE && n < MAX_ROOTS; n++) {
+        const struct shadow_root *r = &a->m->roots[n];
+        const struct shadow_table *pd = r->in_use ? r->pd[k->region >> 9] : NULL;
+        uint64_t pde = pd ? pd->ents[k->region & 511] : 0;
+
+        if ((pde & 1) && frame_owner[(uint32_t)(pde >> 12)] != (uintptr_t)k->table)
+            wrong(a, "a root has a kernel table of its own", k->region << 21);
+    }
+}
+
 /* Every table of the user half of the root that has a list is on it. */
 static void check_watch(struct audit *a)
 {
@@ -258,6 +273,7 @@ bool shadow_audit(struct guest *g)
     if (!g->linear) {
         check_caches(&a);
         check_watch(&a);
+        check_kernel(&a);
     }
     pmm_free_contig(f, frames);
     return a.bad == 0;

@@ -40,6 +40,12 @@ struct nothing_cache {
     const struct gpage *page; /* the guest's table, not shadowed */
 };
 
+/* The one table that all roots have in a 2 MiB of the kernel's half, for SET_PTE. */
+struct kernel_cache {
+    uint32_t region; /* va >> 21, or LINK_NONE */
+    struct shadow_table *table;
+};
+
 /* What shadow_flush_user() has to look at for one root: the pages of the guest
  * that its user half is built from, and of each the one mapping through which it
  * could have been written. Good until a link changes. */

@@ -24,6 +24,7 @@ HV_INLINE void links_changed(struct shadow_mmu *m)
 {
     m->watch.root = NULL;
     m->nothing.region = LINK_NONE;
+    m->kernel.region = LINK_NONE;
 }
 
 /* See shadow_check_pin(). */

@@ -106,6 +106,7 @@ struct shadow_mmu {
     struct write_cache writable;
     struct link_cache link;
     struct nothing_cache nothing;
+    struct kernel_cache kernel;
     struct watch_list watch;
     uint32_t pin_gen; /* counts what may have unpinned a stack page */
     uint32_t no_root; /* a CR3 that SET_PTE named and that has no root */
