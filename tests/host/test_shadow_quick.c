@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What shadow paging remembers for speed must go when what it was found by does:
  * the watch list of a flush, the table of the last SET_PTE, the place where SET_PTE
- * has nothing to do, the top level of a root.
+ * has nothing to do, the top level of a root, the stack that was pinned.
  *
  * units: tests/host/shadow_fixture.c tests/host/shadow_guest.c hv/gmem.c
  * units: hv/mmu/walk.c hv/mmu/shadow.c hv/mmu/fill.c hv/mmu/sync.c hv/mmu/announce.c
@@ -394,4 +394,51 @@ static void top_level(void)
 TEST(a_changed_top_level_shows_when_it_is_loaded)
 {
     for_both(top_level);
+}
+
+/* ---- the pinned stack ---- */
+
+/* What the second page needs takes the first one along: another directory. */
+TEST(both_stack_pages_stay_when_the_directory_is_replaced)
+{
+    uint32_t top = 0x40201000, va[2] = {0x40200000, 0x401ff000}, other;
+
+    start(true);
+    for (uint32_t i = 0; i < 2; i++)
+        sf_poke(v, pte_at(ROOT, va[i]), (DATA + i) << 12 | 0x63);
+    other = next_table++;
+    for (uint32_t i = 0; i < 16; i += 4)
+        sf_poke(v, (other << 12) + i, sf_peek(v, ((DIR + 1) << 12) + i));
+    EXPECT(reaches(va[0], SF_WRITE, DATA));
+    guest_writes(root_at(ROOT) + 8, other << 12 | 1);
+    v->esp1 = top;
+    v->stack_pages = 2;
+    v->attention |= VCPU_ATTN_PIN;
+    EXPECT(sf_enter(v));
+    for (uint32_t i = 0; i < 2; i++)
+        EXPECT_EQ(sf_hardware(v, va[i], SF_WRITE).outcome, SF_OK);
+    stop();
+}
+
+/* ---- faults in the remembered table ---- */
+
+/* A fault in the remembered table that the directory forbids: the guest's own, and
+ * nothing is set in its entry. */
+static void directory_forbids(void)
+{
+    uint32_t pte = pte_at(ROOT, VA), next = pte + entry_bytes();
+
+    sf_poke(v, pde_at(ROOT, VA), sf_peek(v, pde_at(ROOT, VA)) & ~6u);
+    sf_poke(v, pte, DATA << 12 | RWUSAD);
+    sf_poke(v, next, (DATA + 1) << 12 | 7);
+    EXPECT(reaches(VA, SF_READ, DATA));
+    EXPECT_EQ(v->guest->mmu->link.region, VA >> 21);
+    EXPECT(faults(VA + 4096, SF_WRITE, SF_WRITE | 1));
+    EXPECT(faults(VA + 4096, SF_USER, SF_USER | 1));
+    EXPECT_EQ(sf_peek(v, next), (DATA + 1) << 12 | 7);
+}
+
+TEST(a_directory_without_rights_forbids_in_the_remembered_table)
+{
+    for_both(directory_forbids);
 }
