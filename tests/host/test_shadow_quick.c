@@ -221,6 +221,38 @@ TEST(set_pte_of_a_kernel_address_after_a_fault_there)
     for_both(kernel_address);
 }
 
+/* A table that was the only one there, until another root got one of its own. */
+static void kernel_table_of_one(void)
+{
+    uint32_t va = 0xd0003000, pte = pte_at(ROOT, va), page = next_table++, other;
+
+    make_root2();
+    if (pae)
+        sf_poke(v, root_at(ROOT2) + 24, next_table++ << 12 | 1);
+    sf_poke(v, pde_at(ROOT2, va), page << 12 | RWUSAD);
+    other = (page << 12) + (pte & 0xfff);
+    sf_poke(v, other, DATA << 12 | RWUSAD);
+    sf_poke(v, pte, DATA << 12 | RWUSAD);
+    EXPECT(reaches(va, SF_WRITE, DATA));
+    sf_set_pte(v, root_at(ROOT), va, DATA << 12 | RWUSAD, 0);
+    EXPECT_EQ(v->guest->mmu->kernel.region, va >> 21);
+    shadow_new_pgtable(v, root_at(ROOT2));
+    EXPECT(reaches(va, SF_WRITE, DATA));
+    for (uint32_t i = 1; i < 4; i++) {
+        monitor_writes(pte, (DATA + i) << 12 | RWUSAD);
+        monitor_writes(other, (DATA + i) << 12 | RWUSAD);
+        sf_set_pte(v, root_at(ROOT), va, (DATA + i) << 12 | RWUSAD, 0);
+        EXPECT(reaches(va, SF_WRITE, DATA + i));
+        shadow_new_pgtable(v, root_at(i & 1 ? ROOT : ROOT2));
+        EXPECT(reaches(va, SF_WRITE, DATA + i));
+    }
+}
+
+TEST(set_pte_of_a_kernel_table_that_is_no_longer_the_only_one)
+{
+    for_both(kernel_table_of_one);
+}
+
 /* ---- SET_PTE with nothing to do ---- */
 
 /* A root that is not cached, whose table nobody shadows; then somebody does. */
