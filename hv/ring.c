@@ -70,7 +70,7 @@ HV_INLINE bool ring_run_new(struct vcpu *v)
         at = (at + 1) % RING_SLOTS;
         done++;
     }
-    return true;
+    return !(v->attention & VCPU_ATTN_DEAD); /* at a preemption point, perhaps */
 }
 
 /* 2.6.24 to 2.6.30: 16-byte slots, up to 2.6.29 in the order EAX EBX ECX EDX of

@@ -23,9 +23,11 @@ static HV_NOINLINE void audit(struct vcpu *v)
 static bool attend(struct vcpu *v)
 {
     uint32_t why = v->attention;
+    bool delivered = false; /* at most one before an entry */
 
     if (why == VCPU_ATTN_VIRQ) { /* most often it is that and nothing else */
         virq_deliver(v);
+        delivered = true;
         why = v->attention;
         if (!(why & ~VCPU_ATTN_VIRQ))
             return true;
@@ -36,7 +38,7 @@ static bool attend(struct vcpu *v)
         return false;
     if (why & VCPU_ATTN_VDEV)
         vdev_poll(v->guest);
-    if (v->attention & VCPU_ATTN_VIRQ)
+    if (!delivered && (v->attention & VCPU_ATTN_VIRQ))
         virq_deliver(v);
     if (v->halted)
         return false;

@@ -178,8 +178,10 @@ static void forget_leaf(struct vcpu *v, uint32_t pgd, uint32_t va)
         return;
     }
     t = table_find(m, l1_key(g, w.table_gfn, va));
-    if (t && t->ents[va_l1(va)])
+    if (t && t->ents[va_l1(va)]) {
         leaf_zap(m, t, va_l1(va));
+        check_pin(v, m, v->root);
+    }
 }
 
 /* An entry of the kernel's half is every root's; most often they share one table,

@@ -258,7 +258,8 @@ static HV_NOINLINE uint32_t denied_linked(const struct shadow_mmu *m, const uint
 {
     uint32_t gpte = hv_read_once(*e);
 
-    if (!evidence_holds(&m->link.dir))
+    if (!evidence_holds(&m->link.dir) ||
+        (m->guest->pae && (m->link.dir.word[0][1] | m->link.dir.word[1][1])))
         return TAKE_LONG_WAY;
     if (!(gpte & PT_P))
         return access;

@@ -153,7 +153,7 @@ HV_INLINE void evidence_of_link(struct evidence *e, const struct guest *g,
     e->value[0] = pde;
     if (!g->pae)
         e->value[1] = pde;
-    else if ((e->value[1] ^ (pd->key << HV_PAGE_SHIFT | PT_P)) & ~(HV_PAGE_MASK & ~PT_P))
+    else if (e->value[1] != (pd->key << HV_PAGE_SHIFT | PT_P))
         e->word[0] = NULL;
     if ((pde ^ (t->key << HV_PAGE_SHIFT)) & ~HV_PAGE_MASK ||
         (pde & (GPDE_BAD | PT_P | PT_A | PT_RW | PT_US)) !=
