@@ -452,6 +452,31 @@ TEST(both_stack_pages_stay_when_the_directory_is_replaced)
     stop();
 }
 
+/* SET_PTE by way of a directory that no root has, whose entry names the stack's own
+ * table: the page is forgotten, so it is pinned again before the next entry. */
+static void pinned_by_another_way(void)
+{
+    uint32_t pte = pte_at(ROOT, VA);
+
+    sf_poke(v, pte, DATA << 12 | 0x63);
+    make_root2();
+    sf_poke(v, pde_at(ROOT2, VA), sf_peek(v, pde_at(ROOT, VA)));
+    v->esp1 = VA + HV_PAGE_SIZE;
+    v->stack_pages = 1;
+    v->attention |= VCPU_ATTN_PIN;
+    EXPECT(sf_enter(v));
+    EXPECT_EQ(sf_hardware(v, VA, SF_WRITE).outcome, SF_OK);
+    sf_set_pte(v, root_at(ROOT2), VA, 0, 0);
+    EXPECT(sf_hardware(v, VA, SF_WRITE).outcome != SF_OK);
+    EXPECT(sf_enter(v));
+    EXPECT_EQ(sf_hardware(v, VA, SF_WRITE).outcome, SF_OK);
+}
+
+TEST(a_stack_page_forgotten_through_another_directory_is_pinned_again)
+{
+    for_both(pinned_by_another_way);
+}
+
 /* ---- faults in the remembered table ---- */
 
 /* A fault in the remembered table that the directory forbids: the guest's own, and
