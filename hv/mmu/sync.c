@@ -50,17 +50,14 @@ static void resync_leaf(struct shadow_mmu *m, struct shadow_table *t, uint32_t i
     t->ents[i] = (ent & ~(uint64_t)(PT_LOW & ~PT_D)) | want;
 }
 
-/* True if the leaf is just what the guest's entry asks for: most are. */
-HV_INLINE bool leaf_is_right(const struct guest *g, const uint32_t *ent, uint32_t gpte)
+/* True if the leaf is just what the guest's entry asks for: most are. A leaf maps a
+ * page of this guest, so the owner of its frame tells which. */
+HV_INLINE bool leaf_is_right(uint64_t ent, uint32_t gpte)
 {
-    uint32_t frame;
-
-    if (((ent[0] ^ gpte) & (PT_P | PT_RW | PT_US | PT_A)) || (gpte & PT_PS) ||
-        (gpte & (PT_RW | PT_D)) == PT_RW || gpte >> HV_PAGE_SHIFT >= g->limit_pages)
+    if ((((uint32_t)ent ^ gpte) & (PT_P | PT_RW | PT_US | PT_A)) || (gpte & PT_PS) ||
+        (gpte & (PT_RW | PT_D)) == PT_RW)
         return false;
-    frame = g->pages[gpte >> HV_PAGE_SHIFT].frame;
-    return !(((frame << HV_PAGE_SHIFT) ^ ent[0]) & ~HV_PAGE_MASK) &&
-           !(((frame >> (32 - HV_PAGE_SHIFT)) ^ ent[1]) & 0xfu);
+    return owner_of(ent) == gpte >> HV_PAGE_SHIFT;
 }
 
 HV_INLINE void resync_entries(struct shadow_mmu *m, struct shadow_table *t, bool pae)
@@ -78,7 +75,7 @@ HV_INLINE void resync_entries(struct shadow_mmu *m, struct shadow_table *t, bool
             uint32_t i = w * 32 + (uint32_t)__builtin_ctz(bits);
             uint32_t gpte = gents[pae ? i * 2 : i], hi = pae ? gents[i * 2 + 1] : 0;
 
-            if (hv_likely(!hi && leaf_is_right(g, (const uint32_t *)&t->ents[i], gpte)))
+            if (hv_likely(!hi && leaf_is_right(t->ents[i], gpte)))
                 continue;
             resync_leaf(m, t, i, gpte, hi);
         }
