@@ -89,24 +89,17 @@ HV_INLINE void replace_linked(struct shadow_mmu *m, const struct guest *g, uint3
                               uint32_t lo)
 {
     uint32_t *slot = (uint32_t *)(m->link.ents + i);
-    uint32_t frame, id8 = m->link.id8 + (i << 8);
-    struct gpage *p;
+    uint32_t id8 = m->link.id8 + (i << 8);
 
     if (slot[0] & PT_P) {
-        p = slot_owner(g, slot);
+        struct gpage *p = slot_owner(g, slot);
+
         leaf_gone(m, p, slot[0]);
         rmap_del8(p, id8);
     } else {
         mark_present(m->link.table, i);
     }
-    p = &g->pages[lo >> HV_PAGE_SHIFT];
-    frame = p->frame;
-    if (!(lo & PT_D) || !(frame & GPAGE_OURS))
-        lo &= ~PT_RW;
-    slot[0] = (frame << HV_PAGE_SHIFT) | (lo & (PT_P | PT_RW | PT_US | PT_A));
-    slot[1] = (frame >> (32 - HV_PAGE_SHIFT)) & 0xfu;
-    if (hv_likely((uint8_t)p->rmap != RMAP_MANY))
-        p->rmap = (p->rmap ^ id8) + 1;
+    leaf_put(slot, &g->pages[lo >> HV_PAGE_SHIFT], lo, id8);
 }
 
 /* One call on the remembered table, or where nothing is to be done. gents: the

@@ -9,32 +9,23 @@
 /* Fills neighbours of leaf i that the CPU could load without a fault and without
  * writing to the guest's tables: present with A set. The directory has A. */
 HV_INLINE void fill_around(struct guest *g, struct shadow_table *t, uint32_t i,
-                           uint32_t around, const uint8_t *page, bool pae)
+                           const uint8_t *page, bool pae)
 {
-    uint32_t first = i & ~(around - 1), step = pae ? 2 : 1;
+    uint32_t first = i & ~(AROUND - 1), step = pae ? 2 : 1;
     const uint32_t *e = (const uint32_t *)(const void *)page +
                         guest_index(g, t, first) * step;
-    const uint32_t *end = e + around * step;
+    const uint32_t *end = e + AROUND * step;
     uint32_t *ent = (uint32_t *)(t->ents + first);
     uint32_t have = t->present[first / 32], bit = 1u << (first % 32), added = 0;
     uint32_t id8 = map_id(t, first) << 8;
 
     for (; e != end; e += step, ent += 2, bit <<= 1, id8 += 1u << 8) {
-        uint32_t gpte = *e, frame, rmap;
-        struct gpage *p;
+        uint32_t gpte = *e;
 
         if ((gpte & (PT_P | PT_A | PT_PS)) != (PT_P | PT_A) || (have & bit) ||
             gpte >> HV_PAGE_SHIFT >= g->limit_pages || (pae && e[1]))
             continue;
-        p = &g->pages[gpte >> HV_PAGE_SHIFT];
-        frame = p->frame;
-        rmap = p->rmap;
-        if (!(gpte & PT_D) || !(frame & GPAGE_OURS))
-            gpte &= ~PT_RW;
-        ent[0] = (frame << HV_PAGE_SHIFT) | (gpte & (PT_P | PT_RW | PT_US | PT_A));
-        ent[1] = (frame >> (32 - HV_PAGE_SHIFT)) & 0xfu;
-        if (hv_likely((uint8_t)rmap != RMAP_MANY))
-            p->rmap = (rmap ^ id8) + 1;
+        leaf_put(ent, &g->pages[gpte >> HV_PAGE_SHIFT], gpte, id8);
         have |= bit;
         added++;
     }
@@ -207,8 +198,7 @@ HV_INLINE void fill_leaf(struct vcpu *v, struct shadow_table *t, uint32_t va,
     page = gpage_known(g, w->table_gfn);
     if (!neighbours_wanted(page, pae ? i : (va >> HV_PAGE_SHIFT) & 1023u, pae))
         return;
-    fill_around(g, t, i, AROUND, page,
-                pae);
+    fill_around(g, t, i, page, pae);
 }
 
 /* Makes the address accessible in the current root. */
@@ -273,9 +263,8 @@ HV_INLINE uint32_t fill_linked(struct shadow_mmu *m, uint32_t va, uint32_t acces
 {
     const struct guest *g = m->guest;
     uint32_t i = va_l1(va), need = access | PT_P;
-    uint32_t *e, *slot, gpte, seen, frame;
+    uint32_t *e, *slot, gpte, want;
     struct shadow_table *t = m->link.table;
-    struct gpage *p;
 
     e = link_guest_entry(&m->link, i, pae);
     gpte = hv_read_once(*e);
@@ -286,23 +275,15 @@ HV_INLINE uint32_t fill_linked(struct shadow_mmu *m, uint32_t va, uint32_t acces
     slot = (uint32_t *)(m->link.ents + i);
     if (slot[0] & PT_P)
         return TAKE_LONG_WAY;
-    seen = gpte;
-    gpte |= PT_A | (access & PT_RW) << 5; /* D is five bits above RW */
-    if (gpte != seen && !guest_entry_set(e, seen, gpte))
+    want = gpte | PT_A | (access & PT_RW) << 5; /* D is five bits above RW */
+    if (want != gpte && !guest_entry_set(e, gpte, want))
         return TAKE_LONG_WAY;
-    p = &g->pages[gpte >> HV_PAGE_SHIFT];
-    frame = p->frame;
-    if (!(gpte & PT_D) || !(frame & GPAGE_OURS))
-        gpte &= ~PT_RW;
-    slot[0] = (frame << HV_PAGE_SHIFT) | (gpte & (PT_P | PT_RW | PT_US | PT_A));
-    slot[1] = (frame >> (32 - HV_PAGE_SHIFT)) & 0xfu;
-    if (hv_likely((uint8_t)p->rmap != RMAP_MANY))
-        p->rmap = (p->rmap ^ (m->link.id8 + (i << 8))) + 1;
+    leaf_put(slot, &g->pages[want >> HV_PAGE_SHIFT], want, m->link.id8 + (i << 8));
     mark_present(t, i);
     /* A run touched for the first time has A clear in the next entry. */
     e += pae ? 2 : 1;
     if (((uintptr_t)e & HV_PAGE_MASK) && (*e & (PT_P | PT_A)) == (PT_P | PT_A))
-        fill_around(m->guest, t, i, AROUND, gpage_known(g, t->key & KEY_GFN), pae);
+        fill_around(m->guest, t, i, gpage_known(g, t->key & KEY_GFN), pae);
     return SHADOW_FILLED;
 }
 

@@ -189,19 +189,27 @@ TEST(set_pte_changes_the_root_that_it_names)
     for_both(named_root);
 }
 
-/* A kernel address: every root that has a table there, also after a fault that found
- * the one of the current root. */
-static void kernel_address(void)
+/* A second root whose table for this kernel address is its own; both map DATA there.
+ * Returns where its entry is. */
+static uint32_t kernel_table_apart(uint32_t va, uint32_t pte)
 {
-    uint32_t va = 0xd0003000, pte = pte_at(ROOT, va), page = next_table++, other;
+    uint32_t page = next_table++, other = (page << 12) + (pte & 0xfff);
 
     make_root2();
     if (pae)
         sf_poke(v, root_at(ROOT2) + 24, next_table++ << 12 | 1);
     sf_poke(v, pde_at(ROOT2, va), page << 12 | RWUSAD);
-    other = (page << 12) + (pte & 0xfff);
     sf_poke(v, other, DATA << 12 | RWUSAD);
     sf_poke(v, pte, DATA << 12 | RWUSAD);
+    return other;
+}
+
+/* A kernel address: every root that has a table there, also after a fault that found
+ * the one of the current root. */
+static void kernel_address(void)
+{
+    uint32_t va = 0xd0003000, pte = pte_at(ROOT, va), other = kernel_table_apart(va, pte);
+
     shadow_new_pgtable(v, root_at(ROOT2));
     EXPECT(reaches(va, SF_WRITE, DATA));
     shadow_new_pgtable(v, root_at(ROOT));
@@ -224,15 +232,8 @@ TEST(set_pte_of_a_kernel_address_after_a_fault_there)
 /* A table that was the only one there, until another root got one of its own. */
 static void kernel_table_of_one(void)
 {
-    uint32_t va = 0xd0003000, pte = pte_at(ROOT, va), page = next_table++, other;
+    uint32_t va = 0xd0003000, pte = pte_at(ROOT, va), other = kernel_table_apart(va, pte);
 
-    make_root2();
-    if (pae)
-        sf_poke(v, root_at(ROOT2) + 24, next_table++ << 12 | 1);
-    sf_poke(v, pde_at(ROOT2, va), page << 12 | RWUSAD);
-    other = (page << 12) + (pte & 0xfff);
-    sf_poke(v, other, DATA << 12 | RWUSAD);
-    sf_poke(v, pte, DATA << 12 | RWUSAD);
     EXPECT(reaches(va, SF_WRITE, DATA));
     sf_set_pte(v, root_at(ROOT), va, DATA << 12 | RWUSAD, 0);
     EXPECT_EQ(v->guest->mmu->kernel.region, va >> 21);
