@@ -72,9 +72,7 @@ static HV_NOINLINE uint32_t odd_vector(struct vcpu *v, uint32_t vec)
 
 void vcpu_run(struct vcpu *v)
 {
-    struct percpu *cpu = this_cpu();
-
-    if (cpu->loaded != v)
+    if (this_cpu()->loaded != v)
         shadow_vcpu_moves(v);
     arch_vcpu_load(v);
     for (;;) {
@@ -82,8 +80,7 @@ void vcpu_run(struct vcpu *v)
 
         if (hv_unlikely(v->attention) && !attend(v))
             return;
-        cpu->progress++;
-        vec = arch_vcpu_run(v->regs, v->arch.cr3);
+        vec = arch_vcpu_run(v->arch.cr3);
         if (hv_unlikely(vec >= EXIT_REASONS)) {
             vec = odd_vector(v, vec);
             if (vec >= EXIT_REASONS)

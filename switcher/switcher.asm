@@ -18,12 +18,15 @@
 %define REGS_FRAME (SW_REGS_TOP - GUEST_REGS_SIZE)
 %define AT(label) (SW_TEXT + ((label) - switcher_text_start))
 
+switcher_runs_at equ SW_TEXT            ; for link.ld
+
 section .switcher progbits alloc exec nowrite align=4096
 
 global switcher_text_start
 global switcher_text_end
 global switcher_stubs
 global switcher_enter_code:function (to_host.end - switcher_enter_code)
+global switcher_runs_at
 global switcher_iret
 global switcher_pop_gs
 switcher_text_start:
@@ -71,11 +74,8 @@ switcher_stubs:
 ; switcher_enter_code: monitor -> guest
 ; In:  EAX = guest CR3, regs page filled, interrupts off
 ; Out: returns when the guest has trapped; regs page holds its registers
-; Clobbers EAX, ECX, EDX, flags. Stack: 5 words. IF = 0 throughout.
+; Keeps EBP only (switcher_enter() says so). Stack: 2 words. IF = 0 throughout.
 switcher_enter_code:
-        push    ebx
-        push    esi
-        push    edi
         push    ebp
         mov     [PRIV(host_esp)], esp
         lidt    [PRIV(guest_idt_limit)]
@@ -111,9 +111,6 @@ to_host:
         lidt    [PRIV(host_idt_limit)]
         cld                             ; DF is the guest's until here
         pop     ebp
-        pop     edi
-        pop     esi
-        pop     ebx
         ret
 .end:
 

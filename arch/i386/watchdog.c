@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The watchdog.  While a guest runs or the CPU idles, interrupts are open and
- * all is well; the monitor itself has to count percpu.progress up.  If an NMI
- * finds it inside the monitor with interrupts closed and the count where it was,
- * for longer than watchdog= says, it prints where.  The NMI comes from a
+ * all is well; the monitor itself has to count percpu.progress or the exits of its
+ * vCPU up.  If an NMI finds it inside the monitor with interrupts closed and the
+ * counts where they were, for longer than watchdog= says, it prints where.  The NMI comes from a
  * performance counter that counts unhalted cycles, or from the PIT by way of an
  * I/O APIC pin; each is tried at boot and believed only if one arrives. */
 #include "arch/watchdog.h"
@@ -14,6 +14,7 @@
 #include "hv/arch_if.h"
 #include "hv/cmdline.h"
 #include "hv/driver.h"
+#include "hv/exit.h"
 #include "hv/log.h"
 #include "hv/panic.h"
 #include "hv/percpu.h"
@@ -163,10 +164,19 @@ void watchdog_stop(void)
 
 /* ---- every NMI ---- */
 
+/* Changes whenever the monitor gets on: with its rounds, and with every exit of the
+ * guest that it runs. */
+static uint32_t progress(void)
+{
+    const struct vcpu *v = this_cpu()->loaded;
+
+    return this_cpu()->progress + (v ? vcpu_exits(v) : 0);
+}
+
 /* True if the monitor has been seen to work, or to be allowed to wait. */
 static bool is_fine(const struct trap_frame *tf)
 {
-    uint32_t now = this_cpu()->progress;
+    uint32_t now = progress();
     bool moved = now != dog.last_progress;
 
     dog.last_progress = now;

@@ -70,10 +70,10 @@ void arch_vcpu_load(struct vcpu *v);
 /* Saves FPU state and unmaps; afterwards no vCPU is loaded here. */
 void arch_vcpu_put(struct vcpu *v);
 
-/* Enters the guest and returns the vector of the trap that ended it (0..255,
- * or ARCH_EXIT_BAD_IRET when the guest's own CS or SS could not be loaded).
- * v must be loaded. The registers are in *v->regs. */
-uint32_t arch_vcpu_enter(struct vcpu *v);
+/* arch_vcpu_run(cr3), inline in arch/vcpu.h: enters the guest whose vCPU is loaded,
+ * with this shadow root, and returns the vector of the trap that ended it (0..255, or
+ * ARCH_EXIT_BAD_IRET when the guest's own CS or SS could not be loaded). Its registers
+ * are in *v->regs. */
 #define ARCH_EXIT_BAD_IRET 256u
 
 /* Writes one entry of the real GDT/IDT of v (and of this CPU, if loaded). The

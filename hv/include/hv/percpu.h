@@ -15,7 +15,7 @@ struct percpu {
     struct list timers;
     uint32_t nr_timers;
     uint64_t timer_programmed_ns;
-    uint32_t progress; /* counts up in the run loop; the watchdog looks */
+    uint32_t progress; /* counts the rounds of the scheduler; the watchdog looks */
     uint32_t nmi_count, mce_count, spurious_count;
     uint32_t irq_count[16];
     uint64_t longest_irqs_off; /* ns, P5 */

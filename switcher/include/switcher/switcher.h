@@ -30,6 +30,7 @@ _Static_assert(sizeof(struct switcher_private) == 52, "switcher.asm counts on it
 /* The switcher's text as linked; it runs at SW_TEXT. */
 extern const uint8_t switcher_text_start[], switcher_text_end[];
 extern const uint8_t switcher_stubs[], switcher_enter_code[];
+extern const uint8_t switcher_entry[]; /* switcher_enter_code where it runs (link.ld) */
 #define SWITCHER_STUB_BYTES 9
 
 /* Maps text, state, private of this CPU in both views. After paging_init. */
@@ -40,13 +41,12 @@ void switcher_map_vcpu(hfn_t regs, hfn_t thunk, hfn_t lgdata0, hfn_t lgdata1);
 void switcher_map_lgdata(hfn_t first, hfn_t second);
 
 /* Enters the guest whose registers are in the regs page, with this CR3, and
- * comes back when it traps.  Interrupts off; callee-saved registers kept. */
+ * comes back when it traps.  Interrupts off.  The guest's trap loads every register
+ * anew, so what the caller has in them is its own to save. */
 HV_INLINE void switcher_enter(uint32_t guest_cr3)
 {
-    uint32_t at = SW_TEXT + (uint32_t)(switcher_enter_code - switcher_text_start);
-
-    __asm__ volatile("call *%1"
+    __asm__ volatile("call switcher_entry"
                      : "+a"(guest_cr3)
-                     : "r"(at)
-                     : "ecx", "edx", "memory", "cc");
+                     :
+                     : "ebx", "ecx", "edx", "esi", "edi", "memory", "cc");
 }

@@ -232,6 +232,18 @@ GT_CASE(direct_gate_dpl, GT_2LEVEL)
     }
 }
 
+/* The switcher's text, which ring 1 can read and run. */
+#define SWITCHER_FIRST 0xffe00000u
+#define SWITCHER_END 0xffe01000u
+
+/* An instruction of it that works at ring 1: mov esp, some place of the monitor's. */
+static bool takes_the_stack(uint32_t at)
+{
+    const uint8_t *code = (const uint8_t *)at;
+
+    return at < SWITCHER_END - 5 && code[0] == 0xbc && code[4] == 0xff;
+}
+
 /* TR-10: a handler where no code is. The fetch fails at ring 1. */
 static void wild_handler(uint32_t vector)
 {
@@ -245,8 +257,11 @@ static void wild_handler(uint32_t vector)
         EXPECT_EQ_AT(i, f.cs, GABI_KERNEL_CS);
         EXPECT_EQ_AT(i, trap_seen.cr2, places[i]);
     }
-    /* The switcher's own text can be run, but nothing in it works at ring 1. */
-    for (uint32_t at = 0xffe00000; at < 0xffe01000; at += 61) {
+    /* The switcher's own text can be run, but nothing in it works at ring 1, except
+     * for what the next case is about. */
+    for (uint32_t at = SWITCHER_FIRST; at < SWITCHER_END; at += 61) {
+        if (takes_the_stack(at))
+            continue;
         trap_load_gate(vector, at, GATE_TRAP, 3);
         uint32_t v = run_int(3, vector, &f);
 
@@ -257,6 +272,20 @@ static void wild_handler(uint32_t vector)
 
 GT_ROW(wild_handler_reflected, wild_handler, GT_2LEVEL, .arg = VEC_BP)
 GT_ROW(wild_handler_direct, wild_handler, GT_BOTH, .arg = GUEST_SYSCALL_VECTOR)
+
+/* TR-10: there it gets a stack in the monitor's area, and the fault that the next
+ * instruction is has no place for its frame. */
+GT_CASE(wild_handler_stack, GT_BOTH, .expect = "killed: bad address 0xff")
+{
+    struct trap_frame f;
+
+    for (uint32_t at = SWITCHER_FIRST; at < SWITCHER_END; at++) {
+        if (takes_the_stack(at)) {
+            trap_load_gate(VEC_BP, at, GATE_TRAP, 3);
+            run_int(3, VEC_BP, &f);
+        }
+    }
+}
 
 /* TR-11: gates on the monitor's vectors change nothing for the monitor. */
 GT_CASE(own_vectors, GT_2LEVEL)

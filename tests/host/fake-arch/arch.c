@@ -128,12 +128,6 @@ void arch_vcpu_put(struct vcpu *v)
     v->arch.loaded = false;
 }
 
-uint32_t arch_vcpu_enter(struct vcpu *v)
-{
-    REQUIRE(fake_arch.enter != NULL);
-    return fake_arch.enter(v);
-}
-
 void arch_vcpu_map_lguest_data(struct vcpu *v, hfn_t first, hfn_t second)
 {
     v->arch.lgdata_frame[0] = first;
