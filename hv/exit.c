@@ -30,7 +30,7 @@ static void exit_no_math(struct vcpu *v)
     if (v->ts)
         reflect_plain(v, VEC_NM);
     else
-        arch_vcpu_set_ts(v, false);
+        arch_vcpu_set_ts(v);
 }
 
 static void exit_nmi(struct vcpu *v)

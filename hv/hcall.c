@@ -39,7 +39,7 @@ static void hcall_load_idt_entry(HCALL_ARGS)
 static void hcall_ts(HCALL_ARGS)
 {
     v->ts = a != 0;
-    arch_vcpu_set_ts(v, v->ts);
+    arch_vcpu_set_ts(v);
 }
 
 static void hcall_set_clockevent(HCALL_ARGS)
@@ -62,7 +62,7 @@ HV_INLINE void use_stack(struct vcpu *v, uint32_t ss1, uint32_t esp1)
     v->ss1 = (uint16_t)ss1;
     v->esp1 = esp1;
     v->stack_pages = (uint8_t)v->hcall_c;
-    arch_vcpu_set_stack(v, (uint16_t)ss1, esp1);
+    arch_vcpu_set_stack(ss1, esp1);
     shadow_check_pin(v);
 }
 
@@ -155,8 +155,9 @@ void hcall_bad(struct vcpu *v, uint32_t nr)
     guest_kill(v->guest, "bad hypercall %u", nr);
 }
 
-/* Before INIT, a ring that is not empty, or the registers of 2.6.24 to 2.6.29. */
-static HV_NOINLINE void hcall_slow(struct vcpu *v)
+/* Before INIT, and the interface of 2.6.24 to 2.6.30: with the registers of 2.6.29
+ * and before nothing may be taken for empty that is not looked at. */
+void hcall_old(struct vcpu *v)
 {
     const struct guest_regs *r = v->regs;
     const struct abi_row *abi = v->guest->abi;
@@ -167,25 +168,18 @@ static HV_NOINLINE void hcall_slow(struct vcpu *v)
     }
     if (hv_unlikely(!ring_run(v)))
         return;
-    if (hv_unlikely(abi->edx_order)) {
-        v->hcall_c = r->ecx;
-        hcall_execute(v, r->eax, r->edx, r->ebx);
-    } else {
-        v->hcall_c = r->edx;
-        v->hcall_d = r->esi;
-        hcall_execute(v, r->eax, r->ebx, r->ecx);
+    if (!abi->edx_order) {
+        hcall_direct(v);
+        return;
     }
+    v->hcall_c = r->ecx;
+    hcall_execute(v, r->eax, r->edx, r->ebx);
 }
 
 void exit_hcall(struct vcpu *v)
 {
-    const struct guest_regs *r = v->regs;
-
-    if (hv_unlikely(v->hcall_status[v->ring_cursor] != 0xff)) {
-        hcall_slow(v);
-        return;
-    }
-    v->hcall_c = r->edx;
-    v->hcall_d = r->esi;
-    hcall_execute(v, r->eax, r->ebx, r->ecx);
+    if (hv_likely(v->hcall_status[v->ring_cursor] == 0xff))
+        hcall_direct(v);
+    else
+        hcall_after_ring(v);
 }

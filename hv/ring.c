@@ -16,61 +16,51 @@
 #define NEW_STATUS 0x18
 #define NEW_SLOTS 0x58
 #define NEW_SLOT_WORDS 5u
+_Static_assert(NEW_STATUS + RING_SLOTS == NEW_SLOTS, "the slots follow at once");
 
-/* An entry was done. True: stop. */
-HV_INLINE bool after_entry(struct vcpu *v, volatile uint8_t *status, uint32_t at)
-{
-    if (hv_unlikely(v->attention & VCPU_ATTN_DEAD))
-        return true;
-    status[at] = SLOT_FREE;
-    if (at % ENTRIES_A_STEP == 0)
-        arch_preempt_point(); /* one entry is done, the next not begun */
-    return false;
-}
-
-/* SET_PTE is what rings are full of: as many as can be done at once, up to the next
- * step. Returns their number; 0: this one needs the long way. */
-static HV_NOINLINE uint32_t run_of_set_pte(struct vcpu *v, uint8_t *data, uint32_t at)
-{
-    uint32_t n = shadow_set_ptes(v, data + NEW_STATUS + at,
-                                 (const volatile uint32_t *)(void *)(data + NEW_SLOTS) +
-                                     at * NEW_SLOT_WORDS,
-                                 ENTRIES_A_STEP - at % ENTRIES_A_STEP);
-
-    at = (at + n) % RING_SLOTS;
-    v->ring_cursor = at;
-    if (hv_unlikely(at % ENTRIES_A_STEP == 0))
-        arch_preempt_point();
-    return n;
-}
-
-/* Everything is found from one pointer: registers are few. */
+/* Two pointers walk along: registers are few. After each step interrupts are let in,
+ * between two entries, and a scan has so many steps if what is executed keeps making
+ * entries pending. */
 HV_INLINE bool ring_run_new(struct vcpu *v)
 {
     uint8_t *data = (uint8_t *)(uintptr_t)v->irq_enabled;
-    volatile uint8_t *status = data + NEW_STATUS;
-    uint32_t at = v->ring_cursor, done = 0;
+    uint8_t *status = data + NEW_STATUS + v->ring_cursor;
+    const uint32_t *slot =
+        (const uint32_t *)(void *)(data + NEW_SLOTS) + v->ring_cursor * NEW_SLOT_WORDS;
+    const uint8_t *end = status + ENTRIES_A_STEP - v->ring_cursor % ENTRIES_A_STEP;
+    uint32_t steps = (RING_SLOTS + v->ring_cursor % ENTRIES_A_STEP + ENTRIES_A_STEP - 1) /
+                     ENTRIES_A_STEP, n;
 
-    while (status[at] != SLOT_FREE && done < RING_SLOTS) {
-        const volatile uint32_t *slot =
-            (const volatile uint32_t *)(void *)(data + NEW_SLOTS) + at * NEW_SLOT_WORDS;
-        uint32_t nr = slot[0], n;
+    while (*status != SLOT_FREE) {
+        uint32_t nr = hv_read_once(slot[0]);
 
-        if (nr == HCALL_SET_PTE && (n = run_of_set_pte(v, data, at)) != 0) {
-            at = (at + n) % RING_SLOTS;
-            done += n;
-            continue;
+        if (nr == HCALL_SET_PTE && /* what rings are full of, and quick */
+            (n = shadow_set_ptes(v, status, slot,
+                                 (uint32_t)(data + NEW_SLOTS - status))) != 0) {
+            status += n;
+            slot += n * NEW_SLOT_WORDS;
+        } else {
+            v->hcall_c = hv_read_once(slot[3]);
+            v->hcall_d = hv_read_once(slot[4]);
+            hcall_execute(v, nr, hv_read_once(slot[1]), hv_read_once(slot[2]));
+            if (hv_unlikely(v->attention & VCPU_ATTN_DEAD))
+                return false;
+            *status++ = SLOT_FREE;
+            slot += NEW_SLOT_WORDS;
         }
-        v->ring_cursor = (at + 1) % RING_SLOTS;
-        v->hcall_c = slot[3];
-        v->hcall_d = slot[4];
-        hcall_execute(v, nr, slot[1], slot[2]);
-        if (after_entry(v, status, at))
-            return false;
-        at = (at + 1) % RING_SLOTS;
-        done++;
+        if (status < end)
+            continue;
+        n = (uint32_t)(status - data - NEW_STATUS) % RING_SLOTS;
+        v->ring_cursor = n;
+        arch_preempt_point();
+        if (hv_unlikely((v->attention & VCPU_ATTN_DEAD) || --steps == 0))
+            return !(v->attention & VCPU_ATTN_DEAD);
+        status = data + NEW_STATUS + n;
+        slot = (const uint32_t *)(void *)(data + NEW_SLOTS) + n * NEW_SLOT_WORDS;
+        end = status + ENTRIES_A_STEP - n % ENTRIES_A_STEP;
     }
-    return !(v->attention & VCPU_ATTN_DEAD); /* at a preemption point, perhaps */
+    v->ring_cursor = (uint32_t)(status - data) - NEW_STATUS;
+    return true;
 }
 
 /* 2.6.24 to 2.6.30: 16-byte slots, up to 2.6.29 in the order EAX EBX ECX EDX of
@@ -98,15 +88,29 @@ static bool ring_run_old(struct vcpu *v)
         v->hcall_c = abi->edx_order ? y : z;
         v->hcall_d = 0;
         hcall_execute(v, nr, abi->edx_order ? z : x, abi->edx_order ? x : y);
-        if (after_entry(v, status, at))
+        if (hv_unlikely(v->attention & VCPU_ATTN_DEAD))
             return false;
+        status[at] = SLOT_FREE;
+        if (at % ENTRIES_A_STEP == 0)
+            arch_preempt_point();
     }
-    return true;
+    return !(v->attention & VCPU_ATTN_DEAD);
+}
+
+HV_INLINE bool is_new(const struct vcpu *v)
+{
+    return v->guest->abi && v->guest->abi->slot_bytes == NEW_SLOT_WORDS * 4;
+}
+
+void hcall_after_ring(struct vcpu *v)
+{
+    if (hv_unlikely(!is_new(v)))
+        hcall_old(v);
+    else if (hv_likely(ring_run_new(v)))
+        hcall_direct(v);
 }
 
 bool ring_run(struct vcpu *v)
 {
-    if (hv_likely(v->guest->abi->slot_bytes == NEW_SLOT_WORDS * 4))
-        return ring_run_new(v);
-    return ring_run_old(v);
+    return is_new(v) ? ring_run_new(v) : ring_run_old(v);
 }

@@ -27,12 +27,6 @@ static volatile uint64_t *state_gdt(void)
     return (volatile uint64_t *)(SW_STATE + STATE_GDT);
 }
 
-static volatile uint32_t *tss_word(uint32_t offset)
-{
-    return (volatile uint32_t *)(SW_STATE + STATE_TSS + offset);
-}
-
-
 /* Entries of the one GDT that are the host's (ABI 6.2). */
 static bool gdt_index_is_host(uint32_t i)
 {
@@ -84,8 +78,6 @@ static void load_tables(struct arch_vcpu *a)
     }
     for (uint32_t i = 0; i < 256; i++)
         state_idt()[i] = a->idt[i];
-    *tss_word(TSS_ESP1) = a->esp1;
-    *tss_word(TSS_SS1) = a->ss1;
 }
 
 void arch_vcpu_load(struct vcpu *v)
@@ -100,13 +92,13 @@ void arch_vcpu_load(struct vcpu *v)
     switcher_map_vcpu(a->regs_frame, a->thunk_frame, a->lgdata_frame[0],
                       a->lgdata_frame[1]);
     load_tables(a);
+    arch_vcpu_set_stack(v->ss1, v->esp1);
     cpu_clts();
     fpu_restore(a->fxsave);
     cpu->arch.cr0 &= ~CR0_TS;
     a->loaded = true;
     cpu->loaded = v;
-    if (a->ts)
-        arch_vcpu_set_ts(v, true);
+    arch_vcpu_set_ts(v);
 }
 
 void arch_vcpu_put(struct vcpu *v)
@@ -142,13 +134,10 @@ void arch_vcpu_set_idt(struct vcpu *v, uint32_t vector, uint64_t gate)
 
 /* The monitor itself never touches the FPU, so CR0.TS can stay the guest's
  * while ring 0 runs: it is written only when it changes. */
-void arch_vcpu_set_ts(struct vcpu *v, bool ts)
+void arch_vcpu_flip_ts(void)
 {
     struct percpu *cpu = this_cpu();
 
-    v->arch.ts = ts;
-    if (!v->arch.loaded || ts == ((cpu->arch.cr0 & CR0_TS) != 0))
-        return;
     cpu->arch.cr0 ^= CR0_TS;
     cpu_write_cr0(cpu->arch.cr0);
 }

@@ -11,12 +11,12 @@
 /* One announced entry.  What counts is guest memory (cur); the value in the call
  * only saves the fault that would follow (design section 4). The entry is
  * replaced in place where one is there, which is what most calls are for. */
-HV_INLINE void announce(struct shadow_mmu *m, struct shadow_table *t, uint64_t *slot,
-                        uint32_t id, uint32_t cur, uint32_t lo)
+HV_INLINE void announce(struct shadow_mmu *m, struct shadow_table *t, uint32_t i,
+                        uint32_t cur, uint32_t lo)
 {
     const struct guest *g = m->guest;
     struct gpage *new = &g->pages[lo >> HV_PAGE_SHIFT];
-    uint64_t old = *slot;
+    uint64_t *slot = &t->ents[i], old = *slot;
     uint32_t flags = 0;
 
     if ((lo & PT_P) && (lo & (PT_A | PT_D)) && !((cur ^ lo) & ~(PT_A | PT_D)))
@@ -25,19 +25,19 @@ HV_INLINE void announce(struct shadow_mmu *m, struct shadow_table *t, uint64_t *
         struct gpage *p = &g->pages[owner_of(old)];
 
         leaf_gone(m, p, (uint32_t)old);
-        rmap_del(p, id);
+        rmap_del(p, rmap_one(t, i));
         if (hv_unlikely(!flags)) {
             *slot = 0;
-            mark_absent(t, id & (ENTRIES - 1));
+            mark_absent(t, i);
             return;
         }
     } else {
         if (!flags)
             return;
-        mark_present(t, id & (ENTRIES - 1));
+        mark_present(t, i);
     }
     leaf_write(slot, new->frame & GPAGE_FRAME, flags);
-    rmap_add(new, id);
+    rmap_add(new, rmap_one(t, i));
 }
 
 static void announce_leaf(struct shadow_mmu *m, struct shadow_table *t, uint32_t va,
@@ -47,95 +47,116 @@ static void announce_leaf(struct shadow_mmu *m, struct shadow_table *t, uint32_t
     uint32_t cur = guest_entry(m->guest, gpage_known(m->guest, t->key & KEY_GFN),
                                guest_index(m->guest, t, i), &cur_hi);
 
-    announce(m, t, &t->ents[i], map_id(t, i), cur, cur_hi == hi ? lo : 0);
+    announce(m, t, i, cur, cur_hi == hi ? lo : 0);
     m->pin_gen += t->pinned;
 }
 
 /* ---- the everyday calls ---- */
 
 /* Written for six registers: words instead of 64-bit entries, one thing after the
- * other. */
-HV_INLINE struct gpage *slot_owner(const struct guest *g, const uint32_t *slot)
+ * other, the guest's pages and their limit at hand. */
+HV_INLINE struct gpage *slot_owner(struct gpage *pages, const uint32_t *slot)
 {
-    return &g->pages[frame_owner[(uint32_t)(*(const uint64_t *)(const void *)slot >>
-                                            HV_PAGE_SHIFT)]];
-}
-
-HV_INLINE void rmap_del8(struct gpage *p, uint32_t id8)
-{
-    if (hv_likely((uint8_t)p->rmap != RMAP_MANY))
-        p->rmap = (p->rmap ^ id8) - 1;
+    return &pages[frame_owner[(uint32_t)(*(const uint64_t *)(const void *)slot >>
+                                         HV_PAGE_SHIFT)]];
 }
 
 /* The guest has cleared entry i of the remembered table. */
-HV_INLINE void zap_linked(struct shadow_mmu *m, const struct guest *g, uint32_t i)
+HV_INLINE void zap_linked(struct shadow_mmu *m, struct gpage *pages, uint32_t i)
 {
     uint32_t *slot = (uint32_t *)(m->link.ents + i);
     struct gpage *p;
 
     if (!(slot[0] & PT_P))
         return;
-    p = slot_owner(g, slot);
+    p = slot_owner(pages, slot);
     leaf_gone(m, p, slot[0]);
-    rmap_del8(p, m->link.id8 + (i << 8));
+    rmap_del(p, m->link.rmap_one + i * RMAP_NEXT);
     slot[0] = 0;
     slot[1] = 0;
     mark_absent(m->link.table, i);
 }
 
+/* It has written one where none was. Not inline: it would take registers from the
+ * loop over the ring. */
+static HV_NOINLINE void install_linked(struct shadow_mmu *m, struct gpage *pages,
+                                       uint32_t i, uint32_t lo)
+{
+    leaf_put((uint32_t *)(m->link.ents + i), &pages[lo >> HV_PAGE_SHIFT], lo,
+             m->link.rmap_one + i * RMAP_NEXT);
+    mark_present(m->link.table, i);
+}
+
 /* It has written another present one; P, A and the limit were checked, and guest
  * memory holds just this. */
-HV_INLINE void replace_linked(struct shadow_mmu *m, const struct guest *g, uint32_t i,
+HV_INLINE void replace_linked(struct shadow_mmu *m, struct gpage *pages, uint32_t i,
                               uint32_t lo)
 {
+    uint32_t one = m->link.rmap_one + i * RMAP_NEXT;
     uint32_t *slot = (uint32_t *)(m->link.ents + i);
-    uint32_t id8 = m->link.id8 + (i << 8);
+    struct gpage *p;
 
-    if (slot[0] & PT_P) {
-        struct gpage *p = slot_owner(g, slot);
-
-        leaf_gone(m, p, slot[0]);
-        rmap_del8(p, id8);
-    } else {
-        mark_present(m->link.table, i);
+    if (!(slot[0] & PT_P)) {
+        install_linked(m, pages, i, lo);
+        return;
     }
-    leaf_put(slot, &g->pages[lo >> HV_PAGE_SHIFT], lo, id8);
+    p = slot_owner(pages, slot);
+    leaf_gone(m, p, slot[0]);
+    rmap_del(p, one);
+    leaf_put(slot, &pages[lo >> HV_PAGE_SHIFT], lo, one);
+}
+
+#define SLOT_WORDS 5u
+
+/* A kernel that changes rights clears the entry first and sets it then: when the
+ * second announcement is in the ring already, behind the first one in this slot, the
+ * first can be passed over. */
+static HV_NOINLINE bool set_again(const uint32_t *slot, const uint32_t *end,
+                                  const uint8_t *status)
+{
+    const uint32_t *next = slot + SLOT_WORDS;
+
+    return next != end && next[1] == slot[1] && next[0] == HCALL_SET_PTE &&
+           status[1] != SHADOW_SLOT_FREE;
 }
 
 /* One call on the remembered table, or where nothing is to be done. gents: the
- * guest's entries for it. false: nothing was done, take the long way. */
-HV_INLINE bool set_pte_quick(struct shadow_mmu *m, const struct guest *g,
-                             const uint32_t *gents, uint32_t pgd, uint32_t va,
-                             uint32_t lo, uint32_t hi, bool pae)
+ * guest's entries for it. slot, end, status: see set_again(); NULL for a call that
+ * is not in the ring. false: nothing was done, take the long way. */
+HV_INLINE bool set_pte_quick(struct shadow_mmu *m, struct gpage *pages,
+                             const uint32_t *gents, uint32_t pgd, uint32_t va, uint32_t lo,
+                             uint32_t hi, bool pae, const uint32_t *slot,
+                             const uint32_t *end, const uint8_t *status)
 {
-    if (hv_likely(va >> 21 == m->link.set_pte_region && pgd == m->link.pgd)) {
-        uint32_t i = va_l1(va);
+    if (hv_likely(va - m->link.first < m->link.set_pte_bytes && pgd == m->link.pgd)) {
+        uint32_t at = (va - m->link.first) >> HV_PAGE_SHIFT;
 
         if (hv_likely((lo & (PT_P | PT_A | PT_PS)) == (PT_P | PT_A) &&
-                      lo >> HV_PAGE_SHIFT < g->limit_pages)) {
-            gents += pae ? i * 2 : i;
-            if (hv_read_once(*gents) != lo || (pae && (hi || gents[1])))
+                      lo <= m->gpte_last)) {
+            gents += pae ? at * 2 : at;
+            if (*gents != lo || (pae && (hi | gents[1])))
                 return false;
-            replace_linked(m, g, i, lo);
+            replace_linked(m, pages, at, lo);
             return true;
         }
         if (lo & PT_P)
             return false;
-        zap_linked(m, g, i);
+        /* Behind the last slot there is more of lguest_data to look at. */
+        if (!(slot && slot[SLOT_WORDS + 2] == va && set_again(slot, end, status)))
+            zap_linked(m, pages, at);
         return true;
     }
     if (va >> 21 != m->nothing.region || pgd != m->nothing.pgd ||
         !evidence_holds(&m->nothing.dir) || (m->nothing.page->frame & GPAGE_PT))
         return false;
     /* Entries that kill do so here, too. */
-    return !(lo & PT_P) || (!(lo & PT_PS) && lo >> HV_PAGE_SHIFT < g->limit_pages &&
-                            !(pae && hi));
+    return !(lo & PT_P) || (!(lo & PT_PS) && lo <= m->gpte_last && !(pae && hi));
 }
 
 /* The guest's entries for the remembered table, if one is. */
 HV_INLINE const uint32_t *linked_gents(const struct shadow_mmu *m)
 {
-    if (m->link.set_pte_region == LINK_NONE)
+    if (!m->link.set_pte_bytes)
         return NULL;
     return link_guest_entry(&m->link, 0, false);
 }
@@ -262,33 +283,35 @@ void shadow_set_pte(struct vcpu *v, uint32_t pgd, uint32_t va)
     const struct guest *g = v->guest;
     struct shadow_mmu *m = g->mmu;
     const uint32_t *gents = linked_gents(m);
-    bool done = g->pae ? set_pte_quick(m, g, gents, pgd, va, v->hcall_c, v->hcall_d, true)
-                       : set_pte_quick(m, g, gents, pgd, va, v->hcall_c, 0, false);
+    bool done = g->pae ? set_pte_quick(m, g->pages, gents, pgd, va, v->hcall_c,
+                                       v->hcall_d, true, NULL, NULL, NULL)
+                       : set_pte_quick(m, g->pages, gents, pgd, va, v->hcall_c, 0, false,
+                                       NULL, NULL, NULL);
 
     if (!done)
         set_pte_checked(v, pgd, va);
 }
 
-#define SLOT_WORDS 5u
-
-HV_INLINE uint32_t set_ptes(struct shadow_mmu *m, volatile uint8_t *status,
-                            const volatile uint32_t *slot, uint32_t max, bool pae)
+HV_INLINE uint32_t set_ptes(struct shadow_mmu *m, uint8_t *status, const uint32_t *slot,
+                            uint32_t max, bool pae)
 {
-    const struct guest *g = m->guest;
-    const uint32_t *gents = linked_gents(m);
-    uint32_t left = max;
+    const uint32_t *gents = linked_gents(m), *end = slot + max * SLOT_WORDS;
+    struct gpage *pages = m->guest->pages;
+    uint8_t *at = status;
 
-    for (; left; left--, slot += SLOT_WORDS, status++) {
-        if (*status == SHADOW_SLOT_FREE || slot[0] != HCALL_SET_PTE ||
-            !set_pte_quick(m, g, gents, slot[1], slot[2], slot[3], pae ? slot[4] : 0, pae))
+    for (; slot != end; slot += SLOT_WORDS) {
+        if (*at == SHADOW_SLOT_FREE || slot[0] != HCALL_SET_PTE ||
+            !set_pte_quick(m, pages, gents, slot[1], hv_read_once(slot[2]),
+                           hv_read_once(slot[3]), pae ? hv_read_once(slot[4]) : 0, pae,
+                           slot, end, at))
             break;
-        *status = SHADOW_SLOT_FREE;
+        *at++ = SHADOW_SLOT_FREE;
     }
-    return max - left;
+    return (uint32_t)(at - status);
 }
 
-uint32_t shadow_set_ptes(struct vcpu *v, volatile uint8_t *status,
-                         const volatile uint32_t *slots, uint32_t max)
+uint32_t shadow_set_ptes(struct vcpu *v, uint8_t *status, const uint32_t *slots,
+                         uint32_t max)
 {
     struct shadow_mmu *m = v->guest->mmu;
 

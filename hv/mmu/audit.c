@@ -112,8 +112,11 @@ static void check_tables(struct audit *a, uint32_t *rmap, uint16_t *links,
 {
     for (uint32_t id = 1; id <= a->m->nr_pages; id++) {
         struct shadow_table *t = table_by_id(a->m, id);
-        uint32_t n = 0;
 
+        for (uint32_t w = 0; w < ENTRIES / 32; w++) {
+            if (t->present[w] && !(t->words >> w & 1))
+                differs(a, t, w * 32, "summary of the presence bitmap");
+        }
         for (uint32_t i = 0; i < ENTRIES; i++) {
             bool sw = (t->key & KEY_SWITCHER) && i == SWITCHER_ENTRY;
 
@@ -125,19 +128,16 @@ static void check_tables(struct audit *a, uint32_t *rmap, uint16_t *links,
                 differs(a, t, i, "absent entry with a payload");
             if (!(t->ents[i] & 1) || sw)
                 continue;
-            n++;
             if (t->key & KEY_L2) {
                 check_dir(a, t, i, links);
             } else {
                 check_leaf(a, t, i);
                 if (rmap && frame_owner[t->ents[i] >> 12] < a->g->limit_pages)
                     rmap[frame_owner[t->ents[i] >> 12]] =
-                        (rmap[frame_owner[t->ents[i] >> 12]] ^
-                         (((uint32_t)id << 9 | i) << 8)) + 1;
+                        rmap[frame_owner[t->ents[i] >> 12]] +
+                        (((uint32_t)id << 9 | i) << 8 | 1);
             }
         }
-        if (n != t->nr_present)
-            differs(a, t, 0, "count of present entries");
         if (t->links && !(t->key & KEY_LINEAR))
             shadows[t->key & KEY_GFN]++;
     }
@@ -177,12 +177,12 @@ static void check_caches(struct audit *a)
         else if (a->g->pages[frame_owner[ent >> 12]].frame >> 28)
             wrong(a, "the remembered page is a page table", m->writable.va);
     }
-    if (m->link.region != LINK_NONE) {
-        current_leaf(a, m->link.region << 21, &pde, &t);
+    if (m->link.bytes) {
+        current_leaf(a, m->link.first, &pde, &t);
         if (!t || t != m->link.table || (pde & 6) != (m->link.allows & 6))
-            wrong(a, "the remembered table is not linked there", m->link.region << 21);
-        else if (m->link.set_pte_region != LINK_NONE && t->pinned)
-            wrong(a, "the table for SET_PTE has pinned pages", m->link.region << 21);
+            wrong(a, "the remembered table is not linked there", m->link.first);
+        else if (m->link.set_pte_bytes && t->pinned)
+            wrong(a, "the table for SET_PTE has pinned pages", m->link.first);
     }
     for (uint32_t n = 0; m->watch.root && n < m->watch.nr; n++) {
         const struct watch *w = &m->watch.page[n];

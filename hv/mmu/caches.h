@@ -16,13 +16,17 @@ struct evidence {
     uint32_t value[2];
 };
 
+/* What a table covers. */
+#define LINK_BYTES 0x200000u
+
 /* The table that faults and SET_PTE of the current root found last. */
 struct link_cache {
-    uint32_t region;         /* va >> 21; LINK_NONE: nothing remembered */
-    uint32_t set_pte_region; /* the same, if SET_PTE may use it */
+    uint32_t first;          /* address of entry 0 */
+    uint32_t bytes;          /* LINK_BYTES; 0: nothing remembered */
+    uint32_t set_pte_bytes;  /* the same, if SET_PTE may use it */
     uint32_t pgd;            /* CR3 for SET_PTE */
     uint32_t allows;         /* P, PS, and RW and US of the shadow directory entry */
-    uint32_t id8;            /* map_id() of entry 0, shifted as in struct gpage.rmap */
+    uint32_t rmap_one;       /* rmap_one() of entry 0 */
     uint32_t gframe;         /* host frame of the guest's table */
     uint32_t gfirst;         /* byte offset in it of the entry for shadow entry 0 */
     uint32_t *gents;         /* that entry, if the frame is in the direct map, or NULL */

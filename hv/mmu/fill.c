@@ -8,30 +8,28 @@
 
 /* Fills neighbours of leaf i that the CPU could load without a fault and without
  * writing to the guest's tables: present with A set. The directory has A. */
-HV_INLINE void fill_around(struct guest *g, struct shadow_table *t, uint32_t i,
+HV_INLINE void fill_around(const struct guest *g, struct shadow_table *t, uint32_t i,
                            const uint8_t *page, bool pae)
 {
     uint32_t first = i & ~(AROUND - 1), step = pae ? 2 : 1;
     const uint32_t *e = (const uint32_t *)(const void *)page +
                         guest_index(g, t, first) * step;
-    const uint32_t *end = e + AROUND * step;
     uint32_t *ent = (uint32_t *)(t->ents + first);
-    uint32_t have = t->present[first / 32], bit = 1u << (first % 32), added = 0;
-    uint32_t id8 = map_id(t, first) << 8;
+    uint32_t have = t->present[first / 32], limit = g->limit_pages;
+    uint32_t one = rmap_one(t, first);
+    struct gpage *pages = g->pages;
 
-    for (; e != end; e += step, ent += 2, bit <<= 1, id8 += 1u << 8) {
-        uint32_t gpte = *e;
+    for (uint32_t k = 0; k != AROUND; k++, one += RMAP_NEXT) {
+        uint32_t gpte = e[k * step];
 
-        if ((gpte & (PT_P | PT_A | PT_PS)) != (PT_P | PT_A) || (have & bit) ||
-            gpte >> HV_PAGE_SHIFT >= g->limit_pages || (pae && e[1]))
+        if ((gpte & (PT_P | PT_A | PT_PS)) != (PT_P | PT_A) || (have >> k & 1) ||
+            gpte >> HV_PAGE_SHIFT >= limit || (pae && e[k * step + 1]))
             continue;
-        leaf_put(ent, &g->pages[gpte >> HV_PAGE_SHIFT], gpte, id8);
-        have |= bit;
-        added++;
+        leaf_put(ent + k * 2, &pages[gpte >> HV_PAGE_SHIFT], gpte, one);
+        have |= 1u << k;
     }
     t->present[first / 32] = have;
     t->words |= 1u << (first / 32);
-    t->nr_present = (uint16_t)(t->nr_present + added);
 }
 
 /* Worth looking around: the next page, or the one before, would go in. A run
@@ -131,10 +129,11 @@ static HV_NOINLINE struct shadow_table *link_table(struct shadow_mmu *m,
     struct shadow_table *pd = get_dir(m, r, va, w->dir_gfn);
     struct shadow_table *t;
     uint32_t i = va_l2(va);
-    bool old;
+    bool old, fresh;
 
     if (!pd)
         return NULL;
+    fresh = !pd->words;
     t = table_get(m, l1_key(m->guest, w->table_gfn, va));
     if (!t)
         return NULL;
@@ -150,7 +149,7 @@ static HV_NOINLINE struct shadow_table *link_table(struct shadow_mmu *m,
     mark_present(pd, i);
     trust(m, t, old);
     /* A new directory, or the kernel's half: its neighbours may well be there. */
-    if (pd->nr_present == 1 || va >= m->guest->kernel_address)
+    if (fresh || va >= m->guest->kernel_address)
         link_around(m, pd, i);
     return t;
 }
@@ -238,8 +237,7 @@ static HV_NOINLINE enum walk_result fill(struct vcpu *v, uint32_t va, uint32_t a
 
 /* A fault in the 2 MiB of the last one: the directory levels are as they were
  * when the link was made, which is what the CPU may assume too until the next
- * flush (SDM 3A 4.10.4). Returns what shadow_fault() does, or TAKE_LONG_WAY. */
-#define TAKE_LONG_WAY 0xfffffffeu
+ * flush (SDM 3A 4.10.4). These return what shadow_fault_linked() does. */
 
 /* The entry does not allow the access: the guest's own fault, unless the directories
  * name another table by now, which the CPU would look at when it tries again. */
@@ -250,80 +248,101 @@ static HV_NOINLINE uint32_t denied_linked(const struct shadow_mmu *m, const uint
 
     if (!evidence_holds(&m->link.dir) ||
         (m->guest->pae && (m->link.dir.word[0][1] | m->link.dir.word[1][1])))
-        return TAKE_LONG_WAY;
+        return SHADOW_LONG_WAY;
     if (!(gpte & PT_P))
         return access;
     if ((gpte & PT_PS) || gpte >> HV_PAGE_SHIFT >= m->guest->limit_pages ||
         (m->guest->pae && e[1]) || !(access & ~(gpte & m->link.allows)))
-        return TAKE_LONG_WAY;
+        return SHADOW_LONG_WAY;
     return access | PF_ERR_P;
 }
 
-HV_INLINE uint32_t fill_linked(struct shadow_mmu *m, uint32_t va, uint32_t access, bool pae)
+/* An entry that the guest has used before: those beside it may be of use, too. */
+HV_INLINE uint32_t fill_neighbours(struct shadow_mmu *m, uint32_t i, bool pae)
 {
-    const struct guest *g = m->guest;
-    uint32_t i = va_l1(va), need = access | PT_P;
-    uint32_t *e, *slot, gpte, want;
-    struct shadow_table *t = m->link.table;
+    const uint32_t *e = link_guest_entry(&m->link, i, pae) + (pae ? 2 : 1);
 
-    e = link_guest_entry(&m->link, i, pae);
-    gpte = hv_read_once(*e);
-    if (hv_unlikely((gpte & m->link.allows & (need | PT_PS)) != need))
-        return denied_linked(m, e, access);
-    if (gpte >> HV_PAGE_SHIFT >= g->limit_pages || (pae && e[1]))
-        return TAKE_LONG_WAY;
-    slot = (uint32_t *)(m->link.ents + i);
-    if (slot[0] & PT_P)
-        return TAKE_LONG_WAY;
-    want = gpte | PT_A | (access & PT_RW) << 5; /* D is five bits above RW */
-    if (want != gpte && !guest_entry_set(e, gpte, want))
-        return TAKE_LONG_WAY;
-    leaf_put(slot, &g->pages[want >> HV_PAGE_SHIFT], want, m->link.id8 + (i << 8));
-    mark_present(t, i);
-    /* A run touched for the first time has A clear in the next entry. */
-    e += pae ? 2 : 1;
     if (((uintptr_t)e & HV_PAGE_MASK) && (*e & (PT_P | PT_A)) == (PT_P | PT_A))
-        fill_around(m->guest, t, i, gpage_known(g, t->key & KEY_GFN), pae);
+        fill_around(m->guest, m->link.table, i,
+                    gpage_known(m->guest, m->link.table->key & KEY_GFN), pae);
     return SHADOW_FILLED;
 }
 
-static HV_NOINLINE uint32_t fault_slow(struct vcpu *v, uint32_t va, uint32_t access)
+static HV_NOINLINE uint32_t fill_neighbours_2level(struct shadow_mmu *m, uint32_t i)
 {
+    return fill_neighbours(m, i, false);
+}
+
+static HV_NOINLINE uint32_t fill_neighbours_pae(struct shadow_mmu *m, uint32_t i)
+{
+    return fill_neighbours(m, i, true);
+}
+
+/* As few values alive at a time as there are registers. */
+HV_INLINE uint32_t fill_linked(const struct guest *g, struct shadow_mmu *m, uint32_t i,
+                               uint32_t access, bool pae)
+{
+    uint32_t *e = link_guest_entry(&m->link, i, pae), *slot;
+    uint32_t gpte = hv_read_once(*e), want;
+
+    if (hv_unlikely((gpte & m->link.allows & (access | PT_P | PT_PS)) != (access | PT_P)))
+        return denied_linked(m, e, access);
+    if (gpte > m->gpte_last || (pae && e[1]))
+        return SHADOW_LONG_WAY;
+    slot = (uint32_t *)(m->link.ents + i);
+    if (slot[0] & PT_P)
+        return SHADOW_LONG_WAY;
+    want = gpte | PT_A | (access & PT_RW) << 5; /* D is five bits above RW */
+    if (want == gpte) {
+        leaf_put(slot, &g->pages[want >> HV_PAGE_SHIFT], want, m->link.rmap_one + i * RMAP_NEXT);
+        mark_present(m->link.table, i);
+        return pae ? fill_neighbours_pae(m, i) : fill_neighbours_2level(m, i);
+    }
+    /* A run touched for the first time has A clear in the next entry, too. */
+    if (!guest_entry_set(e, gpte, want))
+        return SHADOW_LONG_WAY;
+    leaf_put(slot, &g->pages[want >> HV_PAGE_SHIFT], want, m->link.rmap_one + i * RMAP_NEXT);
+    mark_present(m->link.table, i);
+    return SHADOW_FILLED;
+}
+
+static HV_NOINLINE uint32_t fill_linked_pae(struct shadow_mmu *m, uint32_t i,
+                                            uint32_t access)
+{
+    return fill_linked(m->guest, m, i, access, true);
+}
+
+uint32_t shadow_fault_linked(const struct vcpu *v, gva_t gva, uint32_t hw_err)
+{
+    const struct guest *g = v->guest;
+    struct shadow_mmu *m = g->mmu;
+    uint32_t access = hw_err & (PT_RW | PT_US), at = gva.v - m->link.first;
+
+    _Static_assert(PT_RW << 5 == PT_D, "fill_linked() shifts one to the other");
+    if (hv_unlikely(at >= m->link.bytes))
+        return SHADOW_LONG_WAY;
+    at >>= HV_PAGE_SHIFT;
+    if (g->pae)
+        return fill_linked_pae(m, at, access);
+    return fill_linked(g, m, at, access, false);
+}
+
+uint32_t shadow_fault_walk(struct vcpu *v, gva_t gva, uint32_t hw_err)
+{
+    uint32_t access = hw_err & (PT_RW | PT_US);
     enum walk_result r = WALK_ABSENT;
 
-    if (hv_likely(va < LAYOUT_GUEST_TOP)) {
+    if (hv_likely(gva.v < LAYOUT_GUEST_TOP)) {
         if (hv_unlikely(v->guest->linear)) {
             if (access & PT_US)
                 return access | PF_ERR_P; /* everything is the supervisor's */
-            return linear_fault(v, va) ? SHADOW_FILLED : access;
+            return linear_fault(v, gva.v) ? SHADOW_FILLED : access;
         }
-        r = fill(v, va, access);
+        r = fill(v, gva.v, access);
         if (hv_likely(r == WALK_OK || r == WALK_KILLED))
             return SHADOW_FILLED;
     }
     return access | (r == WALK_DENIED ? PF_ERR_P : 0);
-}
-
-static HV_NOINLINE uint32_t fill_linked_pae(struct shadow_mmu *m, uint32_t va,
-                                            uint32_t access)
-{
-    return fill_linked(m, va, access, true);
-}
-
-uint32_t shadow_fault(struct vcpu *v, gva_t gva, uint32_t hw_err)
-{
-    struct shadow_mmu *m = v->guest->mmu;
-    uint32_t access = hw_err & (PT_RW | PT_US);
-
-    _Static_assert(PT_RW << 5 == PT_D, "fill_linked() shifts one to the other");
-    if (hv_likely(m->link.region == gva.v >> 21)) {
-        uint32_t r = v->guest->pae ? fill_linked_pae(m, gva.v, access)
-                                   : fill_linked(m, gva.v, access, false);
-
-        if (hv_likely(r != TAKE_LONG_WAY))
-            return r;
-    }
-    return fault_slow(v, gva.v, access);
 }
 
 /* The shadow leaf of va if the CPU could use it for this access at ring 1. */
@@ -500,7 +519,7 @@ static bool pin_pages(struct vcpu *v)
         }
         if (hv_unlikely(!t->pinned)) {
             t->pinned = 1;
-            m->link.set_pte_region = LINK_NONE; /* it looks whether the table is pinned */
+            m->link.set_pte_bytes = 0; /* it looks whether the table is pinned */
         }
     }
     return true;

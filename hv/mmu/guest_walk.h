@@ -52,7 +52,7 @@ again:
         return walk_bad(g, pae ? "page middle directory entry" : "page directory entry",
                         w->pde, pae ? e[1] : 0);
     if (hv_unlikely(!(w->pde & PT_A))) {
-        if (!guest_entry_set(e, w->pde, PT_A))
+        if (!guest_entry_set(e, w->pde, w->pde | PT_A))
             goto again;
         w->pde |= PT_A;
     }
@@ -68,7 +68,7 @@ again:
     if (access & ~(w->pde & w->pte))
         return WALK_DENIED;
     if ((w->pte & set) != set) {
-        if (!guest_entry_set(e, w->pte, set))
+        if (!guest_entry_set(e, w->pte, w->pte | set))
             goto again;
         w->pte |= set;
     }

@@ -9,8 +9,8 @@
 HV_INLINE void cache_forget(struct shadow_mmu *m)
 {
     m->writable.va = 1;
-    m->link.region = LINK_NONE;
-    m->link.set_pte_region = LINK_NONE;
+    m->link.bytes = 0;
+    m->link.set_pte_bytes = 0;
 }
 
 HV_INLINE void cache_drop(struct shadow_mmu *m)
@@ -52,13 +52,11 @@ HV_INLINE void mark_present(struct shadow_table *t, uint32_t i)
     if (hv_unlikely(!*word))
         t->words |= 1u << (i / 32);
     *word |= 1u << (i % 32);
-    t->nr_present++;
 }
 
 HV_INLINE void mark_absent(struct shadow_table *t, uint32_t i)
 {
     t->present[i / 32] &= ~(1u << (i % 32));
-    t->nr_present--;
 }
 
 /* The rare half of leaf_gone(). */
@@ -84,18 +82,19 @@ HV_INLINE void leaf_write(uint64_t *slot, uint32_t frame, uint32_t flags)
 
 /* On the short ways, written for six registers: the leaf that a guest entry with P and
  * A asks for, over a slot whose old mapping is gone. Writable only when dirty, and if
- * the frame is ours (as leaf_flags() has it). id8: map_id() shifted as in rmap. */
-HV_INLINE void leaf_put(uint32_t *slot, struct gpage *p, uint32_t gpte, uint32_t id8)
+ * the frame is ours (as leaf_flags() has it). one: rmap_one() of the slot. */
+HV_INLINE void leaf_put(uint32_t *slot, struct gpage *p, uint32_t gpte, uint32_t one)
 {
     uint32_t frame = p->frame;
-    uint32_t flags = gpte & (PT_P | PT_RW | PT_US | PT_A);
+    uint32_t flags;
 
-    if (!(gpte & PT_D) || !(frame & GPAGE_OURS))
-        flags &= ~PT_RW;
+    if (hv_likely((gpte & PT_D) && (frame & GPAGE_OURS)))
+        flags = gpte & (PT_P | PT_RW | PT_US | PT_A);
+    else
+        flags = gpte & (PT_P | PT_US | PT_A);
     slot[0] = (frame << HV_PAGE_SHIFT) | flags;
     slot[1] = (frame >> (32 - HV_PAGE_SHIFT)) & 0xfu;
-    if (hv_likely((uint8_t)p->rmap != RMAP_MANY))
-        p->rmap = (p->rmap ^ id8) + 1;
+    rmap_add(p, one);
 }
 
 /* Installs a leaf for guest page p; the slot is empty. */
@@ -103,7 +102,7 @@ HV_INLINE void leaf_install(struct shadow_table *t, uint32_t i, struct gpage *p,
                             uint32_t flags)
 {
     leaf_write(&t->ents[i], p->frame & GPAGE_FRAME, flags);
-    rmap_add(p, map_id(t, i));
+    rmap_add(p, rmap_one(t, i));
     mark_present(t, i);
 }
 
@@ -113,7 +112,7 @@ HV_INLINE void leaf_zap(struct shadow_mmu *m, struct shadow_table *t, uint32_t i
     struct gpage *p = &m->guest->pages[owner_of(ent)];
 
     leaf_gone(m, p, (uint32_t)ent);
-    rmap_del(p, map_id(t, i));
+    rmap_del(p, rmap_one(t, i));
     t->ents[i] = 0;
     mark_absent(t, i);
     m->pin_gen += t->pinned;

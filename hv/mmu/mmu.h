@@ -61,7 +61,6 @@ struct shadow_table {
     uint16_t id; /* not 0 */
     uint16_t hash_next;
     uint16_t links;
-    uint16_t nr_present;
     uint32_t pinned; /* 1: kernel stack pages were pinned in it */
     uint32_t words;  /* bit w is set if present[w] is not 0, and perhaps longer */
     uint32_t present[ENTRIES / 32]; /* the switcher's entry is not counted */
@@ -93,6 +92,7 @@ struct shadow_root {
 
 struct shadow_mmu {
     struct guest *guest;
+    uint32_t gpte_last; /* the highest low dword of an entry for one of its pages */
     uint16_t hash[HASH_BUCKETS];
     struct shadow_table *chunks[MAX_CHUNKS];
     uint32_t nr_chunks;

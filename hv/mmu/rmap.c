@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* T:320 The reverse map.  For each guest page: how many shadow leaves map it and the
- * exclusive-or of their ids.  Adding and removing are a few instructions, and
- * whenever exactly one mapping is left, the exclusive-or is its id: that is how
- * the one writable mapping of a page-table page is found, whose D bit the CPU
- * sets when the guest writes there. */
+ * sum of their ids, in one word.  Adding and removing are a few instructions, and
+ * whenever exactly one mapping is left, the sum is its id: that is how the one
+ * writable mapping of a page-table page is found, whose D bit the CPU sets when the
+ * guest writes there. */
 #include "leaf.h"
 
 #include "hv/panic.h"

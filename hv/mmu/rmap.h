@@ -17,20 +17,25 @@ HV_INLINE uint32_t map_id(const struct shadow_table *t, uint32_t i)
     return ((uint32_t)t->id << 9) | i;
 }
 
-HV_INLINE void rmap_add(struct gpage *p, uint32_t id)
-{
-    uint32_t r = p->rmap;
+/* What one mapping is in struct gpage.rmap: its id and a count of one. The next
+ * entry of the same table is RMAP_NEXT more. */
+#define RMAP_NEXT 0x100u
 
-    if (hv_likely((uint8_t)r != RMAP_MANY))
-        p->rmap = (r ^ (id << 8)) + 1;
+HV_INLINE uint32_t rmap_one(const struct shadow_table *t, uint32_t i)
+{
+    return map_id(t, i) << 8 | 1;
 }
 
-HV_INLINE void rmap_del(struct gpage *p, uint32_t id)
+HV_INLINE void rmap_add(struct gpage *p, uint32_t one)
 {
-    uint32_t r = p->rmap;
+    if (hv_likely((uint8_t)p->rmap != RMAP_MANY))
+        p->rmap += one;
+}
 
-    if (hv_likely((uint8_t)r != RMAP_MANY))
-        p->rmap = (r ^ (id << 8)) - 1;
+HV_INLINE void rmap_del(struct gpage *p, uint32_t one)
+{
+    if (hv_likely((uint8_t)p->rmap != RMAP_MANY))
+        p->rmap -= one;
 }
 
 HV_INLINE struct shadow_table *table_by_id(const struct shadow_mmu *m,

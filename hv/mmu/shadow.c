@@ -132,7 +132,6 @@ static void table_free(struct shadow_mmu *m, struct shadow_table *t)
                 leaf_zap(m, t, i);
         }
     }
-    mmu_assert(t->nr_present == 0);
     t->ents[SWITCHER_ENTRY] = 0;
     t->pinned = 0;
     hash_remove(m, t);
@@ -362,6 +361,7 @@ int shadow_create(struct guest *g)
         return -HV_ENOMEM;
     g->mmu = m;
     m->guest = g;
+    m->gpte_last = (g->limit_pages << HV_PAGE_SHIFT) - 1;
     m->nr_tables_max = pool_limit(g);
     m->pdpt_page = pmm_alloc_page();
     if (!m->pdpt_page || !add_chunk(m) || !pool_prefill(m))

@@ -273,9 +273,10 @@ static bool flush_watched(struct shadow_mmu *m, const struct shadow_root *r)
             continue;
         if (!w->table[0])
             return false;
-        compared += w->table[0]->nr_present + LEAVES_A_STEP / 4;
+        compared += w->table[0]->words & (w->table[0]->words - 1) ? LEAVES_A_STEP
+                                                                  : LEAVES_A_STEP / 4;
         resync_watched(m, w);
-        if (compared > LEAVES_A_STEP) {
+        if (compared >= LEAVES_A_STEP) {
             compared = 0;
             arch_preempt_point(); /* between tables */
         }
@@ -289,7 +290,7 @@ static HV_NOINLINE void flush_user_slow(struct shadow_mmu *m, struct shadow_root
                                         uint32_t end)
 {
     for (uint32_t top = 0; top * ENTRIES < end; top++) {
-        if (!r->pd[top] || !r->pd[top]->nr_present)
+        if (!r->pd[top] || !r->pd[top]->words)
             continue;
         resync_if_dirty(m, r->pd[top]->key);
         if (r->pd[top])

@@ -20,11 +20,11 @@ HV_INLINE uint8_t *gpage_known(const struct guest *g, uint32_t gfn)
     return frame_ptr(HFN(g->pages[gfn].frame & GPAGE_FRAME));
 }
 
-/* Sets bits in a guest entry, which must still hold `seen`, atomically: another
- * CPU or device may write there. false: it changed. */
-HV_INLINE bool guest_entry_set(uint32_t *ent, uint32_t seen, uint32_t bits)
+/* Makes a guest entry that must still hold `seen` what A and D make of it, atomically:
+ * another CPU or device may write there. false: it changed. */
+HV_INLINE bool guest_entry_set(uint32_t *ent, uint32_t seen, uint32_t now)
 {
-    return __atomic_compare_exchange_n(ent, &seen, seen | bits, false,
+    return __atomic_compare_exchange_n(ent, &seen, now, false,
                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
@@ -168,13 +168,14 @@ HV_INLINE void link_remember(struct shadow_mmu *m, const struct shadow_root *r,
 {
     struct guest *g = m->guest;
 
-    m->link.region = va >> 21;
-    m->link.set_pte_region = set_pte ? va >> 21 : LINK_NONE;
+    m->link.first = va & ~(LINK_BYTES - 1);
+    m->link.bytes = LINK_BYTES;
+    m->link.set_pte_bytes = set_pte ? LINK_BYTES : 0;
     m->link.pgd = r->gcr3;
     evidence_of_link(&m->link.dir, g, r, va, t);
     m->link.allows = ((uint32_t)r->pd[va >> 30]->ents[va_l2(va)] & (PT_RW | PT_US)) |
                      PT_P | PT_PS;
-    m->link.id8 = map_id(t, 0) << 8;
+    m->link.rmap_one = rmap_one(t, 0);
     m->link.gframe = g->pages[t->key & KEY_GFN].frame & GPAGE_FRAME;
     m->link.gfirst = guest_index(g, t, 0) * (g->pae ? 8 : 4);
     m->link.gents = NULL;

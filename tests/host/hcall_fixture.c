@@ -27,8 +27,8 @@ void shadow_set_pte(struct vcpu *who, uint32_t pgd, uint32_t va)
 }
 
 /* None is easy: each comes one by one. */
-uint32_t shadow_set_ptes(struct vcpu *who, volatile uint8_t *status,
-                         const volatile uint32_t *slots, uint32_t max)
+uint32_t shadow_set_ptes(struct vcpu *who, uint8_t *status,
+                         const uint32_t *slots, uint32_t max)
 {
     (void)who;
     (void)status;

@@ -272,9 +272,22 @@ void write_word(uint32_t gpa, uint32_t value)
 
 /* ---- announcements ---- */
 
+/* A change of rights comes as two, the first of them that the entry is clear; and
+ * sometimes there is something else behind that. */
 void set_pte(uint32_t pgd, uint32_t va, uint32_t value)
 {
-    sf_set_pte(v, pgd, va, value, 0);
+    uint32_t way = below(8), other = va ^ HV_PAGE_SIZE;
+    const struct sf_pte twice[] = {
+        {pgd, va, 0, 0}, {pgd, way == 1 ? other : va, way == 1 ? 0 : value, 0},
+        {pgd, va, value, 0}};
+
+    if (way > 2) {
+        sf_set_pte(v, pgd, va, value, 0);
+    } else {
+        sf_set_ptes(v, twice, way == 1 ? 3 : 2);
+        if (way == 1)
+            pm_set_pte(pgd, other);
+    }
     pm_set_pte(pgd, va);
 }
 

@@ -256,17 +256,41 @@ struct sf_result sf_store(struct vcpu *v, uint32_t va, uint32_t value)
     return r;
 }
 
+void sf_set_ptes(struct vcpu *v, const struct sf_pte *ptes, uint32_t n)
+{
+    uint32_t slots[SF_RING * 5 + 3]; /* and what comes behind them */
+    uint8_t status[SF_RING + 1];
+
+    REQUIRE(n <= SF_RING);
+    memset(slots, 0xee, sizeof(slots));
+    memset(status, 0, sizeof(status));
+    for (uint32_t i = 0; i < n; i++)
+        memcpy(&slots[i * 5], (uint32_t[5]){HCALL_SET_PTE, ptes[i].pgd, ptes[i].va,
+                                            ptes[i].lo, ptes[i].hi}, 20);
+    for (uint32_t at = 0; at < n && !guest_is_dead(v->guest);) {
+        uint32_t done = shadow_set_ptes(v, status + at, slots + at * 5, n - at);
+
+        for (uint32_t i = 0; i < n - at; i++)
+            EXPECT_EQ(status[at + i], i < done ? SHADOW_SLOT_FREE : 0);
+        at += done;
+        if (!done) { /* the ring has it called the long way */
+            v->hcall_c = ptes[at].lo;
+            v->hcall_d = ptes[at].hi;
+            shadow_set_pte(v, ptes[at].pgd, ptes[at].va);
+            status[at++] = SHADOW_SLOT_FREE;
+        }
+    }
+}
+
 void sf_set_pte(struct vcpu *v, uint32_t pgd, uint32_t va, uint32_t lo, uint32_t hi)
 {
-    uint32_t slot[5] = {HCALL_SET_PTE, pgd, va, lo, hi};
-    uint8_t status = 0;
+    const struct sf_pte one = {pgd, va, lo, hi};
 
-    /* By the ring, and by a call where that does not do it, or every other time. */
-    if (((va >> 12 ^ lo >> 12) & 1) && shadow_set_ptes(v, &status, slot, 1) == 1) {
-        EXPECT_EQ(status, SHADOW_SLOT_FREE);
+    /* By the ring and by a call, every other time. */
+    if ((va >> 12 ^ lo >> 12) & 1) {
+        sf_set_ptes(v, &one, 1);
         return;
     }
-    EXPECT_EQ(status, 0);
     v->hcall_c = lo;
     v->hcall_d = hi;
     shadow_set_pte(v, pgd, va);

@@ -49,6 +49,13 @@ struct sf_result sf_hardware(struct vcpu *v, uint32_t va, uint32_t access);
 /* SET_PTE as the hypercall passes it on. */
 void sf_set_pte(struct vcpu *v, uint32_t pgd, uint32_t va, uint32_t lo, uint32_t hi);
 
+/* Announcements that lie in the ring one after the other, at most SF_RING of them. */
+#define SF_RING 4u
+struct sf_pte {
+    uint32_t pgd, va, lo, hi;
+};
+void sf_set_ptes(struct vcpu *v, const struct sf_pte *ptes, uint32_t n);
+
 /* As the run loop before an entry: pins the stack if that is due. */
 bool sf_enter(struct vcpu *v);
 

@@ -52,9 +52,9 @@ TEST(arguments_arrive)
         EXPECT_EQ(nr_seen, 5);
         call(HCALL_FLUSH_ASYNC, 1, 2, 3, 4);
         call(HCALL_TS, 8, 0, 0, 0);
-        EXPECT(v->ts && v->arch.ts);
+        EXPECT(v->ts && fake_arch.ts);
         call(HCALL_TS, 0, 0, 0, 0);
-        EXPECT(!v->ts && !v->arch.ts);
+        EXPECT(!v->ts && !fake_arch.ts);
         call(HCALL_HALT, 0, 0, 0, 0);
         EXPECT(v->halted && (v->attention & VCPU_ATTN_HALTED));
         EXPECT_EQ(nr_seen, 5);
@@ -178,7 +178,7 @@ TEST(stack_selectors)
         v->ss1 = 0;
         call(HCALL_SET_STACK, sel, 0xc0008000, 2, 0);
         if (good)
-            EXPECT(!guest_is_dead(g) && v->ss1 == sel && v->arch.ss1 == sel);
+            EXPECT(!guest_is_dead(g) && v->ss1 == sel && fake_arch.ss1 == sel);
         else
             expect_kill("bad stack segment");
     }
@@ -197,7 +197,7 @@ TEST(stack_pages_and_places)
     for (uint32_t n = 0; n < 3; n++) {
         call(HCALL_SET_STACK, 0x69, 0xc0008000 + n, n, 0);
         EXPECT(!guest_is_dead(g) && v->stack_pages == n && v->esp1 == 0xc0008000 + n &&
-               v->arch.esp1 == 0xc0008000 + n);
+               fake_arch.esp1 == 0xc0008000 + n);
         EXPECT_EQ(pinned, n + 1);
     }
     for (uint32_t n = 3; n; n <<= 1) {

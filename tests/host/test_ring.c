@@ -40,8 +40,8 @@ static void record(struct vcpu *who, uint32_t nr, uint32_t a, uint32_t b)
  * the long way. */
 static uint32_t batch;
 
-uint32_t shadow_set_ptes(struct vcpu *who, volatile uint8_t *status_at,
-                         const volatile uint32_t *slots, uint32_t max)
+uint32_t shadow_set_ptes(struct vcpu *who, uint8_t *status_at,
+                         const uint32_t *slots, uint32_t max)
 {
     uint32_t n = 0, first = (uint32_t)(status_at - (data + row->hcall_status));
 
@@ -73,6 +73,17 @@ void hcall_bad(struct vcpu *who, uint32_t nr)
     guest_kill(who->guest, "bad hypercall %u", nr);
 }
 
+/* A guest that has not said INIT, or of 2.6.30 and before. */
+static uint32_t nr_old;
+
+void hcall_old(struct vcpu *who)
+{
+    EXPECT(who == &cpu);
+    nr_old++;
+}
+
+static struct guest_regs regs;
+
 static void start(enum abi_revision rev)
 {
     row = &abi_rows[rev];
@@ -87,7 +98,8 @@ static void start(enum abi_revision rev)
     g.abi = row;
     cpu.irq_enabled = (volatile uint32_t *)(void *)data;
     cpu.hcall_status = data + row->hcall_status;
-    nr_calls = 0;
+    cpu.regs = &regs;
+    nr_calls = nr_old = 0;
     meddle = NULL;
     batch = 0;
 }
@@ -245,4 +257,46 @@ TEST(slots_are_read_once)
     put(1, 6, 1, 2, 3, 4);
     ring_run(&cpu);
     EXPECT_EQ(calls[1].nr, 6);
+}
+
+/* The call that comes with entries pending is the last one, whatever they are. */
+TEST(the_direct_call_comes_after_the_ring)
+{
+    for (batch = 0; batch < 3; batch++) {
+        uint32_t size = batch;
+
+        start(ABI_3_1);
+        batch = size;
+        put(0, HCALL_SET_PTE, 1, 2, 3, 4);
+        put(1, 5, 0, 0, 0, 0);
+        put(2, HCALL_SET_PTE, 5, 6, 7, 8);
+        regs = (struct guest_regs){.eax = 9, .ebx = 10, .ecx = 11, .edx = 12, .esi = 13};
+        hcall_after_ring(&cpu);
+        EXPECT_EQ(nr_calls, 4);
+        EXPECT_EQ(calls[2].c, 7);
+        EXPECT(calls[3].nr == 9 && calls[3].a == 10 && calls[3].b == 11 &&
+               calls[3].c == 12 && calls[3].d == 13);
+        EXPECT_EQ(cpu.ring_cursor, 3);
+    }
+}
+
+TEST(no_direct_call_after_a_kill)
+{
+    start(ABI_3_1);
+    put(0, 99, 0, 0, 0, 0);
+    regs.eax = 5;
+    hcall_after_ring(&cpu);
+    EXPECT_EQ(nr_calls, 1);
+    EXPECT(guest_is_dead(&g));
+}
+
+TEST(old_guests_and_those_before_init_go_elsewhere)
+{
+    start(ABI_2_6_30);
+    put(0, 5, 0, 0, 0, 0);
+    hcall_after_ring(&cpu);
+    g.abi = NULL;
+    hcall_after_ring(&cpu);
+    EXPECT_EQ(nr_old, 2);
+    EXPECT_EQ(nr_calls, 0);
 }

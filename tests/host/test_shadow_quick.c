@@ -7,6 +7,7 @@
  * units: hv/mmu/walk.c hv/mmu/shadow.c hv/mmu/fill.c hv/mmu/sync.c hv/mmu/announce.c
  * units: hv/mmu/rmap.c hv/mmu/linear.c hv/mmu/audit.c
  */
+#include "hv/hcall.h"
 #include "shadow_guest.h"
 
 #define VA 0x00400000u
@@ -118,7 +119,72 @@ static void remember_table(uint32_t pte)
     guest_writes(pte, DATA << 12 | RWUSAD);
     EXPECT(reaches(VA, SF_READ, DATA));
     sf_set_pte(v, root_at(ROOT), VA, DATA << 12 | RWUSAD, 0);
-    EXPECT_EQ(v->guest->mmu->link.set_pte_region, VA >> 21);
+    EXPECT(v->guest->mmu->link.first == (VA & ~(LINK_BYTES - 1)) &&
+           v->guest->mmu->link.set_pte_bytes);
+}
+
+/* Two announcements in the ring, the first that the entry is clear. What is there in
+ * the end is what memory holds, whether or not the second one is about it. */
+static void cleared_and_then(void)
+{
+    uint32_t pte = pte_at(ROOT, VA), next = pte_at(ROOT, VA + HV_PAGE_SIZE);
+    const uint32_t now = (DATA + 1) << 12 | RWUSAD;
+    const struct sf_pte second[] = {
+        {root_at(ROOT), VA, now, 0},
+        {root_at(ROOT), VA + HV_PAGE_SIZE, now, 0},
+        {root_at(ROOT) + HV_PAGE_SIZE, VA, now, 0},
+        {root_at(ROOT), VA, 0, 0},
+    };
+
+    for (uint32_t i = 0; i < HV_ARRAY_SIZE(second); i++) {
+        struct sf_pte two[] = {{root_at(ROOT), VA, 0, 0}, second[i]};
+
+        remember_table(pte);
+        EXPECT(reaches(VA, SF_WRITE, DATA));
+        monitor_writes(pte, second[i].lo ? now : 0);
+        monitor_writes(next, now);
+        sf_set_ptes(v, two, 2);
+        if (second[i].lo)
+            EXPECT(reaches(VA, SF_WRITE, DATA + 1));
+        else
+            EXPECT_EQ(sf_access(v, VA, SF_READ).outcome, SF_FAULT);
+        sf_check(v);
+        guest_writes(pte, 0);
+        shadow_flush_user(v);
+    }
+}
+
+TEST(an_entry_cleared_and_set_again_in_the_ring)
+{
+    for_both(cleared_and_then);
+}
+
+/* The last announcement of the ring is not compared with what lies behind it. */
+static void cleared_at_the_end(void)
+{
+    uint32_t pte = pte_at(ROOT, VA), slots[10];
+    uint8_t status[2] = {0, 0};
+
+    remember_table(pte);
+    for (uint32_t i = 0; i < 2; i++)
+        memcpy(&slots[i * 5], (uint32_t[5]){HCALL_SET_PTE, root_at(ROOT), VA, 0, 0}, 20);
+    monitor_writes(pte, 0);
+    EXPECT_EQ(shadow_set_ptes(v, status, slots, 1), 1);
+    EXPECT_EQ(sf_hardware(v, VA, SF_READ).outcome, SF_FAULT);
+
+    guest_writes(pte, DATA << 12 | RWUSAD);
+    EXPECT(reaches(VA, SF_READ, DATA));
+    remember_table(pte);
+    monitor_writes(pte, 0);
+    status[0] = 0;
+    status[1] = SHADOW_SLOT_FREE; /* done long ago */
+    EXPECT_EQ(shadow_set_ptes(v, status, slots, 2), 1);
+    EXPECT_EQ(sf_hardware(v, VA, SF_READ).outcome, SF_FAULT);
+}
+
+TEST(an_entry_cleared_by_the_last_of_the_ring)
+{
+    for_both(cleared_at_the_end);
 }
 
 /* Entries that end the guest do so by call and by ring. */
@@ -214,7 +280,8 @@ static void kernel_address(void)
     EXPECT(reaches(va, SF_WRITE, DATA));
     shadow_new_pgtable(v, root_at(ROOT));
     EXPECT(reaches(va, SF_WRITE, DATA));
-    EXPECT_EQ(v->guest->mmu->link.region, va >> 21);
+    EXPECT(v->guest->mmu->link.first == (va & ~(LINK_BYTES - 1)) &&
+           v->guest->mmu->link.bytes);
     monitor_writes(pte, (DATA + 1) << 12 | RWUSAD);
     monitor_writes(other, (DATA + 1) << 12 | RWUSAD);
     sf_set_pte(v, root_at(ROOT), va, (DATA + 1) << 12 | RWUSAD, 0);
@@ -490,7 +557,8 @@ static void directory_forbids(void)
     sf_poke(v, pte, DATA << 12 | RWUSAD);
     sf_poke(v, next, (DATA + 1) << 12 | 7);
     EXPECT(reaches(VA, SF_READ, DATA));
-    EXPECT_EQ(v->guest->mmu->link.region, VA >> 21);
+    EXPECT(v->guest->mmu->link.first == (VA & ~(LINK_BYTES - 1)) &&
+           v->guest->mmu->link.bytes);
     EXPECT(faults(VA + 4096, SF_WRITE, SF_WRITE | 1));
     EXPECT(faults(VA + 4096, SF_USER, SF_USER | 1));
     EXPECT_EQ(sf_peek(v, next), (DATA + 1) << 12 | 7);

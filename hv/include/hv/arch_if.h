@@ -82,17 +82,15 @@ void arch_vcpu_set_gdt(struct vcpu *v, uint32_t index, uint64_t desc);
 void arch_vcpu_set_idt(struct vcpu *v, uint32_t vector, uint64_t gate);
 
 /* On the way of a context switch of the vCPU that is loaded: TLS entry 0 to 2 of
- * the real GDT, in words, and the ring-1 stack for direct gates, ss1:esp1 of the
- * TSS. */
+ * the real GDT, in words; the ring-1 stack for direct gates, ss1:esp1 of the
+ * TSS; CR0.TS as v->ts has it. */
 #ifdef HV_HOST_TEST
 void arch_vcpu_set_tls(struct vcpu *v, uint32_t i, uint32_t lo, uint32_t hi);
-void arch_vcpu_set_stack(struct vcpu *v, uint16_t ss1, uint32_t esp1);
+void arch_vcpu_set_stack(uint32_t ss1, uint32_t esp1);
+void arch_vcpu_set_ts(const struct vcpu *v);
 #else
 #include "arch/vcpu_inline.h"
 #endif
-
-/* CR0.TS as the guest wants it. */
-void arch_vcpu_set_ts(struct vcpu *v, bool ts);
 
 /* Maps the frame(s) that hold lguest_data at the fixed alias (second may be
  * HFN_NONE), and sets up the thunk for the system-call vector's handler. */

@@ -25,7 +25,7 @@ enum guest_end { END_NONE, END_POWEROFF, END_REBOOT, END_CRASH, END_KILLED };
 
 struct gpage {
     uint32_t frame; /* GPAGE_FRAME: host frame, above it flags of hv/mmu */
-    uint32_t rmap;  /* bits 0..7 number of mappings, 8..31 xor of their ids */
+    uint32_t rmap;  /* bits 0..7 number of mappings, 8..31 sum of their ids */
 };
 
 struct guest {

@@ -2,9 +2,7 @@
 /* Hypercalls (ABI section 2) and the asynchronous ring (2.4). */
 #pragma once
 
-#include "hv/types.h"
-
-struct vcpu;
+#include "hv/vcpu.h"
 
 enum {
     HCALL_FLUSH_ASYNC = 0,
@@ -53,9 +51,25 @@ HV_INLINE void hcall_execute(struct vcpu *v, uint32_t nr, uint32_t a, uint32_t b
         hcall_bad(v, nr);
 }
 
+/* The call that the guest makes by int 0x1f, from 2.6.30 on. */
+HV_INLINE void hcall_direct(struct vcpu *v)
+{
+    const struct guest_regs *r = v->regs;
+
+    v->hcall_c = r->edx;
+    v->hcall_d = r->esi;
+    hcall_execute(v, r->eax, r->ebx, r->ecx);
+}
+
 /* Runs pending ring entries in cursor order: all that are there, at most 64 or as
  * many as end at the next multiple of 16. false: one of them killed the guest. */
 bool ring_run(struct vcpu *v);
+
+/* The same and then the direct call. */
+void hcall_after_ring(struct vcpu *v);
+
+/* That for a guest which has not said INIT, or is of 2.6.30 or before. */
+void hcall_old(struct vcpu *v);
 
 /* The ones that need more than a line; hv/hcall_args.c. */
 void hcall_new_pgtable(HCALL_ARGS);

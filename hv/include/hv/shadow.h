@@ -18,7 +18,20 @@ void shadow_destroy(struct guest *g);
  * the shadow was filled (or the guest killed), go on.  Else it is the guest's own
  * fault, and this the error code it gets (ABI 7.3). */
 #define SHADOW_FILLED 0xffffffffu
-uint32_t shadow_fault(struct vcpu *v, gva_t va, uint32_t hw_err) HV_MUST_CHECK;
+HV_INLINE uint32_t shadow_fault(struct vcpu *v, gva_t va, uint32_t hw_err);
+
+/* Its two halves: by what the last fault found, or SHADOW_LONG_WAY and nothing
+ * done; and by a walk. */
+#define SHADOW_LONG_WAY 0xfffffffeu
+uint32_t shadow_fault_linked(const struct vcpu *v, gva_t va, uint32_t hw_err);
+uint32_t shadow_fault_walk(struct vcpu *v, gva_t va, uint32_t hw_err);
+
+HV_INLINE uint32_t shadow_fault(struct vcpu *v, gva_t va, uint32_t hw_err)
+{
+    uint32_t r = shadow_fault_linked(v, va, hw_err);
+
+    return hv_likely(r != SHADOW_LONG_WAY) ? r : shadow_fault_walk(v, va, hw_err);
+}
 
 /* Hypercalls (ABI 7.4 to 7.6); bad arguments kill the guest. */
 void shadow_new_pgtable(struct vcpu *v, uint32_t gcr3);
@@ -29,8 +42,8 @@ void shadow_set_pte(struct vcpu *v, uint32_t pgd, uint32_t va);
  * after the other: as many of the first max as are SET_PTE and need no long way, each
  * marked free when done. Returns their number; the next one is the caller's. */
 #define SHADOW_SLOT_FREE 0xffu
-uint32_t shadow_set_ptes(struct vcpu *v, volatile uint8_t *status,
-                         const volatile uint32_t *slots, uint32_t max);
+uint32_t shadow_set_ptes(struct vcpu *v, uint8_t *status, const uint32_t *slots,
+                         uint32_t max);
 
 void shadow_set_pgd(struct vcpu *v, uint32_t pgd, uint32_t index);
 void shadow_set_pmd(struct vcpu *v, uint32_t pmd, uint32_t index);

@@ -171,15 +171,15 @@ void arch_vcpu_set_idt(struct vcpu *v, uint32_t vector, uint64_t gate)
         v->arch.idt[vector] = gate;
 }
 
-void arch_vcpu_set_stack(struct vcpu *v, uint16_t ss1, uint32_t esp1)
+void arch_vcpu_set_stack(uint32_t ss1, uint32_t esp1)
 {
-    v->arch.ss1 = ss1;
-    v->arch.esp1 = esp1;
+    fake_arch.ss1 = ss1;
+    fake_arch.esp1 = esp1;
 }
 
-void arch_vcpu_set_ts(struct vcpu *v, bool ts)
+void arch_vcpu_set_ts(const struct vcpu *v)
 {
-    v->arch.ts = ts;
+    fake_arch.ts = v->ts;
 }
 
 void arch_vcpu_set_thunk(struct vcpu *v, uint32_t handler)

@@ -19,7 +19,8 @@ extern struct fake_arch {
     uint64_t image_base, image_bytes; /* where the monitor is said to lie */
     uint32_t fault_address;
     bool eip_in_thunk;
-    uint32_t (*enter)(struct vcpu *v); /* what the guest does; returns a vector */
+    uint32_t ss1, esp1; /* as last set, in the TSS */
+    bool ts;            /* of CR0 */
     uint32_t idles;
     uint32_t handled_vector; /* the last one that was handed to the machine */
     int debug_exit;          /* value written, -1: none */

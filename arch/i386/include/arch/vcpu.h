@@ -12,16 +12,14 @@ struct arch_vcpu {
     hfn_t thunk_frame;
     hfn_t lgdata_frame[2];
     uint32_t cr3; /* shadow root to enter with */
-    uint16_t ss1;
-    uint32_t esp1;
-    bool ts;
     bool loaded;
     uint64_t gdt[GDT_ENTRIES];
     uint64_t *idt;   /* 256 gates, a page of its own */
     uint8_t *fxsave; /* 512 bytes, 16-aligned */
 };
 
-/* Enters the guest, see hv/arch_if.h.  Whatever the guest did to its regs page,
+/* Enters the guest, see hv/arch_if.h: the vCPU that is loaded, whose regs page is at
+ * its fixed address.  Whatever the guest did to its regs page,
  * ring 0 loads only flags and selectors that keep it in its rings. */
 #ifndef HV_HOST_TEST
 #include "arch/regs.h"

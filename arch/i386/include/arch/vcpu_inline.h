@@ -3,7 +3,9 @@
  * has the contracts. */
 #pragma once
 
+#include "arch/cpu_insn.h"
 #include "arch/layout.h"
+#include "hv/percpu.h"
 #include "hv/vcpu.h"
 
 #define TSS_ESP1 0x0c /* SDM 3A figure 8-2 */
@@ -21,12 +23,19 @@ HV_INLINE void arch_vcpu_set_tls(struct vcpu *v, uint32_t i, uint32_t lo, uint32
     live[1] = hi;
 }
 
-HV_INLINE void arch_vcpu_set_stack(struct vcpu *v, uint16_t ss1, uint32_t esp1)
+HV_INLINE void arch_vcpu_set_stack(uint32_t ss1, uint32_t esp1)
 {
     volatile uint32_t *tss = (volatile uint32_t *)(SW_STATE + STATE_TSS);
 
-    v->arch.ss1 = ss1;
-    v->arch.esp1 = esp1;
     tss[TSS_ESP1 / 4] = esp1;
     tss[TSS_SS1 / 4] = ss1;
+}
+
+/* Rarely anything but the other way round than it is. */
+void arch_vcpu_flip_ts(void);
+
+HV_INLINE void arch_vcpu_set_ts(const struct vcpu *v)
+{
+    if (((this_cpu()->arch.cr0 & CR0_TS) != 0) != v->ts)
+        arch_vcpu_flip_ts();
 }
