@@ -151,10 +151,19 @@ static bool wait_ready(struct sink *s)
 /* Moves at most max bytes to the hardware. */
 static void push(struct sink *s, uint32_t max, bool wait)
 {
-    while (max-- > 0 && s->tail != ring_head) {
+    while (max > 0 && s->tail != ring_head) {
+        uint32_t off = s->tail & (RING_BYTES - 1), n = 1;
+
         if (wait ? !wait_ready(s) : !s->ops->tx_ready())
             return;
-        s->ops->tx((uint8_t)ring[s->tail++ & (RING_BYTES - 1)]);
+        if (s->ops->tx_some)
+            n = s->ops->tx_some((const uint8_t *)ring + off,
+                                hv_min_u32(max, hv_min_u32(ring_head - s->tail,
+                                                           RING_BYTES - off)));
+        else
+            s->ops->tx((uint8_t)ring[off]);
+        s->tail += n;
+        max -= n;
         s->idle_polls = 0;
         s->stuck = false;
     }

@@ -131,16 +131,29 @@ bool console_guest_poll(void)
 
 /* ---- the attached guest ---- */
 
+/* Takes plain text, which most of it is; returns how much of it that was. */
+static uint32_t track_plain(struct guest_line *l, const uint8_t *bytes, uint32_t n)
+{
+    uint32_t i = 0, max = hv_min_u32(n, LINE_BYTES - l->n);
+    char *text = l->text + l->n;
+
+    if (l->escape != ESC_NONE)
+        return 0;
+    while (i < max && bytes[i] >= 0x20 && bytes[i] < 0x7f) {
+        text[i] = (char)bytes[i];
+        i++;
+    }
+    l->n += i;
+    return i;
+}
+
 /* Keeps the guest's unfinished line, as text, to show it again. */
 static void track_line(struct guest_line *l, const uint8_t *bytes, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
-        /* Most of it is plain text. */
-        if (bytes[i] >= 0x20 && bytes[i] < 0x7f && l->escape == ESC_NONE &&
-            l->n < LINE_BYTES) {
-            l->text[l->n++] = (char)bytes[i];
-            continue;
-        }
+        i += track_plain(l, bytes + i, n - i);
+        if (i == n)
+            return;
         if (bytes[i] == '\n' || bytes[i] == '\r' || l->n == LINE_BYTES)
             l->n = 0;
         if (bytes[i] == '\b' && l->n > 0)

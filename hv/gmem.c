@@ -88,13 +88,13 @@ uint32_t gmem_read_string(struct guest *g, char *dst, gpa_t src, uint32_t size)
     while (n + 1 < size && gmem_range_ok(g, src, 1)) {
         const volatile char *from = (const volatile char *)bytes_at(g, src);
         uint32_t len = hv_min_u32(size - 1 - n, HV_PAGE_SIZE - gpa_offset(src));
+        char *end = dst + n + len, *to = dst + n, c;
 
-        for (uint32_t i = 0; i < len; i++) {
-            dst[n] = from[i]; /* each byte once */
-            if (!dst[n])
-                return n;
-            n++;
-        }
+        while (to != end && (c = *from++) != '\0') /* each byte once */
+            *to++ = c;
+        n = (uint32_t)(to - dst);
+        if (to != end)
+            break;
         src = GPA(src.v + len);
     }
     dst[n] = '\0';

@@ -63,6 +63,17 @@ static void uart_tx(struct uart *u, uint8_t byte)
     uart_write(u, REG_DATA, byte);
 }
 
+static uint32_t uart_tx_some(struct uart *u, const uint8_t *bytes, uint32_t n)
+{
+    uint16_t data = (uint16_t)(u->base + REG_DATA);
+
+    n = hv_min_u32(n, u->credit);
+    for (uint32_t i = 0; i < n; i++)
+        io_out8(data, bytes[i]);
+    u->credit -= (uint8_t)n;
+    return n;
+}
+
 static bool uart_tx_idle(const struct uart *u)
 {
     return (uart_read(u, REG_LSR) & LSR_TEMT) != 0;
@@ -165,6 +176,10 @@ static HV_INIT bool uart_open(struct uart *u, uint16_t port, uint32_t baud)
 #define UART_OPS(n) \
     static bool com##n##_tx_ready(void) { return uart_tx_ready(&uarts[n]); } \
     static void com##n##_tx(uint8_t byte) { uart_tx(&uarts[n], byte); } \
+    static uint32_t com##n##_tx_some(const uint8_t *bytes, uint32_t max) \
+    { \
+        return uart_tx_some(&uarts[n], bytes, max); \
+    } \
     static bool com##n##_tx_idle(void) { return uart_tx_idle(&uarts[n]); } \
     static int com##n##_rx(void) { return uart_rx(&uarts[n]); } \
     static bool com##n##_set_irq(enum console_irq mode) \
@@ -177,8 +192,10 @@ UART_OPS(1)
 
 static const struct console_ops ns16550_ops[NR_PORTS] = {
     {.name = "com1", .tx_ready = com0_tx_ready, .tx = com0_tx,
+     .tx_some = com0_tx_some,
      .tx_idle = com0_tx_idle, .rx = com0_rx, .set_irq = com0_set_irq},
     {.name = "com2", .tx_ready = com1_tx_ready, .tx = com1_tx,
+     .tx_some = com1_tx_some,
      .tx_idle = com1_tx_idle, .rx = com1_rx, .set_irq = com1_set_irq},
 };
 

@@ -17,6 +17,9 @@ struct console_ops {
     const char *name;
     bool (*tx_ready)(void); /* one more byte can be taken without waiting */
     void (*tx)(uint8_t byte); /* NULL (with tx_ready): input only */
+    /* May be NULL. Once tx_ready: takes 1 to n bytes, as many as need no other look at
+     * the hardware, and says how many. */
+    uint32_t (*tx_some)(const uint8_t *bytes, uint32_t n);
     bool (*tx_idle)(void);    /* may be NULL: all has left the machine */
     int (*rx)(void); /* next input byte, or -1; NULL: output only */
     void (*flush)(void); /* may be NULL: redraw, for screens */
