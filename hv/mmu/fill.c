@@ -241,20 +241,35 @@ static HV_NOINLINE enum walk_result fill(struct vcpu *v, uint32_t va, uint32_t a
 
 /* The entry does not allow the access: the guest's own fault, unless the directories
  * name another table by now, which the CPU would look at when it tries again. */
-static HV_NOINLINE uint32_t denied_linked(const struct shadow_mmu *m, const uint32_t *e,
-                                          uint32_t access)
+HV_INLINE uint32_t denied_linked(const struct shadow_mmu *m, const uint32_t *e,
+                                 uint32_t access, bool pae)
 {
-    uint32_t gpte = hv_read_once(*e);
+    const struct evidence *dir = &m->link.dir;
+    uint32_t gpte;
 
-    if (!evidence_holds(&m->link.dir) ||
-        (m->guest->pae && (m->link.dir.word[0][1] | m->link.dir.word[1][1])))
+    if (!dir->word[0] || hv_read_once(dir->word[0][0]) != dir->value[0] ||
+        (pae && (hv_read_once(dir->word[1][0]) != dir->value[1] ||
+                 (dir->word[0][1] | dir->word[1][1]))))
         return SHADOW_LONG_WAY;
+    gpte = hv_read_once(*e);
     if (!(gpte & PT_P))
         return access;
-    if ((gpte & PT_PS) || gpte >> HV_PAGE_SHIFT >= m->guest->limit_pages ||
-        (m->guest->pae && e[1]) || !(access & ~(gpte & m->link.allows)))
+    if ((gpte & PT_PS) || gpte > m->gpte_last || (pae && e[1]) ||
+        !(access & ~(gpte & m->link.allows)))
         return SHADOW_LONG_WAY;
     return access | PF_ERR_P;
+}
+
+static HV_NOINLINE uint32_t denied_linked_2level(const struct shadow_mmu *m,
+                                                 const uint32_t *e, uint32_t access)
+{
+    return denied_linked(m, e, access, false);
+}
+
+static HV_NOINLINE uint32_t denied_linked_pae(const struct shadow_mmu *m,
+                                              const uint32_t *e, uint32_t access)
+{
+    return denied_linked(m, e, access, true);
 }
 
 /* An entry that the guest has used before: those beside it may be of use, too. */
@@ -286,7 +301,7 @@ HV_INLINE uint32_t fill_linked(const struct guest *g, struct shadow_mmu *m, uint
     uint32_t gpte = hv_read_once(*e), want;
 
     if (hv_unlikely((gpte & m->link.allows & (access | PT_P | PT_PS)) != (access | PT_P)))
-        return denied_linked(m, e, access);
+        return pae ? denied_linked_pae(m, e, access) : denied_linked_2level(m, e, access);
     if (gpte > m->gpte_last || (pae && e[1]))
         return SHADOW_LONG_WAY;
     slot = (uint32_t *)(m->link.ents + i);

@@ -62,10 +62,11 @@ HV_INLINE bool leaf_is_right(uint64_t ent, uint32_t gpte)
 
 HV_INLINE void resync_entries(struct shadow_mmu *m, struct shadow_table *t, bool pae)
 {
-    struct guest *g = m->guest;
-    const uint32_t *gents = (const uint32_t *)(const void *)gpage_known(g, t->key & KEY_GFN);
+    const uint32_t *gents = (const uint32_t *)(const void *)gpage_known(m->guest,
+                                                                        t->key & KEY_GFN);
 
-    gents += guest_index(g, t, 0) * (pae ? 2 : 1);
+    if (!pae && (t->key & KEY_QUADRANT(1)))
+        gents += ENTRIES;
     for (uint32_t words = t->words; words; words &= words - 1) {
         uint32_t w = (uint32_t)__builtin_ctz(words), bits = t->present[w];
 
