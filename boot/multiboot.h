@@ -45,6 +45,7 @@ enum {
 
     MB2_END = 0,
     MB2_CMDLINE = 1,
+    MB2_LOADER_NAME = 2,
     MB2_MODULE = 3,
     MB2_BASIC_MEMORY = 4,
     MB2_MMAP = 6,
@@ -77,6 +78,9 @@ enum {
     MBFB_COLOUR2 = 24,
     MBFB_TYPE_RGB = 1,
 };
+
+/* The loader name by which our own UEFI loader (boot/efi) is told from others. */
+#define MB2_LOADER_EFI "Ringside EFI loader"
 
 /* A map and an information block longer than this are nonsense. */
 #define MB_MMAP_MAX_BYTES 65536u

@@ -84,6 +84,15 @@ HV_INIT static void parse_acpi(struct boot_info *bi, const uint8_t *tag,
     bi->has_acpi_copy = true;
 }
 
+/* Ours is known by its whole name, NUL included. */
+HV_INIT static void parse_loader_name(struct boot_info *bi, const uint8_t *tag,
+                                      uint32_t size)
+{
+    if (size - MB2_TAG_DATA >= sizeof(MB2_LOADER_EFI) &&
+        memcmp(tag + MB2_TAG_DATA, MB2_LOADER_EFI, sizeof(MB2_LOADER_EFI)) == 0)
+        bi->loader = BOOT_EFI;
+}
+
 struct mb2_basic {
     bool present;
     uint32_t lower_kib, upper_kib;
@@ -121,6 +130,9 @@ HV_INIT static void parse_tag(struct boot_info *bi, const uint8_t *tag,
     switch (type) {
     case MB2_CMDLINE:
         boot_info_set_cmdline(bi, tag_string(tag, size, MB2_TAG_DATA));
+        break;
+    case MB2_LOADER_NAME:
+        parse_loader_name(bi, tag, size);
         break;
     case MB2_MODULE:
         parse_module(bi, tag, size);

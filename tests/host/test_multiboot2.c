@@ -91,6 +91,35 @@ TEST(mb2_basic_memory_without_map)
     EXPECT_EQ(boot_info.regions[1].bytes, 7u << 20);
 }
 
+/* Our own UEFI loader is known by its whole name and by nothing less. */
+TEST(mb2_loader_name)
+{
+    static const struct {
+        const char *name;
+        enum boot_loader loader;
+    } names[] = {
+        {"Ringside EFI loader", BOOT_EFI},
+        {"Ringside EFI loader 2", BOOT_MULTIBOOT2},
+        {"Ringside EFI loade", BOOT_MULTIBOOT2},
+        {"", BOOT_MULTIBOOT2},
+    };
+    uint32_t tag;
+
+    for (uint32_t i = 0; i < HV_ARRAY_SIZE(names); i++) {
+        mb2_build(false);
+        mb2_text_tag(2, names[i].name);
+        mb2_finish();
+        mb2_run();
+        expect_good(names[i].loader);
+    }
+    mb2_build(false);
+    tag = mb2_text_tag(2, names[0].name);
+    mb2_finish();
+    put32(tag + 4, 8 + (uint32_t)strlen(names[0].name)); /* its NUL is not in it */
+    mb2_run();
+    EXPECT_EQ(boot_info.loader, BOOT_MULTIBOOT2);
+}
+
 TEST(mb2_total_sizes)
 {
     static const uint32_t bad[] = {0, 7, 0xffffffff, MEM_BYTES + 1, 0x100001};
