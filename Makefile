@@ -210,6 +210,7 @@ help:
 	@echo "make mutate       seeded defects, each must turn a test red"
 	@echo "make debug        boot in QEMU with gdb attached"
 	@echo "make image        build/ringside.iso for CD and USB stick"
+	@echo "make esp          build/ringside-esp.img: our own UEFI loader (docs/boot.md)"
 	@echo "make tour         the code in reading order"
 	@echo "make setup        install the Debian packages of tools/packages"
 	@echo "make clean"

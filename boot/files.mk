@@ -2,3 +2,4 @@
 monitor-src += boot/entry.asm boot/boot_main.c boot/boot_info.c boot/multiboot1.c \
   boot/multiboot2.c boot/pvh.c boot/cmdline.c boot/modules.c boot/config_module.c boot/embedded.asm \
   boot/embedded.c boot/reach.c
+include boot/efi/files.mk
