@@ -4,6 +4,7 @@ import os
 
 import pytest
 import vmlib
+from bootlib import cd, disk, stick
 from common import BANNER, STARTED, expect_demo, poweroff
 
 ISO = os.path.join(vmlib.TOP, "build", "ringside.iso")
@@ -38,20 +39,6 @@ def grub2_iso(make_iso, stripped, demo):
     return make_iso("grub2", GRUB2.format("", "  module2 /boot/demo.elf "
                                           "kernel:web memory=8\n"),
                     {"ringside.elf": stripped, "demo.elf": demo})
-
-
-def cd(iso):
-    return ["-boot", "d", "-drive", f"file={iso},media=cdrom,if=ide,readonly=on"]
-
-
-def disk(iso):
-    return ["-drive", f"file={iso},format=raw,if=ide,snapshot=on"]
-
-
-def stick(iso, controller):
-    return ["-device", f"{controller},id=hc", "-drive",
-            f"id=u,if=none,file={iso},format=raw,snapshot=on",
-            "-device", "usb-storage,bus=hc.0,drive=u,bootindex=0"]
 
 
 def test_grub_multiboot2_cd(grub2_iso):
