@@ -84,7 +84,7 @@ clean-also :=
 
 monitor-src := $(sort $(foreach s,$(monitor-src),$(wildcard $(s))))
 
-.PHONY: all help clean run debug image setup FORCE
+.PHONY: all help clean run debug image netboot setup FORCE
 all: $(build)/ringside.elf
 
 # ---- generated sources ----
@@ -178,11 +178,15 @@ debug:
 setup:
 	$(Q)tools/setup
 
-# One hybrid image for CD and stick, with the modules that the menu needs and
-# those that GRUB's own start-up looks for: 2 MB instead of 23.
+# With the modules that the menu needs and those that GRUB's own start-up looks
+# for: 6 MB instead of 23.
 grub-modules := multiboot2 multiboot normal serial terminal echo iso9660 fat \
   boot all_video test ls part_acorn part_amiga part_apple part_bsd part_dfly \
   part_dvh part_gpt part_msdos part_plan part_sun part_sunpc
+grub-options := --fonts= --locales= --themes= --compress=xz \
+  --install-modules="$(grub-modules)"
+
+# One hybrid image for CD and stick, BIOS and UEFI of 64 and 32 bits.
 image: $(build)/ringside.iso
 $(build)/ringside.iso: $(build)/ringside.elf boot/grub.cfg Makefile
 	$(call say,IMAGE,$@)
@@ -190,9 +194,19 @@ $(build)/ringside.iso: $(build)/ringside.elf boot/grub.cfg Makefile
 	$(Q)grub-file --is-x86-multiboot2 $(build)/ringside.elf
 	$(Q)$(OBJCOPY) --strip-all $(build)/ringside.elf $(build)/iso/boot/ringside.elf
 	@cp boot/grub.cfg $(build)/iso/boot/grub/grub.cfg
-	$(Q)grub-mkrescue -o $@ --fonts= --locales= --themes= \
-	  --install-modules="$(grub-modules)" $(build)/iso > $(build)/grub-mkrescue.log 2>&1 \
+	$(Q)grub-mkrescue -o $@ $(grub-options) $(build)/iso > $(build)/grub-mkrescue.log 2>&1 \
 	  || { cat $(build)/grub-mkrescue.log >&2; exit 1; }
+
+# What a TFTP server hands out: GRUB for BIOS and UEFI, and a script for iPXE.
+netboot: $(build)/netboot/boot/ringside.elf
+$(build)/netboot/boot/ringside.elf: $(build)/ringside.elf boot/grub.cfg boot/ringside.ipxe Makefile
+	$(call say,NETBOOT,$(build)/netboot)
+	@rm -rf $(build)/netboot && mkdir -p $(build)/netboot
+	$(Q)grub-mknetdir --net-directory=$(build)/netboot --subdir=/boot/grub $(grub-options) \
+	  > $(build)/grub-mknetdir.log 2>&1 || { cat $(build)/grub-mknetdir.log >&2; exit 1; }
+	@cp boot/grub.cfg $(build)/netboot/boot/grub/grub.cfg
+	@cp boot/ringside.ipxe $(build)/netboot/ringside.ipxe
+	$(Q)$(OBJCOPY) --strip-all $(build)/ringside.elf $@
 
 clean:
 	rm -rf $(build) $(clean-also)
@@ -211,6 +225,7 @@ help:
 	@echo "make debug        boot in QEMU with gdb attached"
 	@echo "make image        build/ringside.iso for CD and USB stick"
 	@echo "make esp          build/ringside-esp.img: our own UEFI loader (docs/boot.md)"
+	@echo "make netboot      build/netboot: a TFTP folder, GRUB and iPXE (docs/boot.md)"
 	@echo "make tour         the code in reading order"
 	@echo "make setup        install the Debian packages of tools/packages"
 	@echo "make clean"
