@@ -2,6 +2,7 @@
 """What the boot tests and `make matrix` boot from: firmware, images, network
 folders. Nothing here starts a machine; vmlib.py does."""
 import os
+import re
 import shutil
 import subprocess
 
@@ -9,6 +10,8 @@ import vmlib
 
 TOP = vmlib.TOP
 ESP = os.path.join(TOP, "build", "esp")
+ISO = os.path.join(TOP, "build", "ringside.iso")
+NETBOOT = os.path.join(TOP, "build", "netboot")
 OVMF = "/usr/share/OVMF"
 PFLASH = "if=pflash,format=raw"
 
@@ -65,6 +68,14 @@ def stick(image, controller="qemu-xhci"):
     return ["-device", f"{controller},id=hc", "-drive",
             f"id=u,if=none,file={image},format=raw,snapshot=on",
             "-device", "usb-storage,bus=hc.0,drive=u,bootindex=0"]
+
+
+def network(folder, bootfile, model="virtio-net-pci", rom=True):
+    """A card on QEMU's own network, whose DHCP and TFTP offer a folder. With
+    the card's ROM, iPXE asks for it; without, the firmware does."""
+    return ["-netdev", f"user,id=n0,tftp={folder},bootfile={bootfile}",
+            "-device", f"{model},netdev=n0,bootindex=0" +
+            ("" if rom else ",romfile="), "-boot", "n"]
 
 
 # ---- images ----
@@ -131,3 +142,20 @@ def grub_image(scratch, name, commands, files):
     call("grub-mkrescue", "-o", path, "--fonts=", "--locales=", "--themes=",
          "--install-modules=" + GRUB_MODULES, tree)
     return path
+
+
+def netboot_folder(scratch, name, words):
+    """build/netboot with words behind every command line and no waiting."""
+    folder = os.path.join(str(scratch), name)
+    shutil.copytree(NETBOOT, folder)
+    for config in ("boot/grub/grub.cfg", "ringside.ipxe"):
+        path = os.path.join(folder, config)
+        with open(path, encoding="ascii") as f:
+            text = f.read()
+        text = re.sub(r"(boot/ringside\.elf[^\n&]*?)( &&|\n)",
+                      rf"\1 {words}\2", text)
+        text = text.replace("timeout=3", "timeout=0").replace(
+            "--timeout 3000", "--timeout 1")
+        with open(path, "w", encoding="ascii") as f:
+            f.write(text)
+    return folder

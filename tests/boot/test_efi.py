@@ -5,8 +5,8 @@ import os
 
 import bootlib
 import pytest
-import vmlib
-from common import BANNER, STARTED, expect_demo, poweroff
+from common import (BANNER, STARTED, UEFI_LARGE_MIB, expect_demo, poweroff,
+                    uefi_vm)
 
 slow = pytest.mark.slow
 OPTIONS = "options console=com1 exit=debug-exit\n"
@@ -18,12 +18,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def start(scratch, bits, image, **more):
-    try:
-        options, args = bootlib.uefi(bits, scratch)
-    except bootlib.MissingPackage as why:
-        pytest.skip(str(why))
-    options.update(more)
-    return vmlib.Vm(args + bootlib.stick(image), timeout=120, **options)
+    return uefi_vm(scratch, bits, bootlib.stick(image), **more)
 
 
 @pytest.mark.parametrize("bits", BITS)
@@ -65,10 +60,10 @@ def test_modules(scratch, demo, bits):
 
 @pytest.mark.parametrize("bits", [pytest.param(b, marks=slow) for b in BITS])
 def test_more_memory_than_32_bits(scratch, bits):
-    """Memory above 4 GiB is in the map, and nothing of the loader's is there."""
+    """Nothing of the loader's lies above 4 GiB."""
     image = bootlib.esp_image(scratch, f"large{bits}", OPTIONS)
     with start(scratch, bits, image, memory=6144) as vm:
-        assert int(expect_demo(vm, "efi", 90).group(3)) > 6000
+        assert int(expect_demo(vm, "efi", 90).group(3)) > UEFI_LARGE_MIB[bits]
         poweroff(vm)
 
 

@@ -4,10 +4,8 @@ import os
 
 import pytest
 import vmlib
-from bootlib import cd, disk, stick
-from common import BANNER, STARTED, expect_demo, poweroff
-
-ISO = os.path.join(vmlib.TOP, "build", "ringside.iso")
+from bootlib import ISO, cd, disk, stick
+from common import BANNER, STARTED, UEFI_LARGE_MIB, expect_demo, poweroff, uefi_vm
 
 
 @pytest.mark.quick
@@ -94,6 +92,42 @@ def test_image(how):
     with vmlib.Vm(how(ISO), timeout=120) as vm:
         assert vm.expect(BANNER, 90).group(4) == "multiboot2"
         vm.expect(STARTED, 20)
+
+
+UEFI_WAYS = [
+    (64, stick), pytest.param(32, stick, marks=pytest.mark.slow),
+    pytest.param(64, cd, marks=pytest.mark.slow),
+    pytest.param(32, cd, marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize("bits,how", UEFI_WAYS)
+def test_grub_uefi(scratch, grub2_iso, bits, how):
+    """The same hybrid image, where GRUB leaves CR0, CR4 and EFER as they were."""
+    args = [a for a in how(grub2_iso) if a not in ("-boot", "d")]
+    with uefi_vm(scratch, bits, args) as vm:
+        assert vm.expect(BANNER, 90).group(4) == "multiboot2"
+        assert vm.expect(STARTED, 20).group(1) == "web"
+        vm.expect("> ", 20)
+        poweroff(vm)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bits", [64, 32])
+def test_image_uefi(scratch, bits):
+    if not os.path.isfile(ISO):
+        pytest.skip("make image has not run")
+    with uefi_vm(scratch, bits, stick(ISO)) as vm:
+        assert vm.expect(BANNER, 90).group(4) == "multiboot2"
+        vm.expect(STARTED, 20)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bits", [64, 32])
+def test_grub_uefi_more_memory_than_32_bits(scratch, grub2_iso, bits):
+    with uefi_vm(scratch, bits, stick(grub2_iso), memory=6144) as vm:
+        assert int(vm.expect(BANNER, 90).group(3)) > UEFI_LARGE_MIB[bits]
+        vm.expect("> ", 30)
+        poweroff(vm)
 
 
 @pytest.mark.parametrize("machine", [
