@@ -30,6 +30,7 @@ static HV_INIT void boot_on_cpu_stack(void)
     idt_use_df_task();
     traps_init_switcher();
     (void)paging_check_wx();
+    boot_stop_leftovers();
     arch_irq_init();
     timerq_init();
     arch_time_init();

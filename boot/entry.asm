@@ -104,13 +104,14 @@ boot_start:
     push esi                    ; magic
     call check_cpu
 
-    ; GRUB on EFI leaves write protection and CR4 bits behind. CR4 exists: the
-    ; CPU has PAE.
-    mov eax, cr0
-    and eax, 0x7fffffff & ~0x00010000 & ~0x0000000c
-    mov cr0, eax
+    ; Firmware and GRUB on EFI leave write protection and CR4 bits behind. CR4
+    ; exists: the CPU has PAE. It goes first, because with CR4.CET set clearing
+    ; WP is a #GP (SDM 3A 2.5). Caches on, whatever the firmware thought.
     xor eax, eax
     mov cr4, eax
+    mov eax, cr0
+    and eax, 0x1fffffff & ~0x00010000 & ~0x0000000c
+    mov cr0, eax
     xor ebp, ebp                ; end of every backtrace
     push ebp                    ; return address of boot_main: none
     jmp boot_main
