@@ -2,6 +2,7 @@
 """The folder of `make netboot`, served by QEMU's own DHCP and TFTP: GRUB by PXE
 on a BIOS and on UEFI, and the script for iPXE, which QEMU's card ROMs are."""
 import os
+import re
 
 import bootlib
 import pytest
@@ -38,6 +39,24 @@ def test_grub_pxe_uefi(scratch, folder, bits, target):
     args = bootlib.network(folder, f"/boot/grub/{target}/core.efi", rom=False)
     with uefi_vm(scratch, bits, args, timeout=180) as vm:
         expect_demo(vm, "multiboot2", 150)
+        poweroff(vm)
+
+
+def command_register(vm):
+    """Of the first device behind the machine's own, by configuration ports."""
+    vm.mon("o /w 0xcf8 0x80001804")
+    return int(re.search(r"= (0x\w+)", vm.mon("i /h 0xcfc")).group(1), 16)
+
+
+def test_card_is_stopped(folder):
+    """GRUB leaves the card running that it came over: it would go on writing
+    what arrives to memory that is a guest's by now."""
+    args = bootlib.network(folder, "/boot/grub/i386-pc/core.0", "e1000")
+    with vmlib.Vm(args, timeout=90, monitor=True) as vm:
+        vm.expect(r"\(RS\) firmware: 00:03\.0 \(8086:100e, class 0200\) could "
+                  "write to memory, stopped", 60)
+        expect_demo(vm, "multiboot2", 20)
+        assert command_register(vm) & 7 == 3  # ports and memory, no master
         poweroff(vm)
 
 
