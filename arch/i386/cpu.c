@@ -137,7 +137,9 @@ uint32_t cpu_golden_cr0(void)
 /* All bits that are not named here are 0 on purpose: ABI 11.1 says why. */
 uint32_t cpu_golden_cr4(void)
 {
-    return CR4_PAE | CR4_OSFXSR | (cpu_features.sse ? CR4_OSXMMEXCPT : 0)
+    /* PSE means nothing beside PAE (SDM 3A 4.4), but v86 takes a large page for a
+     * small one without it. */
+    return CR4_PSE | CR4_PAE | CR4_OSFXSR | (cpu_features.sse ? CR4_OSXMMEXCPT : 0)
         | (cpu_features.mce ? CR4_MCE : 0);
 }
 

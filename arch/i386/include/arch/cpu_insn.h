@@ -18,6 +18,7 @@
 #define CR0_PG HV_BIT(31)
 
 #define CR4_TSD HV_BIT(2)
+#define CR4_PSE HV_BIT(4)
 #define CR4_PAE HV_BIT(5)
 #define CR4_MCE HV_BIT(6)
 #define CR4_PGE HV_BIT(7)
