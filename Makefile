@@ -222,6 +222,7 @@ help:
 	@echo "make bench        instructions per operation; build/bench.json"
 	@echo "make fuzz [FUZZ_SECONDS=N]   every fuzz target"
 	@echo "make mutate       seeded defects, each must turn a test red"
+	@echo "make matrix       the suite on every vehicle by every boot path; docs/matrix.md"
 	@echo "make debug        boot in QEMU with gdb attached"
 	@echo "make image        build/ringside.iso for CD and USB stick"
 	@echo "make esp          build/ringside-esp.img: our own UEFI loader (docs/boot.md)"

@@ -40,5 +40,5 @@ mutate:
 	@tools/mutate $(ONLY)
 
 matrix:
-	@MAKEFLAGS= $(MAKE) --no-print-directory all image
-	@tools/matrix
+	@MAKEFLAGS= $(MAKE) --no-print-directory all image esp netboot
+	@tools/matrix $(if $(ONLY),-k "$(ONLY)")
