@@ -233,12 +233,12 @@ GT_CASE(fpu_ts_protocol, GT_BOTH)
         lguest_call_lazy(GABI_HCALL_TS, ts == 2 ? 8 : ts, 0, 0, 0);
         lguest_call(GABI_HCALL_FLUSH_ASYNC, 0, 0, 0, 0);
         gt_frame(ring, &f);
-        if (i % 3 == 0)
-            v = gt_run_bytes(ring, fnop, 4, &f);
+        if (i % 3 == 2)
+            v = gt_run_bytes(ring, wait, sizeof(wait), &f);
         else if (i % 3 == 1 && has_sse())
-            v = gt_run_bytes(ring, movaps, 5, &f);
+            v = gt_run_bytes(ring, movaps, sizeof(movaps), &f);
         else
-            v = gt_run_bytes(ring, i % 3 == 2 ? wait : fnop, 3, &f);
+            v = gt_run_bytes(ring, fnop, sizeof(fnop), &f);
         if (i % 3 == 2)
             EXPECT(v == (ts ? VEC_NM : VEC_UD) || v == VEC_UD); /* wait: MP decides */
         else
