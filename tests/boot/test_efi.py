@@ -132,3 +132,27 @@ def test_refused_with_one_line(scratch, what, bits):
         vm.expect(r"failed to start Boot\w+ .*Load Error", 8)
         vm.expect(r"BdsDxe: (loading|starting) Boot", 10)
     os.unlink(image)
+
+
+def loader_pages(scratch, name, conf):
+    """How many pages the firmware's shell counts as loaders' after ours has
+    given up."""
+    image = bootlib.esp_image(scratch, name, conf)
+    with start(scratch, 64, image) as vm:
+        vm.expect(r"back to the firmware", 60)
+        vm.send("x")
+        vm.expect(r"to skip .*startup\.nsh", 30)
+        vm.send("\x1b")
+        vm.expect(r"Shell> ", 20)
+        vm.send("memmap\r")
+        return [int(vm.expect(rf"Loader{kind}\s*:\s*([\d,]+) Pages", 20)
+                    .group(1).replace(",", "")) for kind in ("Code", "Data")]
+
+
+@slow
+def test_pages_are_given_back(scratch):
+    """A boot that fails at its first file and one that fails at its last leave
+    the same behind: the monitor and its place are free again."""
+    early = loader_pages(scratch, "early", None)
+    late = loader_pages(scratch, "late", "module demo.elf\nmodule gone\n")
+    assert early == late
