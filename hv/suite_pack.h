@@ -71,12 +71,31 @@ struct suite_end {
     char reason[192];
 };
 
+/* True if it said SKIP: why. */
+bool suite_is_skip(const struct suite_end *e);
+
 enum suite_verdict { SUITE_PASS, SUITE_FAIL, SUITE_SKIP };
 
 /* Compares an end with the declared one. why (bytes long) gets the sentence
  * for a failure or the reason of a skip. */
 enum suite_verdict suite_judge(const struct suite_case *c, const struct suite_end *e,
                                char *why, uint32_t bytes);
+
+/* suite_after.c: what a case may not change (P2 to P4). Both are called with the
+ * same guests alive; why (bytes long) gets the sentence when false. */
+struct suite_before {
+    uint32_t free_frames, guests, vcpus, checksum;
+};
+void suite_before_take(struct suite_before *b);
+bool suite_is_as_before(const struct suite_before *b, char *why, uint32_t bytes);
+bool suite_timers_are_down(uint32_t armed);
+
+/* The longest time with interrupts off (P5): from here on for a running case, or
+ * for the building and taking apart of guests; what was over its bound in a case;
+ * and the largest of all. */
+void suite_irqs_begin(bool running);
+void suite_irqs_report(const char *name);
+void suite_irqs_totals(void);
 
 /* KTAP. */
 void suite_report_plan(uint32_t n);

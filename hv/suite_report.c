@@ -178,11 +178,16 @@ static bool end_matches(const char *want, const struct suite_end *e)
     return false;
 }
 
+bool suite_is_skip(const struct suite_end *e)
+{
+    return e->how == END_POWEROFF && str_starts(e->reason, "SKIP: ");
+}
+
 enum suite_verdict suite_judge(const struct suite_case *c, const struct suite_end *e,
                                char *why, uint32_t bytes)
 {
     why[0] = '\0';
-    if (e->how == END_POWEROFF && str_starts(e->reason, "SKIP: ")) {
+    if (suite_is_skip(e)) {
         str_copy(why, e->reason + 6, bytes);
         return SUITE_SKIP;
     }

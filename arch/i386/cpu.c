@@ -24,8 +24,6 @@ HV_RO_AFTER_INIT uint64_t pte_nx = 0;
 #define ID1_ECX_RDRAND HV_BIT(30)
 #define ID1_ECX_HYPERVISOR HV_BIT(31)
 
-#define DR7_RESERVED_1 0x400u
-
 static void put_text(char *dst, uint32_t word)
 {
     memcpy(dst, &word, 4);
@@ -151,7 +149,7 @@ void cpu_setup(void)
         cpu_wrmsr(MSR_EFER, cpu_features.nx ? EFER_NXE : 0);
     if (cpu_features.sep)
         cpu_wrmsr(MSR_SYSENTER_CS, 0);
-    cpu_write_dr7(DR7_RESERVED_1);
+    cpu_write_dr7(DR7_NOTHING);
 }
 
 /* ok stays 0 when the instruction faults: trap_host() goes on at 2. */

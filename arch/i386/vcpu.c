@@ -8,6 +8,7 @@
 #include "arch/cpu.h"
 #include "arch/desc.h"
 #include "arch/fpu.h"
+#include "arch/golden.h"
 #include "hv/arch_if.h"
 #include "hv/assert.h"
 #include "hv/frame.h"
@@ -112,6 +113,8 @@ void arch_vcpu_put(struct vcpu *v)
     switcher_map_vcpu(HFN_NONE, HFN_NONE, HFN_NONE, HFN_NONE);
     v->arch.loaded = false;
     cpu->loaded = NULL;
+    if (!cpu->not_golden)
+        cpu->not_golden = golden_difference();
 }
 
 void arch_vcpu_set_gdt(struct vcpu *v, uint32_t index, uint64_t desc)

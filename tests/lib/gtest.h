@@ -36,7 +36,7 @@ _Static_assert(sizeof(struct gt_case) == 40, "tools/pack-suite reads it");
  *   reboot           SHUTDOWN with restart
  *   runs             still alive after timeout_s, the canary too: then ended
  *   any              success or killed, but no failure
- *   whatever         any end, or none within half a second */
+ *   whatever         any end, or none within a quarter of a second */
 #define GT_2LEVEL 0x01u  /* run as a 2-level guest */
 #define GT_PAE 0x02u     /* run as a PAE guest (name gets _pae if both) */
 #define GT_RAW 0x04u     /* nothing is set up, not even LGUEST_INIT */

@@ -19,6 +19,8 @@ struct percpu {
     uint32_t nmi_count, mce_count, spurious_count;
     uint32_t irq_count[16];
     uint64_t longest_irqs_off; /* ns, P5 */
+    const char *not_golden; /* a register that was not as set up when a vCPU was
+                             * put away (P3); NULL: all were */
     struct arch_percpu arch;
 };
 

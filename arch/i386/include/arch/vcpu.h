@@ -22,6 +22,7 @@ struct arch_vcpu {
  * its fixed address.  Whatever the guest did to its regs page,
  * ring 0 loads only flags and selectors that keep it in its rings. */
 #ifndef HV_HOST_TEST
+#include "arch/golden.h"
 #include "arch/regs.h"
 #include "switcher/switcher.h"
 
@@ -37,6 +38,7 @@ HV_INLINE uint32_t arch_vcpu_run(uint32_t cr3)
     if (hv_unlikely(!(r->cs & r->ss & 1))) /* RPL 1 or 3 in both */
         return 256;
     switcher_enter(cr3);
+    golden_assert();
     return r->trapnum;
 }
 

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* What a case may not change (hostile-guests catalog, P2 to P5): the monitor's
+ * code, constants and tables, the CPU's set-up, frames, guests and timers, and how
+ * long interrupts are off.  suite.c asks before and after each case. */
+
+#include "hv/arch_if.h"
+#include "hv/guest.h"
+#include "hv/percpu.h"
+#include "hv/pmm.h"
+#include "hv/string.h"
+#include "hv/timerq.h"
+#include "suite_pack.h"
+
+extern const uint8_t hv_text_start[], hv_text_end[];
+extern const uint8_t hv_rodata_start[], hv_rodata_end[];
+extern const uint8_t hv_ro_after_init_start[], hv_ro_after_init_end[];
+
+#define TSS_ESP0_OFFSET 4u /* SDM 3A 7.2.1; SS0 follows */
+#define TSS_IOMAP_OFFSET 102u
+
+/* contract.md, "Pinned choices": instructions, which under -icount are ns. */
+#define IRQS_OFF_NS 200000u
+#define IRQS_OFF_RUNNING_NS 20000u
+
+/* ---- P2: code, constants, tables ---- */
+
+static uint32_t checksum_range(uint32_t crc, const uint8_t *from, const uint8_t *to)
+{
+    while (from < to) {
+        uint32_t n = hv_min_u32((uint32_t)(to - from), 1024);
+
+        crc = hv_crc32(crc, from, n);
+        from += n;
+        arch_preempt_point();
+    }
+    return crc;
+}
+
+/* The monitor's part of GDT and TSS; the rest of both belongs to the vCPU that
+ * is loaded. The host IDT is among the data that is read-only after boot. */
+static uint32_t checksum_tables(uint32_t crc)
+{
+    static const uint8_t host_entries[] = {GDT_HOST_CS, GDT_HOST_DS, GDT_TSS,
+                                           GDT_DF_TSS};
+    const uint8_t *gdt = (const uint8_t *)STATE_GDT_VA;
+    const uint8_t *tss = (const uint8_t *)STATE_TSS_VA;
+
+    for (uint32_t i = 0; i < HV_ARRAY_SIZE(host_entries); i++)
+        crc = hv_crc32(crc, gdt + host_entries[i] * 8u, 8);
+    crc = hv_crc32(crc, tss + TSS_ESP0_OFFSET, 8);
+    return hv_crc32(crc, tss + TSS_IOMAP_OFFSET, 2);
+}
+
+static uint32_t checksum(void)
+{
+    uint32_t crc = checksum_range(0, hv_text_start, hv_text_end);
+
+    crc = checksum_range(crc, hv_rodata_start, hv_rodata_end);
+    crc = checksum_range(crc, hv_ro_after_init_start, hv_ro_after_init_end);
+    return checksum_tables(crc);
+}
+
+/* ---- P3, P4 ---- */
+
+static uint32_t count(const struct list *l)
+{
+    uint32_t n = 0;
+
+    for (const struct list *p = l->next; p != l; p = p->next)
+        n++;
+    return n;
+}
+
+void suite_before_take(struct suite_before *b)
+{
+    b->free_frames = pmm_free_frames();
+    b->guests = count(&guest_list);
+    b->vcpus = count(&this_cpu()->run_queue);
+    b->checksum = checksum();
+    this_cpu()->not_golden = NULL;
+}
+
+bool suite_is_as_before(const struct suite_before *b, char *why, uint32_t bytes)
+{
+    uint32_t guests = count(&guest_list), vcpus = count(&this_cpu()->run_queue);
+
+    if (checksum() != b->checksum)
+        hv_snprintf(why, bytes, "the monitor's code, constants or tables changed");
+    else if (this_cpu()->not_golden)
+        hv_snprintf(why, bytes, "%s is not as it was set up", this_cpu()->not_golden);
+    else if (guests != b->guests || vcpus != b->vcpus)
+        hv_snprintf(why, bytes, "%u guests and %u virtual CPUs, not %u and %u", guests,
+                    vcpus, b->guests, b->vcpus);
+    else if (pmm_free_frames() != b->free_frames)
+        hv_snprintf(why, bytes, "%d frames are missing",
+                    (int)(b->free_frames - pmm_free_frames()));
+    else
+        return true;
+    return false;
+}
+
+/* The scheduler's slice comes and goes, so only the smallest number that was ever
+ * seen means something. */
+bool suite_timers_are_down(uint32_t armed)
+{
+    static uint32_t floor = UINT32_MAX;
+
+    floor = hv_min_u32(floor, armed);
+    return armed <= floor;
+}
+
+/* ---- P5 ---- */
+
+static struct {
+    bool running; /* nobody is built or taken apart */
+    uint32_t now[2], longest[2];
+} irqs;
+
+static void irqs_collect(void)
+{
+    uint32_t ns = (uint32_t)this_cpu()->longest_irqs_off;
+
+    this_cpu()->longest_irqs_off = 0;
+    irqs.now[irqs.running] = ns > irqs.now[irqs.running] ? ns : irqs.now[irqs.running];
+}
+
+void suite_irqs_begin(bool running)
+{
+    arch_preempt_point(); /* what is late now is the last part's doing */
+    irqs_collect();
+    irqs.running = running;
+}
+
+/* Which bound counts and whether time is virtual, tools/run-suite knows. */
+void suite_irqs_report(const char *name)
+{
+    static const uint32_t bounds[2] = {IRQS_OFF_NS, IRQS_OFF_RUNNING_NS};
+
+    irqs_collect();
+    for (uint32_t i = 0; i < 2; i++) {
+        if (irqs.now[i] > bounds[i])
+            log_raw("# %s: interrupts off for %u ns%s\n", name, irqs.now[i],
+                    i ? " while it ran" : "");
+        if (irqs.now[i] > irqs.longest[i])
+            irqs.longest[i] = irqs.now[i];
+        irqs.now[i] = 0;
+    }
+}
+
+void suite_irqs_totals(void)
+{
+    log_raw("# longest time with interrupts off: %u ns, while cases ran: %u ns\n",
+            irqs.longest[0] > irqs.longest[1] ? irqs.longest[0] : irqs.longest[1],
+            irqs.longest[1]);
+}
