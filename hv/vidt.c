@@ -14,6 +14,8 @@
 #define TYPE_INT 0xeu
 #define TYPE_TRAP 0xfu
 
+#define GATES_A_STEP 64u /* between two preemption points */
+
 /* Vectors with an error code, for which `int n` would misalign the frame (S27),
  * hardware's own, and those that only the monitor may see. */
 static bool software_may_raise(uint32_t vec)
@@ -129,8 +131,11 @@ void vidt_load(struct vcpu *v, uint32_t vec, uint32_t lo, uint32_t hi)
 
 void vidt_rebuild(struct vcpu *v)
 {
-    for (uint32_t i = 0; i < 256; i++)
+    for (uint32_t i = 0; i < 256; i++) {
         build_gate(v, i);
+        if (i % GATES_A_STEP == GATES_A_STEP - 1)
+            arch_preempt_point(); /* each gate is whole */
+    }
 }
 
 bool vidt_present(const struct guest *g, uint32_t vector)

@@ -60,13 +60,24 @@ HV_INLINE bool leaf_is_right(uint64_t ent, uint32_t gpte)
     return owner_of(ent) == gpte >> HV_PAGE_SHIFT;
 }
 
+/* Leaves that are changed between two preemption points: some 100 instructions
+ * each. */
+#define CHANGES_A_STEP 32u
+
+/* The guest's entries behind a table. */
+HV_INLINE const uint32_t *guest_entries(struct guest *g, const struct shadow_table *t,
+                                        bool pae)
+{
+    const uint32_t *gents = (const uint32_t *)(const void *)gpage_known(g, t->key & KEY_GFN);
+
+    return !pae && (t->key & KEY_QUADRANT(1)) ? gents + ENTRIES : gents;
+}
+
 HV_INLINE void resync_entries(struct shadow_mmu *m, struct shadow_table *t, bool pae)
 {
-    const uint32_t *gents = (const uint32_t *)(const void *)gpage_known(m->guest,
-                                                                        t->key & KEY_GFN);
+    const uint32_t *gents = guest_entries(m->guest, t, pae);
+    uint32_t changed = 0;
 
-    if (!pae && (t->key & KEY_QUADRANT(1)))
-        gents += ENTRIES;
     for (uint32_t words = t->words; words; words &= words - 1) {
         uint32_t w = (uint32_t)__builtin_ctz(words), bits = t->present[w];
 
@@ -79,6 +90,10 @@ HV_INLINE void resync_entries(struct shadow_mmu *m, struct shadow_table *t, bool
             if (hv_likely(!hi && leaf_is_right(t->ents[i], gpte)))
                 continue;
             resync_leaf(m, t, i, gpte, hi);
+            if (++changed % CHANGES_A_STEP == 0) {
+                arch_preempt_point(); /* this leaf is done, the next not begun */
+                gents = guest_entries(m->guest, t, pae); /* the window may be gone */
+            }
         }
     }
 }
