@@ -65,6 +65,8 @@ void chacha20_block(const uint32_t key[8], uint32_t counter,
 
 static const uint32_t no_nonce[3];
 
+#define BLOCKS_A_STEP 2u /* between preemption points: some 4,000 instructions each */
+
 static void reseed(struct drbg *d)
 {
     uint32_t fresh[8];
@@ -94,8 +96,10 @@ void drbg_bytes(struct drbg *d, uint8_t *out, uint32_t bytes)
     uint32_t done = 0;
 
     bytes = hv_min_u32(bytes, DRBG_MAX_BYTES);
-    if (d->bytes_left < bytes || arch_time_ns() >= d->reseed_ns)
+    if (d->bytes_left < bytes || arch_time_ns() >= d->reseed_ns) {
         reseed(d);
+        arch_preempt_point(); /* as much work as what follows */
+    }
     d->bytes_left -= bytes;
 
     /* Block 0: the next key and the first 32 bytes of output. */
@@ -108,6 +112,8 @@ void drbg_bytes(struct drbg *d, uint8_t *out, uint32_t bytes)
         done += n;
         if (done < bytes)
             chacha20_block(d->key, counter, no_nonce, block);
+        if (counter % BLOCKS_A_STEP == 0)
+            arch_preempt_point(); /* nobody else uses this generator */
     }
     memcpy(d->key, next_key, sizeof(d->key));
     wipe(next_key, sizeof(next_key));
