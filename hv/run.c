@@ -60,6 +60,7 @@ static HV_NOINLINE uint32_t odd_vector(struct vcpu *v, uint32_t vec)
 
     if (vec >= 0xffffff80u)
         return vec & 0xff;
+    arch_vcpu_left_vm86();
     guest_kill(v->guest, "entered virtual-8086 mode");
     if (real >= VEC_IRQ0)
         arch_handle_irq(real);

@@ -38,8 +38,16 @@ HV_INLINE uint32_t arch_vcpu_run(uint32_t cr3)
     if (hv_unlikely(!(r->cs & r->ss & 1))) /* RPL 1 or 3 in both */
         return 256;
     switcher_enter(cr3);
-    golden_assert();
+    if (r->trapnum <= 256 || r->trapnum >= 0xffffff80u)
+        golden_assert(); /* a frame of virtual-8086 mode is for the caller */
     return r->trapnum;
+}
+
+/* Clean flags for the monitor behind a trap from virtual-8086 mode, which leaves
+ * that mode's IOPL 3. No CPU lets a guest get there; QEMU does (docs/abi.md). */
+HV_INLINE void arch_vcpu_left_vm86(void)
+{
+    __asm__ volatile("pushl $2; popfl" ::: "memory", "cc");
 }
 
 HV_INLINE uint32_t arch_read_cr2(void)
@@ -51,5 +59,6 @@ HV_INLINE uint32_t arch_read_cr2(void)
 }
 #else
 uint32_t arch_vcpu_run(uint32_t cr3);
+void arch_vcpu_left_vm86(void);
 uint32_t arch_read_cr2(void);
 #endif
