@@ -6,7 +6,7 @@
 
 #include "hv/guest.h"
 
-#define SUITE_MAX_CASES 1024
+#define SUITE_MAX_CASES 2048
 #define SUITE_NO_CASE 0xffffffffu
 
 struct suite_header {

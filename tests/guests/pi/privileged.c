@@ -77,33 +77,7 @@ GT_CASE(privileged, GT_BOTH)
     }
 }
 
-/* PI-05: every port, three widths: all ones in the part that is read, the rest
- * of EAX kept; writes go nowhere. Ports that are modelled are left out. */
-static bool modelled(uint32_t port)
-{
-    return (port >= 0xcf8 && port <= 0xcff) || port == 0x64 ||
-           (port >= GABI_TEST_PORT && port < GABI_TEST_PORT + 4);
-}
-
-GT_CASE(ports, GT_2LEVEL)
-{
-    for (uint32_t port = 0; port < 0x10000; port += port < 0x1000 ? 1 : 13) {
-        uint32_t a = 0x12345678, b = 0x12345678, c = 0x12345678;
-
-        if (modelled(port) || modelled(port + 3))
-            continue;
-        __asm__ volatile("inb %%dx, %%al" : "+a"(a) : "d"(port));
-        __asm__ volatile("inw %%dx, %%ax" : "+a"(b) : "d"(port));
-        __asm__ volatile("inl %%dx, %%eax" : "+a"(c) : "d"(port));
-        EXPECT_EQ_AT(port, a, 0x123456ff);
-        EXPECT_EQ_AT(port, b, 0x1234ffff);
-        EXPECT_EQ_AT(port, c, 0xffffffff);
-        __asm__ volatile("outb %%al, %%dx" : : "a"(0), "d"(port));
-        __asm__ volatile("outw %%ax, %%dx" : : "a"(0x1234), "d"(port));
-        __asm__ volatile("outl %%eax, %%dx" : : "a"(0), "d"(port));
-    }
-}
-
+/* PI-05: the immediate forms; pi.all_ports has all numbers. */
 GT_CASE(port_forms, GT_BOTH)
 {
     GT_CODE(code_forms, "inb $0x80, %al; movl %eax, %ebx; inw $0x80, %ax; movl %eax, %ecx;"
@@ -150,46 +124,6 @@ GT_CASE(port_strings, GT_BOTH)
     }
 }
 
-/* PI-02: prefixes that mean nothing do not change the length; LOCK and more than
- * 15 bytes are faults. */
-GT_CASE(prefixes, GT_BOTH)
-{
-    static const uint8_t prefixes[] = {0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x67, 0xf2, 0xf3};
-    struct trap_frame f;
-    uint8_t code[20];
-
-    for (uint32_t p = 0; p < ARRAY_COUNT(prefixes); p++) {
-        for (uint32_t n = 1; n <= 15; n++) {
-            uint32_t v, start;
-
-            memset(code, prefixes[p], sizeof(code));
-            code[n] = 0xec; /* in al, dx */
-            code[n + 1] = 0x0f;
-            code[n + 2] = 0x0b;
-            gt_frame(1, &f);
-            f.edx = 0x80;
-            f.eax = 0x5500;
-            start = f.eip;
-            v = gt_run_bytes(1, code, n + 3, &f);
-            if (n + 1 <= 15) {
-                EXPECT_EQ_AT(p << 8 | n, v, VEC_UD);
-                EXPECT_EQ_AT(p << 8 | n, f.eip, start + n + 1);
-                EXPECT_EQ_AT(p << 8 | n, f.eax, 0x55ff);
-            } else {
-                EXPECT_EQ_AT(p << 8 | n, v, VEC_GP);
-                EXPECT_EQ_AT(p << 8 | n, f.eip, start);
-            }
-        }
-    }
-    static const uint8_t locked[] = {0xf0, 0xec};
-
-    gt_frame(1, &f);
-    uint32_t v = gt_run_bytes(1, locked, 2, &f);
-
-    EXPECT(v == VEC_UD || v == VEC_GP); /* which one, differs */
-    EXPECT_EQ(f.eip, addr_of(gt_kernel_code));
-}
-
 /* Across a page border; and with the second page missing. */
 GT_CASE(crosses_page, GT_BOTH)
 {
@@ -228,25 +162,7 @@ GT_CASE(crosses_page, GT_BOTH)
     EXPECT_EQ(f.eax, 0xffff);
 }
 
-/* PI-08: MSRs. Before INIT they read 0 and swallow writes (ABI 1.4). */
-GT_CASE(msr_reflected, GT_2LEVEL)
-{
-    static const uint32_t bases[] = {0, 0x40000000, 0xc0000000, 0xc0010000};
-    static const uint8_t rd[] = {0x0f, 0x32}, wr[] = {0x0f, 0x30};
-    struct trap_frame f;
-
-    for (uint32_t b = 0; b < ARRAY_COUNT(bases); b++) {
-        for (uint32_t i = 0; i < 0x400; i++) {
-            gt_frame(1, &f);
-            f.ecx = bases[b] + i;
-            f.eax = 0xabcd;
-            EXPECT_EQ_AT(f.ecx, gt_run_bytes(1, i & 1 ? wr : rd, 2, &f), VEC_GP);
-            EXPECT_EQ_AT(i, f.errcode, 0);
-            EXPECT_EQ_AT(i, f.eax, 0xabcd);
-        }
-    }
-}
-
+/* PI-08: before INIT MSRs read 0 and swallow writes (ABI 1.4). */
 GT_CASE(msr_before_init, GT_RAW | GT_2LEVEL)
 {
     static const uint32_t msrs[] = {0x17, 0x8b, 0x10, 0x1b, 0x174, 0x277, 0xc0000080};
