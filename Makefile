@@ -221,6 +221,7 @@ help:
 	@echo "make check-linux KERNELS=DIR [BENCH=1]   your own kernels as guests"
 	@echo "make bench        instructions per operation; build/bench.json"
 	@echo "make fuzz [FUZZ_SECONDS=N]   every fuzz target"
+	@echo "make attack [ATTACK_SECONDS=N]   seeded random attacks, one hour"
 	@echo "make mutate       seeded defects, each must turn a test red"
 	@echo "make matrix       the suite on every vehicle by every boot path; docs/matrix.md"
 	@echo "make debug        boot in QEMU with gdb attached"

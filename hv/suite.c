@@ -25,6 +25,7 @@
 /* A canary that beats at least this often had its share of the CPU. */
 #define CANARY_SLOWEST_BEAT_NS 100000000u
 #define RUNS_DEFAULT_MS 250u
+#define NS_PER_S 1000000000u
 
 enum phase {
     PHASE_START,
@@ -48,7 +49,10 @@ static struct {
     uint32_t index, number;
     uint64_t start_ns, deadline_ns, run_ns;
     uint32_t beats_at_start, beats_at_end;
+    uint32_t seed, lives; /* GT_AGAIN: of this life, so far */
+    uint64_t again_until_ns;
     bool timed_out, runs, whatever;
+    bool cut_off; /* a life of GT_AGAIN that was long enough */
     struct timer alarm; /* so that an idle CPU looks at the deadline */
     struct suite_before before;
     uint8_t *disk;
@@ -127,8 +131,7 @@ static struct guest *start_guest(uint32_t index, const char *name)
     if (c->flags & GT_DISK)
         add_disk(&g);
     hv_snprintf(g.cmdline, sizeof(g.cmdline), "case=%s pae=%u seed=%u", c->entry,
-                c->flags & GT_PAE ? 1u : 0u,
-                hv_options.seed_given ? (uint32_t)hv_options.seed : 1u);
+                c->flags & GT_PAE ? 1u : 0u, suite.seed);
     return guest_create(&g);
 }
 
@@ -229,7 +232,7 @@ static void start_main(void)
     const struct suite_case *c = current();
     uint32_t ms = (c->timeout_s ? c->timeout_s : hv_options.timeout_s) * 1000;
 
-    if ((suite.runs || suite.whatever) && !c->timeout_s)
+    if ((suite.runs || suite.whatever || (c->flags & GT_AGAIN)) && !c->timeout_s)
         ms = RUNS_DEFAULT_MS;
     suite.main = start_guest(suite.index, c->name);
     if (!suite.main) {
@@ -243,6 +246,20 @@ static void start_main(void)
     suite.phase = PHASE_RUN;
 }
 
+/* Seeds are the same in each run unless seed= says otherwise, but for attacks: the
+ * point of those is that every run is another one. */
+static uint32_t first_seed(const struct suite_case *c)
+{
+    uint32_t seed;
+
+    if (hv_options.seed_given)
+        return (uint32_t)hv_options.seed;
+    if (!(c->flags & GT_AGAIN))
+        return 1;
+    arch_entropy(&seed, sizeof(seed));
+    return seed >> 1; /* room to count up */
+}
+
 static void phase_next(void)
 {
     const struct suite_case *c;
@@ -254,9 +271,13 @@ static void phase_next(void)
         return;
     }
     c = current();
+    if (suite.lives == 0) {
+        suite.seed = first_seed(c);
+        suite.again_until_ns = arch_time_ns() + (uint64_t)hv_options.timeout_s * NS_PER_S;
+    }
     memset(&suite.end, 0, sizeof(suite.end));
     memset(&suite.peer_end, 0, sizeof(suite.peer_end));
-    suite.timed_out = false;
+    suite.timed_out = suite.cut_off = false;
     suite.runs = strcmp(c->expect, "runs") == 0;
     suite.whatever = strcmp(c->expect, "whatever") == 0;
     suite_before_take(&suite.before);
@@ -288,7 +309,8 @@ static void phase_run(void)
     suite.run_ns = arch_time_ns() - suite.start_ns;
     suite_irqs_begin(false);
     if (!suite.end.ended) {
-        suite.timed_out = !suite.runs && !suite.whatever;
+        suite.cut_off = (current()->flags & GT_AGAIN) != 0;
+        suite.timed_out = !suite.runs && !suite.whatever && !suite.cut_off;
         guest_request_end(suite.main, "suite: time limit");
     } else if (suite.runs && !suite_is_skip(&suite.end)) {
         suite.timed_out = true; /* it should not have ended */
@@ -343,15 +365,28 @@ static enum suite_verdict judge(char *why, uint32_t bytes)
                     suite.runs ? suite.end.reason : "");
         return SUITE_FAIL;
     }
-    if (!suite.runs || suite_is_skip(&suite.end))
+    if (!suite.cut_off && (!suite.runs || suite_is_skip(&suite.end)))
         v = suite_judge(current(), &suite.end, why, bytes);
-    else if (beats < div64(suite.run_ns, CANARY_SLOWEST_BEAT_NS, NULL)) {
+    else if (suite.runs && beats < div64(suite.run_ns, CANARY_SLOWEST_BEAT_NS, NULL)) {
         hv_snprintf(why, bytes, "the canary got only %u beats", beats);
         return SUITE_FAIL;
     }
     if (v == SUITE_FAIL)
         return v;
     return aftermath_is_good(why, bytes) ? v : SUITE_FAIL;
+}
+
+static void report(enum suite_verdict v, const char *why)
+{
+    const struct suite_case *c = current();
+
+    if ((c->flags & GT_AGAIN) && v == SUITE_PASS)
+        log_raw("# %s: %u lives, seeds %u to %u\n", c->name, suite.lives,
+                suite.seed - suite.lives, suite.seed - 1);
+    else if (c->flags & GT_AGAIN)
+        log_raw("# %s: life %u, again with: test=%s seed=%u\n", c->name,
+                suite.lives + 1, c->name, suite.seed);
+    suite_report_case(++suite.number, c->name, v, why);
 }
 
 static void phase_check(void)
@@ -364,10 +399,17 @@ static void phase_check(void)
         return;
     v = judge(why, sizeof(why));
     suite_irqs_report(current()->name);
-    suite_report_case(++suite.number, current()->name, v, why);
     suite.main = suite.peer = NULL;
-    suite.index++;
     suite.phase = PHASE_NEXT;
+    if ((current()->flags & GT_AGAIN) && v == SUITE_PASS) {
+        suite.lives++;
+        suite.seed++;
+        if (arch_time_ns() < suite.again_until_ns)
+            return;
+    }
+    report(v, why);
+    suite.lives = 0;
+    suite.index++;
     if (!suite.canary)
         start_canary();
 }

@@ -40,6 +40,7 @@ _Static_assert(sizeof(struct suite_case) == 224, "tools/pack-suite");
 #define GT_BEFORE 0x20u
 #define GT_NOT_ALL 0x40u
 #define GT_DISK 0x80u
+#define GT_AGAIN 0x100u
 
 #define SUITE_MEMORY_KIB 4096u
 #define SUITE_DISK_BYTES HV_KIB(64)
@@ -91,8 +92,8 @@ bool suite_is_as_before(const struct suite_before *b, char *why, uint32_t bytes)
 bool suite_timers_are_down(uint32_t armed);
 
 /* The longest time with interrupts off (P5): from here on for a running case, or
- * for the building and taking apart of guests; what was over its bound in a case;
- * and the largest of all. */
+ * for the building and taking apart of guests; a line for a case that went over
+ * its bound and further than those before; and the largest of all. */
 void suite_irqs_begin(bool running);
 void suite_irqs_report(const char *name);
 void suite_irqs_totals(void);

@@ -165,6 +165,8 @@ static bool end_matches(const char *want, const struct suite_end *e)
 
     if (strcmp(want, "success") == 0)
         return success;
+    if (str_starts(want, "success or "))
+        return success || end_matches(want + 11, e);
     if (strcmp(want, "any") == 0)
         return success || e->how == END_KILLED;
     if (strcmp(want, "whatever") == 0)

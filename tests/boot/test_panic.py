@@ -86,6 +86,18 @@ def test_nmi(nmis=100):
         poweroff(vm)
 
 
+def test_nmi_tasks(nmis=200):
+    """DB-11: both tasks, LDTR and the guest's CR0.TS hold through NMIs, as a
+    guest sees them after each of its exits."""
+    with vmlib.boot("test=tk.task_state_holds", monitor=True) as vm:
+        vm.expect("started kernel=task_state_holds", 30)
+        for _ in range(nmis):
+            vm.mon("nmi")
+        status = vm.finish(60)
+        assert "\nok 1 tk.task_state_holds" in vm.text.replace("\r", "")
+        assert status == vmlib.EXIT_OK
+
+
 @pytest.mark.slow
 def test_nmi_flood():
     """DB-10: a thousand a second for ten seconds under load."""

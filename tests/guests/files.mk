@@ -1,7 +1,7 @@
 # Guest tests: one image per folder of tests/guests/, packed into one blob that
 # the monitor embeds (test=).
 
-guest-test-lib := tests/lib/gtest.c tests/lib/abi_life.c
+guest-test-lib := tests/lib/gtest.c tests/lib/abi_life.c tests/lib/attack.c
 guest-test-names := $(notdir $(patsubst %/,%,$(sort $(dir $(wildcard tests/guests/*/*.c)))))
 
 # $(call guest-test-src,NAME)
@@ -22,6 +22,10 @@ $(guest-out)/suite.pack: $(guest-suite-elfs) tools/pack-suite FORCE
 embedded-guests += $(guest-out)/suite.pack
 guests: $(guest-out)/suite.pack
 
-.PHONY: bench
+.PHONY: bench attack
+# Random attacks for an hour, every shadow audited each 64 exits.
+attack: all
+	$(Q)tools/run-suite --attack $(or $(ATTACK_SECONDS),3600)
+
 bench: all
 	$(Q)tools/bench

@@ -35,6 +35,7 @@ _Static_assert(sizeof(struct gt_case) == 40, "tools/pack-suite reads it");
  *   crash: TEXT      SHUTDOWN with another text that holds TEXT
  *   reboot           SHUTDOWN with restart
  *   runs             still alive after timeout_s, the canary too: then ended
+ *   success or END   that, or another of these
  *   any              success or killed, but no failure
  *   whatever         any end, or none within a quarter of a second */
 #define GT_2LEVEL 0x01u  /* run as a 2-level guest */
@@ -45,6 +46,9 @@ _Static_assert(sizeof(struct gt_case) == 40, "tools/pack-suite reads it");
 #define GT_BEFORE 0x20u  /* `with` runs first and to its end, not beside */
 #define GT_NOT_ALL 0x40u /* not part of test=all */
 #define GT_DISK 0x80u    /* has a disk vda of 64 KiB */
+#define GT_AGAIN 0x100u  /* lives one after the other until timeout= is over,
+                          * each with the next seed, each checked; one that ends
+                          * wrong is reported with its seed */
 #define GT_BOTH (GT_2LEVEL | GT_PAE)
 
 /* GT_CASE(identifier, flags, .field = ...): the name is the identifier, the

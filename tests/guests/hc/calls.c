@@ -2,6 +2,7 @@
 /* Hypercalls that are legal: what they keep, what they do, who may make them
  * (HC-05, HC-06, HC-13, HC-18 to HC-26). */
 
+#include "attack.h"
 #include "gtest.h"
 
 GT_CODE(code_hcall, "int $0x1f; ud2");
@@ -287,95 +288,10 @@ GT_CASE(vmcall_crosses_page, GT_BOTH)
 
 /* HC-24: random calls, edge values more often than not. Ends when it is killed;
  * the suite checks that this is all that happened. */
-static uint32_t random_argument(void)
-{
-    static const uint32_t edges[] = {
-        0, 1, 2, 3, 4, 31, 32, 255, 256, 511, 512, 1023, 1024, 0xfff, 0x1000,
-        0x3ff000, 0x400000, 0x7fffffff, 0x80000000, 0xc0000000, 0xffc00000,
-        0xffe00000, 0xffe01000, 0xffe02000, 0xfffff000, 0xfffffffc, 0xffffffff,
-    };
-    uint32_t r = gt_random();
-
-    switch (r % 5) {
-    case 0:
-        return gt_random();
-    case 1:
-        return pt_root;
-    case 2:
-        return gt_random() & 0x3ff067;
-    case 3:
-        return addr_of(&lguest_data) + (gt_random() & 0x7fc);
-    default:
-        return edges[(r >> 8) % ARRAY_COUNT(edges)];
-    }
-}
-
-/* Arguments that are right for this call, so that a life is not too short. */
-static void good_arguments(uint32_t nr, uint32_t a[4])
-{
-    uint32_t r = gt_random();
-
-    switch (nr) {
-    case GABI_HCALL_NEW_PGTABLE:
-        a[0] = pt_root;
-        break;
-    case GABI_HCALL_LOAD_IDT_ENTRY:
-        a[0] = r & 0xff;
-        a[2] = (a[2] & ~0x9f00u) | 0x8e00 | (r >> 4 & 0x6100);
-        break;
-    case GABI_HCALL_SET_STACK:
-        a[0] = GABI_KERNEL_DS;
-        a[1] = guest_trap_stack() - (r & 0xffc);
-        a[2] = r >> 16 & 1;
-        break;
-    case GABI_HCALL_SET_PTE:
-        a[0] = pt_root;
-        a[1] &= 0x7fffffff;
-        a[2] &= 0x3ff067;
-        a[3] = 0;
-        break;
-    case GABI_HCALL_SET_PGD:
-        a[0] = pt_root;
-        a[1] &= 3;
-        break;
-    case GABI_HCALL_LOAD_TLS:
-        a[0] = r & 0x3fffe0;
-        break;
-    case GABI_HCALL_NOTIFY:
-        a[0] = 0;
-        break;
-    case GABI_HCALL_LOAD_GDT_ENTRY:
-        a[0] = r & 31;
-        if (a[0] == 12 || a[0] == 13) /* a life needs its own segments */
-            a[0] = 5;
-        break;
-    default:
-        break;
-    }
-}
-
 static void random_calls(uint32_t seed)
 {
-    static const uint8_t numbers[] = {0, 4, 5, 6, 7, 8, 9, 14, 15, 16, 17, 18, 19};
-
     gt_random_seed(seed);
-    for (uint32_t i = 0; i < 20000; i++) {
-        uint32_t nr = numbers[gt_random() % ARRAY_COUNT(numbers)], a[4];
-        uint32_t luck = gt_random() % 2048;
-
-        for (uint32_t k = 0; k < 4; k++)
-            a[k] = random_argument();
-        if (luck)
-            good_arguments(nr, a);
-        if (luck == 1)
-            nr = gt_random() % 40;
-        if (nr == GABI_HCALL_SHUTDOWN || nr == GABI_HCALL_HALT)
-            continue;
-        if (luck % 4)
-            hcall4(nr, a[0], a[1], a[2], a[3]);
-        else
-            lguest_call_lazy(nr, a[0], a[1], a[2], a[3]);
-    }
+    gt_attack_hypercalls(20000);
 }
 
 #define RANDOM(n) GT_ROW(random_##n, random_calls, GT_BOTH, .arg = n, .expect = "any")

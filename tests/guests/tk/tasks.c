@@ -328,7 +328,7 @@ GT_CASE(task_state_holds, GT_2LEVEL)
     struct trap_frame f;
     uint32_t status;
 
-    for (uint32_t i = 0; i < 4000; i++) {
+    for (uint32_t i = 0; i < 20000; i++) {
         hcall1(GABI_HCALL_TS, i >> 3 & 1);
         gt_frame(i & 1 ? 3 : 1, &f);
         f.ebx = 0x66660000;
