@@ -180,6 +180,8 @@ static void all_ended(void)
     if (hv_options.exit_mode != EXIT_WAIT)
         hv_finish(ok);
     console_set_test_mode(false);
+    if (suite_show_report())
+        return;
     log_info("all guests have ended; the shell is here (help)");
     console_attach(NULL);
 }

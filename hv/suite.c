@@ -127,7 +127,7 @@ static struct guest *start_guest(uint32_t index, const char *name)
     g.abi = (enum abi_revision)c->abi;
     if (c->abi)
         g.pae = c->flags & GT_PAE ? 1 : 0;
-    g.is_test = true;
+    g.is_test = suite.phase != PHASE_DONE; /* the reporter is a guest like any */
     if (c->flags & GT_DISK)
         add_disk(&g);
     hv_snprintf(g.cmdline, sizeof(g.cmdline), "case=%s pae=%u seed=%u", c->entry,
@@ -273,6 +273,8 @@ static void phase_next(void)
     c = current();
     if (suite.lives == 0) {
         suite.seed = first_seed(c);
+        if (c->flags & GT_AGAIN)
+            log_raw("# %s: seeds from %u\n", c->name, suite.seed);
         suite.again_until_ns = arch_time_ns() + (uint64_t)hv_options.timeout_s * NS_PER_S;
     }
     memset(&suite.end, 0, sizeof(suite.end));
@@ -446,4 +448,20 @@ bool suite_step(void)
         }
     } while (suite.phase != before);
     return suite.phase != PHASE_DONE;
+}
+
+bool suite_show_report(void)
+{
+    uint32_t index;
+    struct guest *g;
+
+    if (suite.phase != PHASE_DONE || !suite.pack.nr_cases || !suite.disk)
+        return false;
+    index = suite_pack_find(&suite.pack, "report.page");
+    g = index == SUITE_NO_CASE ? NULL : start_guest(index, "report");
+    if (!g)
+        return false;
+    suite_report_text((char *)suite.disk, SUITE_DISK_BYTES); /* it has not run yet */
+    console_attach(g);
+    return true;
 }

@@ -22,5 +22,10 @@ bool suite_step(void);
 /* A guest of the suite has ended (before it is destroyed). */
 void suite_guest_ended(struct guest *g);
 
+/* When all is done and the machine waits: starts the reporter guest, which shows
+ * totals, failures and the machine, also as a QR code, and attaches the console to
+ * it. False: there is none. */
+bool suite_show_report(void);
+
 /* 0: every case passed or was skipped. */
 int suite_result(void);
