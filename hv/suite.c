@@ -386,8 +386,9 @@ static void report(enum suite_verdict v, const char *why)
         log_raw("# %s: %u lives, seeds %u to %u\n", c->name, suite.lives,
                 suite.seed - suite.lives, suite.seed - 1);
     else if (c->flags & GT_AGAIN)
-        log_raw("# %s: life %u, again with: test=%s seed=%u\n", c->name,
-                suite.lives + 1, c->name, suite.seed);
+        log_raw("# %s: life %u, again with: test=%s audit=%u seed=%u\n", c->name,
+                suite.lives + 1, c->name, hv_options.audit,
+                suite.seed);
     suite_report_case(++suite.number, c->name, v, why);
 }
 
