@@ -42,6 +42,8 @@ static void put_text(const char *s)
     CHAR16 wide[LINE_BYTES];
     uint32_t n = 0;
 
+    if (!system_table->ConOut) /* no screen and no serial line */
+        return;
     for (; s[n] != '\0' && n < LINE_BYTES - 1; n++)
         wide[n] = (CHAR16)(uint8_t)s[n];
     wide[n] = 0;
@@ -63,14 +65,15 @@ void fw_say(const char *fmt, ...)
 
 void fw_wait(void)
 {
+    SIMPLE_INPUT_INTERFACE *in = system_table->ConIn;
     EFI_INPUT_KEY key;
 
     /* Keys from before do not count; first, so that none that answers is lost. */
-    (void)system_table->ConIn->Reset(system_table->ConIn, FALSE);
+    if (in)
+        (void)in->Reset(in, FALSE);
     fw_say("back to the firmware in ten seconds, or with a key");
     for (uint32_t tenths = 0; tenths < 100; tenths++) {
-        if (system_table->ConIn->ReadKeyStroke(system_table->ConIn, &key) ==
-            EFI_SUCCESS)
+        if (in && in->ReadKeyStroke(in, &key) == EFI_SUCCESS)
             return;
         (void)boot->Stall(100000);
     }

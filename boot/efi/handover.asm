@@ -38,9 +38,15 @@ global handover_start, handover_data, handover_end
 handover_start:
 %if WIDE
 bits 64
+    endbr64                     ; the call is an indirect one
     cli
     cld
     mov ebx, edi
+    ; CET must be off before the far return and before WP, PCID before paging (SDM
+    ; 3A 2.5). What the page tables in use need stays: PAE, 57-bit addresses.
+    mov rax, cr4
+    and eax, CR4_PAE | CR4_LA57
+    mov cr4, rax
     lea eax, [rbx + AT(gdt)]
     mov [rbx + AT(gdt_ptr) + 2], rax
     lgdt [rbx + AT(gdt_ptr)]
@@ -52,9 +58,13 @@ bits 64
     retfq
 %else
 bits 32
+    endbr32
     cli
     cld
     mov ebx, [esp + 4]
+    mov eax, cr4                ; as above; or 4 MiB pages, or PAE
+    and eax, CR4_PSE | CR4_PAE
+    mov cr4, eax
     lea eax, [ebx + AT(gdt)]
     mov [ebx + AT(gdt_ptr) + 2], eax
     lgdt [ebx + AT(gdt_ptr)]
@@ -76,11 +86,6 @@ narrow:                         ; on x64: compatibility mode, paging still on
     mov ss, eax
     lea esp, [ebx + STACK_TOP]
 
-    ; CET and PCID must be off before WP and paging are (SDM 3A 2.5). What the page
-    ; tables in use need stays: PAE and 57-bit addresses, or 4 MiB pages.
-    mov eax, cr4
-    and eax, CR4_PSE | CR4_PAE | CR4_LA57
-    mov cr4, eax
     mov eax, cr0
     and eax, ~CR0_PG & 0xffffffff
     mov cr0, eax
