@@ -6,6 +6,7 @@ import pytest
 import vmlib
 from bootlib import ISO, cd, disk, stick
 from common import BANNER, STARTED, UEFI_LARGE_MIB, expect_demo, poweroff, uefi_vm
+from test_cpu import vga_text
 
 
 @pytest.mark.quick
@@ -86,12 +87,15 @@ def test_grub_usb_stick(grub2_iso, controller):
 
 @pytest.mark.parametrize("how", [cd, disk])
 def test_image(how):
-    """The image that users get: its first entry is the demo."""
+    """The image that users get: its first entry is the demo, and a BIOS's screen
+    shows text, whatever else the monitor's header would take."""
     if not os.path.isfile(ISO):
         pytest.skip("make image has not run")
-    with vmlib.Vm(how(ISO), timeout=120) as vm:
+    with vmlib.Vm(how(ISO), timeout=120, monitor=True) as vm:
         assert vm.expect(BANNER, 90).group(4) == "multiboot2"
         vm.expect(STARTED, 20)
+        vm.expect("demo> ", 20)
+        assert "page faults: touched 16 pages" in vga_text(vm)
 
 
 UEFI_WAYS = [
