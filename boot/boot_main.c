@@ -15,6 +15,7 @@
 #include "hv/cmdline.h"
 #include "hv/console.h"
 #include "hv/driver.h"
+#include "hv/firmware.h"
 #include "hv/main.h"
 #include "hv/percpu.h"
 #include "hv/pmm.h"
@@ -30,6 +31,8 @@ static HV_INIT void boot_on_cpu_stack(void)
     idt_use_df_task();
     traps_init_switcher();
     (void)paging_check_wx();
+    acpi_init();
+    acpi_report();
     boot_stop_leftovers();
     arch_irq_init();
     timerq_init();

@@ -50,6 +50,8 @@ enum {
     MB2_BASIC_MEMORY = 4,
     MB2_MMAP = 6,
     MB2_FRAMEBUFFER = 8,
+    MB2_EFI32 = 11,
+    MB2_EFI64 = 12,
     MB2_ACPI_OLD = 14,
     MB2_ACPI_NEW = 15,
 

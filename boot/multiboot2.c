@@ -93,6 +93,13 @@ HV_INIT static void parse_loader_name(struct boot_info *bi, const uint8_t *tag,
         bi->loader = BOOT_EFI;
 }
 
+HV_INIT static void parse_efi(struct boot_info *bi, const uint8_t *tag, uint32_t type)
+{
+    bi->efi_is_64 = type == MB2_EFI64;
+    bi->efi_system_table = bi->efi_is_64 ? boot_get64(tag + MB2_TAG_DATA)
+                                         : boot_get32(tag + MB2_TAG_DATA);
+}
+
 struct mb2_basic {
     bool present;
     uint32_t lower_kib, upper_kib;
@@ -112,6 +119,10 @@ HV_INIT static uint32_t tag_min_size(uint32_t type)
         return MB2_MMAP_ENTRIES;
     case MB2_FRAMEBUFFER:
         return MB2_FB_BYTES;
+    case MB2_EFI32:
+        return 12;
+    case MB2_EFI64:
+        return 16;
     default:
         return MB2_TAG_DATA;
     }
@@ -146,6 +157,10 @@ HV_INIT static void parse_tag(struct boot_info *bi, const uint8_t *tag,
         break;
     case MB2_FRAMEBUFFER:
         parse_framebuffer(bi, tag, size);
+        break;
+    case MB2_EFI32:
+    case MB2_EFI64:
+        parse_efi(bi, tag, type);
         break;
     case MB2_ACPI_OLD:
     case MB2_ACPI_NEW:

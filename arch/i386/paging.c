@@ -16,6 +16,7 @@
 #include "hv/frame.h"
 #include "hv/panic.h"
 #include "hv/pmm.h"
+#include "hv/range.h"
 
 #define MAX_ROOTS (uint32_t)HV_CFG_MAX_CPUS
 #define DIRECT_DIRS 3u /* 1 GiB each */
@@ -173,7 +174,8 @@ static void *map_bumped(hpa_t pa, uint32_t bytes, uint64_t flags)
 {
     uint32_t off = (uint32_t)pa.v & HV_PAGE_MASK, va = maps.device_next, pages;
 
-    if (bytes == 0 || bytes > LAYOUT_DEVICE_END - LAYOUT_DEVICE_BASE)
+    if (bytes == 0 || bytes > LAYOUT_DEVICE_END - LAYOUT_DEVICE_BASE
+        || !range_fits64(pa.v, bytes, 1ull << cpu_features.phys_bits))
         return NULL;
     pages = (off + bytes + HV_PAGE_MASK) >> HV_PAGE_SHIFT;
     if (pages > (LAYOUT_DEVICE_END - va) >> HV_PAGE_SHIFT)
@@ -199,7 +201,7 @@ const void *arch_map_firmware(hpa_t pa, uint32_t bytes)
 {
     uint32_t at, last;
 
-    if (bytes == 0)
+    if (bytes == 0 || !range_fits64(pa.v, bytes, 1ull << cpu_features.phys_bits))
         return NULL;
     if (pa.v + bytes > HV_DIRECT_END || pa.v < HV_PAGE_SIZE)
         return map_bumped(pa, bytes, PTE_KERNEL_RO);

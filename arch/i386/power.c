@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Ways to end: power off, reset, the debug exit of QEMU, a halt.  Each tries
- * what the known machines have, one after the other, waits boundedly, and ends
- * in a halt when nothing worked. */
+/* Ways to end: power off, reset, the debug exit of QEMU, a halt.  What the ACPI
+ * tables say comes first, then what PCs have had since before them; each way is
+ * waited for boundedly, and a halt is the end when nothing worked. */
 #include "hv/arch_if.h"
 
 #include "arch/cpu.h"
 #include "arch/io.h"
 #include "arch/watchdog.h"
+#include "hv/console.h"
+#include "hv/firmware.h"
 #include "hv/log.h"
 
-/* ACPI PM1a control: SLP_EN with SLP_TYP 0 is S5 on QEMU's machines. */
-#define ACPI_S5 0x2000u
-#define PORT_ACPI_QEMU 0x604u     /* pc, q35 */
-#define PORT_ACPI_QEMU_OLD 0xb004u /* pc up to 1.7, Bochs's ACPI */
 #define PORT_BOCHS 0x8900u        /* takes the word "Shutdown" */
+#define PORT_E9 0xe9u             /* reads as its number where PORT_BOCHS may be */
 #define PORT_DEBUG_EXIT 0xf4u
 #define PORT_RESET 0xcf9u
 #define RESET_HARD 0x02u
@@ -38,18 +37,39 @@ void arch_halt(void)
     }
 }
 
-void arch_poweroff(void)
+/* Bochs has no other way that works without its BIOS's tables. No real machine
+ * has its debug port, so none is written to. */
+static void poweroff_bochs(void)
 {
     static const char word[] = "Shutdown";
 
-    cpu_cli();
-    io_out16(PORT_ACPI_QEMU, ACPI_S5);
-    io_out16(PORT_ACPI_QEMU_OLD, ACPI_S5);
+    if (io_in8(PORT_E9) != PORT_E9)
+        return;
     for (uint32_t i = 0; word[i] != '\0'; i++)
         io_out8(PORT_BOCHS, (uint8_t)word[i]);
-    wait_ports(100000); /* QEMU powers off in its own time */
-    log_always("this machine cannot be switched off by software: halted");
+}
+
+void arch_poweroff(void)
+{
+    cpu_cli();
+    acpi_poweroff();
+    poweroff_bochs();
+    log_always("this machine cannot be switched off by software: "
+               "it is safe to turn it off now");
+    console_flush();
     arch_halt();
+}
+
+static void reset_by_keyboard_controller(void)
+{
+    if (!acpi_has_8042())
+        return;
+    for (uint32_t i = 0; i < 10000; i++) {
+        if (!(io_in8(PORT_KBC_STATUS) & KBC_INPUT_FULL))
+            break;
+    }
+    io_out8(PORT_KBC_STATUS, KBC_PULSE_RESET);
+    wait_ports(10000);
 }
 
 void arch_reboot(void)
@@ -57,15 +77,11 @@ void arch_reboot(void)
     struct cpu_table_ptr none = {0, 0};
 
     cpu_cli();
+    acpi_reset();
     io_out8(PORT_RESET, RESET_HARD);
     io_out8(PORT_RESET, RESET_HARD | RESET_NOW);
     wait_ports(10000);
-    for (uint32_t i = 0; i < 10000; i++) {
-        if (!(io_in8(PORT_KBC_STATUS) & KBC_INPUT_FULL))
-            break;
-    }
-    io_out8(PORT_KBC_STATUS, KBC_PULSE_RESET);
-    wait_ports(10000);
+    reset_by_keyboard_controller();
     /* No IDT: the first trap is the third fault. */
     cpu_lidt(&none);
     __asm__ volatile("int3");

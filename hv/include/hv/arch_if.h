@@ -4,6 +4,7 @@
 #pragma once
 
 #include "hv/addr.h"
+#include "hv/devmap.h"
 
 struct vcpu;
 struct guest;
@@ -111,14 +112,6 @@ bool arch_eip_in_thunk(uint32_t eip);
 /* The page table (guest view) that the last directory entry of every shadow
  * root points to on this CPU. */
 hpa_t arch_switcher_pt(void);
-
-/* Device registers, uncached, for good. NULL when the space for them is used
- * up. After paging. */
-void *arch_map_device(hpa_t pa, uint32_t bytes);
-
-/* Firmware tables and other memory that is no RAM of ours, read-only, for good;
- * below the direct map's end at the identity, else like a device. */
-const void *arch_map_firmware(hpa_t pa, uint32_t bytes);
 
 /* Where the monitor's image lies, embedded guests included, for pmm_init(). */
 void arch_image_range(uint64_t *base, uint64_t *bytes);

@@ -53,6 +53,8 @@ struct boot_info {
     uint64_t rsdp; /* host-physical, 0: unknown */
     bool has_acpi_copy; /* acpi_rsdp holds the multiboot2 tag's copy */
     uint8_t acpi_rsdp[36];
+    uint64_t efi_system_table; /* host-physical, 0: not started by EFI */
+    bool efi_is_64;            /* its pointers are */
     struct boot_framebuffer fb;
     uint32_t complaints; /* what was refused while parsing (also logged) */
     uint32_t modules_seen; /* that the loader listed, refused ones included */

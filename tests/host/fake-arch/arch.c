@@ -224,7 +224,7 @@ void *arch_map_device(hpa_t pa, uint32_t bytes)
 
 const void *arch_map_firmware(hpa_t pa, uint32_t bytes)
 {
-    return arch_map_device(pa, bytes);
+    return boot_phys(pa.v, bytes);
 }
 
 void hv_init_free(void)

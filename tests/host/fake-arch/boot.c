@@ -21,8 +21,6 @@ struct boot_info boot_info;
 uint32_t fake_guests_added;
 struct guest_config fake_guest_configs[GUEST_MAX];
 
-const void *boot_phys(uint64_t pa, uint32_t len);
-
 void fake_phys_add(uint64_t pa, void *bytes, uint32_t len)
 {
     REQUIRE(nr_pieces < PIECES);

@@ -61,6 +61,7 @@ void fake_log_show(void);
 /* Physical memory as boot_phys() shows it: pieces of the host's. */
 void fake_phys_add(uint64_t pa, void *bytes, uint32_t len);
 void fake_phys_clear(void);
+const void *boot_phys(uint64_t pa, uint32_t len); /* also arch_map_firmware() */
 
 /* What hv_add_guest() got. */
 extern uint32_t fake_guests_added;
