@@ -6,6 +6,7 @@
 #include "arch/cpu.h"
 #include "arch/desc.h"
 #include "arch/irq.h"
+#include "arch/mitigate.h"
 #include "arch/nmi.h"
 #include "arch/paging.h"
 #include "arch/time.h"
@@ -32,6 +33,9 @@ static HV_INIT void boot_on_cpu_stack(void)
     traps_init_switcher();
     (void)paging_check_wx();
     acpi_init();
+    smbios_init();
+    smbios_report();
+    cpu_report();
     acpi_report();
     boot_stop_leftovers();
     arch_irq_init();

@@ -52,6 +52,7 @@ enum {
     MB2_FRAMEBUFFER = 8,
     MB2_EFI32 = 11,
     MB2_EFI64 = 12,
+    MB2_SMBIOS = 13,
     MB2_ACPI_OLD = 14,
     MB2_ACPI_NEW = 15,
 
@@ -62,6 +63,8 @@ enum {
     MB2_MMAP_ENTRY_SIZE = 8,
     MB2_MMAP_ENTRIES = 16,
     MB2_MMAP_ENTRY_MIN = 24,
+
+    MB2_SMBIOS_TABLE = 16, /* behind the version */
 
     MB2_FB = 8,
     MB2_FB_BYTES = 30,

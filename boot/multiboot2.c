@@ -6,6 +6,7 @@
 #include "boot.h"
 #include "multiboot.h"
 
+#include "hv/firmware.h"
 #include "hv/string.h"
 
 HV_INIT static struct boot_string tag_string(const uint8_t *tag, uint32_t size,
@@ -123,6 +124,8 @@ HV_INIT static uint32_t tag_min_size(uint32_t type)
         return 12;
     case MB2_EFI64:
         return 16;
+    case MB2_SMBIOS:
+        return MB2_SMBIOS_TABLE;
     default:
         return MB2_TAG_DATA;
     }
@@ -161,6 +164,9 @@ HV_INIT static void parse_tag(struct boot_info *bi, const uint8_t *tag,
     case MB2_EFI32:
     case MB2_EFI64:
         parse_efi(bi, tag, type);
+        break;
+    case MB2_SMBIOS:
+        smbios_parse(&machine_info, tag + MB2_SMBIOS_TABLE, size - MB2_SMBIOS_TABLE);
         break;
     case MB2_ACPI_OLD:
     case MB2_ACPI_NEW:

@@ -16,6 +16,7 @@ HV_RO_AFTER_INIT uint64_t pte_nx = 0;
 #define ID1_EDX_APIC HV_BIT(9)
 #define ID1_EDX_SEP HV_BIT(11)
 #define ID1_EDX_MCA HV_BIT(14)
+#define ID1_EDX_PAT HV_BIT(16)
 #define ID1_EDX_PSE36 HV_BIT(17)
 #define ID1_EDX_SSE HV_BIT(25)
 #define ID1_EDX_SSE2 HV_BIT(26)
@@ -52,6 +53,7 @@ static HV_INIT void detect_basic(struct cpu_features *f)
     /* Early Pentium Pros report SEP without having it (SDM 2B, SYSENTER). */
     f->sep = (r.edx & ID1_EDX_SEP) != 0
         && !(f->family == 6 && f->model < 3 && f->stepping < 3);
+    f->pat = (r.edx & ID1_EDX_PAT) != 0;
     f->sse = (r.edx & ID1_EDX_SSE) != 0;
     f->sse2 = (r.edx & ID1_EDX_SSE2) != 0;
     f->x2apic = (r.ecx & ID1_ECX_X2APIC) != 0;

@@ -9,6 +9,7 @@
 #include "arch/desc.h"
 #include "arch/fpu.h"
 #include "arch/golden.h"
+#include "arch/mitigate.h"
 #include "hv/arch_if.h"
 #include "hv/assert.h"
 #include "hv/frame.h"
@@ -99,6 +100,7 @@ void arch_vcpu_load(struct vcpu *v)
     cpu->arch.cr0 &= ~CR0_TS;
     a->loaded = true;
     cpu->loaded = v;
+    mitigate_switch();
     arch_vcpu_set_ts(v);
 }
 

@@ -29,6 +29,7 @@ void shell_print_stats(void)
     shell_say("  nmi %u, machine checks %u, spurious %u, timers armed %u",
               cpu->nmi_count, cpu->mce_count, cpu->spurious_count,
               timerq_count());
+    shell_say("  switches between guests with barriers %u", cpu->switch_barriers);
     shell_say("  console bytes dropped %u, configuration errors %u",
               console_dropped(), log_config_errors());
 }

@@ -4,6 +4,7 @@
  * units: boot/boot_info.c boot/multiboot1.c boot/multiboot2.c boot/pvh.c
  */
 #include "boot_fixture.h"
+#include "hv/firmware.h"
 
 static uint32_t tag_begin(uint32_t type)
 {
@@ -273,6 +274,50 @@ TEST(mb2_acpi_tags)
     mb2_run();
     EXPECT(!boot_info.has_acpi_copy);
     EXPECT(fake_log_has("ACPI tag: 8 bytes"));
+}
+
+/* The system table's address has the size of the firmware's pointers. */
+TEST(mb2_efi_tags)
+{
+    for (uint32_t type = 11; type <= 12; type++) {
+        uint32_t tag;
+
+        mb2_build(false);
+        tag = tag_begin(type);
+        push32(0x7f000018);
+        if (type == 12)
+            push32(1);
+        tag_end(tag);
+        mb2_finish();
+        mb2_run();
+        EXPECT_EQ(boot_info.efi_is_64, type == 12);
+        EXPECT_EQ(boot_info.efi_system_table, type == 12 ? 0x17f000018 : 0x7f000018);
+    }
+    mb2_build(false);
+    tag_end(tag_begin(12));
+    mb2_finish();
+    mb2_run();
+    EXPECT_EQ(boot_info.efi_system_table, 0);
+    EXPECT_EQ(boot_info.complaints, 1);
+}
+
+/* The structures begin behind version and reserved bytes; the parser gets what
+ * the tag has and no more. */
+TEST(mb2_smbios_tag)
+{
+    uint32_t tag;
+
+    mb2_build(false);
+    tag = tag_begin(13);
+    push32(0x0305);
+    push32(0);
+    memcpy(mem + end, "structures!", 11);
+    end += 10;
+    tag_end(tag);
+    mb2_finish();
+    mb2_run();
+    EXPECT_STR(machine_info.product, "structures");
+    EXPECT_EQ(boot_info.complaints, 0);
 }
 
 TEST(mb2_framebuffer)

@@ -6,6 +6,28 @@
 #include "hv/addr.h"
 #include "hv/config.h"
 
+/* ---- SMBIOS ---- */
+
+/* Printable ASCII; "" where the firmware says nothing. */
+struct machine_info {
+    char vendor[48], product[64], version[48];
+    char board_vendor[48], board[64];
+    char bios_vendor[48], bios_version[48], bios_date[16];
+};
+
+extern struct machine_info machine_info;
+
+/* Reads the n bytes of structures at p into m. For the loader's copy (multiboot2
+ * tag 13), before or after paging. */
+void smbios_parse(struct machine_info *m, const uint8_t *p, uint32_t n);
+
+/* Unless the loader's copy was enough: looks for the table by way of EFI and in
+ * the BIOS segment. With paging, while boot_info is there. */
+void smbios_init(void);
+
+/* The machine, its board and its firmware at info level. */
+void smbios_report(void);
+
 /* ---- ACPI (ACPI 6.4 chapter 5) ---- */
 
 enum acpi_space { ACPI_MEMORY = 0, ACPI_IO = 1, ACPI_PCI = 2 };

@@ -17,6 +17,7 @@ struct percpu {
     uint64_t timer_programmed_ns;
     uint32_t progress; /* counts the rounds of the scheduler; the watchdog looks */
     uint32_t nmi_count, mce_count, spurious_count;
+    uint32_t switch_barriers; /* against weaknesses of the CPU, between vCPUs */
     uint32_t irq_count[16];
     uint64_t longest_irqs_off; /* ns, P5 */
     const char *not_golden; /* a register that was not as set up when a vCPU was

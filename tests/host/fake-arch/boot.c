@@ -4,6 +4,7 @@
 #include "fake.h"
 
 #include "hv/boot_info.h"
+#include "hv/firmware.h"
 #include "hv/main.h"
 #include "hv/range.h"
 #include "test.h"
@@ -42,6 +43,13 @@ const void *boot_phys(uint64_t pa, uint32_t len)
             return pieces[i].bytes + (pa - pieces[i].pa);
     }
     return NULL;
+}
+
+struct machine_info machine_info;
+
+void smbios_parse(struct machine_info *m, const uint8_t *p, uint32_t n)
+{
+    (void)memcpy(m->product, p, hv_min_u32(n, sizeof(m->product) - 1));
 }
 
 int hv_add_guest(const struct guest_config *c)

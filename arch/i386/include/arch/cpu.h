@@ -55,7 +55,7 @@ struct cpu_features {
     uint32_t max_leaf, max_ext_leaf;
     uint8_t family, model, stepping;
     bool nx, sse, sse2, mce, mca, sep, apic, x2apic, tsc_deadline;
-    bool rdrand, hypervisor, syscall;
+    bool rdrand, hypervisor, syscall, pat;
     bool tsc_invariant; /* CPUID 0x80000007 EDX bit 8 */
     bool arat;          /* LAPIC timer runs in deep idle, CPUID 6 EAX bit 2 */
     uint8_t perfmon_version, perfmon_counters, perfmon_width;

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+"""What the boot log says about the machine: its name by SMBIOS, the CPU, what
+is wrong with it and what is done about that."""
+import re
+
+import pytest
+import vmlib
+from common import expect_demo, monitor_lines
+
+
+def lines_of(topic, cpu=None, append="", extra=()):
+    with vmlib.boot(append, cpu=cpu, extra=list(extra)) as vm:
+        expect_demo(vm)
+        return [x[len(topic) + 2:] for x in monitor_lines(vm.text)
+                if x.startswith(topic + ": ")]
+
+
+def test_names_by_smbios():
+    said = lines_of("machine", extra=[
+        "-smbios", "type=0,vendor=Fw Maker,version=7.8,date=02/03/2004",
+        "-smbios", "type=1,manufacturer=Acme,product=Road \x1b[2JRunner,version=v9",
+        "-smbios", "type=2,manufacturer=Boards,product=B-52"])
+    assert said == ["Acme Road ?[2JRunner v9", "board Boards B-52",
+                    "firmware Fw Maker 7.8 02/03/2004"], said
+
+
+def test_a_machine_without_smbios():
+    """microvm's firmware has none; isapc's calls itself Bochs."""
+    with vmlib.boot(machine="microvm,acpi=off,rtc=on,pit=on,pic=on,isa-serial=on",
+                    cpu="qemu32") as vm:
+        expect_demo(vm)
+        assert "machine: it does not say its name" in vm.text
+
+
+@pytest.mark.parametrize("cpu,family,weak,not_weak", [
+    ("pentium3", "GenuineIntel family 6 model 7 stepping 3", ["Meltdown", "L1TF"], []),
+    ("Haswell", "GenuineIntel family 6 model 60",
+     ["Meltdown", "L1TF", "Spectre v1", "Spectre v2", "MDS"], []),
+    ("athlon", "AuthenticAMD family 6 model 2", ["Spectre v1"], ["Meltdown", "L1TF", "MDS"]),
+    ("n270", "GenuineIntel family 6 model 28", [],
+     ["Meltdown", "L1TF", "Spectre v1", "Spectre v2", "MDS"]),
+])
+def test_cpu(cpu, family, weak, not_weak):
+    said = lines_of("CPU", cpu)
+    assert family in said[0] and "microcode 0x" in said[0], said
+    has = {m.group(1) for m in (re.match(r"has ([^:]+): ", x) for x in said) if m}
+    assert has >= set(weak) and not has & set(not_weak), said
+    assert bool(has) == bool(weak) or "none of the weaknesses" in said[-1], said
+
+
+@pytest.mark.parametrize("append,cpu,counted", [
+    ("", "Haswell", True), ("mitigations=off", "Haswell", False), ("", "n270", False)])
+def test_barriers_between_guests(demo, append, cpu, counted):
+    """Each time another guest comes the CPU's buffers are overwritten, if it is
+    one that needs it and the user lets it."""
+    with vmlib.boot(append + " exit=wait", cpu=cpu, modules=[
+            (demo, "kernel:one memory=8"), (demo, "kernel:two memory=8")]) as vm:
+        vm.expect(r"\[two\] .*\n", 30)
+        vm.quiet(1)
+        vm.send("\x010")
+        vm.quiet(0.3)
+        vm.send("stats\r")
+        m = vm.expect(r"switches between guests with barriers (\d+)", 10)
+        assert (int(m.group(1)) > 1) == counted, m.group(0)
+        said = [x for x in monitor_lines(vm.text) if x.startswith("CPU: has MDS")]
+        if append:
+            assert said == ["CPU: has MDS: nothing (mitigations=off)"]
