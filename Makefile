@@ -106,6 +106,11 @@ $(gen)/asm_offsets.inc: arch/i386/asm_offsets.c $(offset-headers) tools/gen-asm-
 	$(Q)tools/gen-asm-offsets $(gen)/asm_offsets.s $(offset-headers) > $@
 -include $(gen)/asm_offsets.d
 
+$(gen)/font_glyphs.h: tools/gen-font
+	$(call say,GEN,$@)
+	@mkdir -p $(@D)
+	$(Q)tools/gen-font > $@
+
 # boot/embedded.asm takes the guests from this list: "embed NAME, PATH".
 $(gen)/embedded.inc: FORCE
 	@mkdir -p $(@D)
@@ -132,6 +137,8 @@ $$(build)/$(2)/%.asm.o: %.asm Makefile $$(gen)/asm_offsets.inc
 	$$(call say,NASM,$$<)
 	@mkdir -p $$(@D)
 	$$(Q)$$(NASM) $$(nasm-flags) -MD $$(@:.o=.d) -MP -o $$@ $$<
+
+$$(build)/$(2)/drivers/console/font.c.o: $$(gen)/font_glyphs.h
 
 $$(build)/$(2)/boot/embedded.asm.o: $$(gen)/embedded.inc $$(embedded-guests)
 

@@ -297,9 +297,31 @@ HV_INIT static const char *module_fault(const struct boot_info *bi,
     return NULL;
 }
 
+/* A screen is written to: what is said to be one must not be memory. */
+HV_INIT static bool screen_is_memory(const struct boot_info *bi)
+{
+    uint64_t bytes = (uint64_t)bi->fb.pitch_bytes * bi->fb.height, image, image_bytes;
+
+    arch_image_range(&image, &image_bytes);
+    for (uint32_t i = 0; i < bi->nr_regions; i++) {
+        const struct boot_region *r = &bi->regions[i];
+
+        if (r->type == BOOT_REGION_RAM
+            && range_overlaps64(bi->fb.base, bytes, r->base, r->bytes))
+            return true;
+    }
+    return range_overlaps64(bi->fb.base, bytes, image, image_bytes);
+}
+
 HV_INIT void boot_info_finish(struct boot_info *bi)
 {
     uint32_t kept = 0;
+
+    if (bi->fb.base != 0 && screen_is_memory(bi)) {
+        boot_warn(bi, "framebuffer: at 0x%llx there is RAM, not used",
+                  (unsigned long long)bi->fb.base);
+        bi->fb.base = 0;
+    }
 
     if (bi->nr_regions == 0)
         boot_warn(bi, "the loader gave no memory map and no memory size");

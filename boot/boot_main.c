@@ -17,16 +17,41 @@
 #include "hv/console.h"
 #include "hv/driver.h"
 #include "hv/firmware.h"
+#include "hv/frame.h"
 #include "hv/main.h"
 #include "hv/percpu.h"
 #include "hv/pmm.h"
 #include "hv/timerq.h"
 #include "switcher/switcher.h"
 
+static HV_INIT void map_screens(void)
+{
+    vga_text_set_memory(arch_map_device(HPA(VGA_TEXT_BASE), VGA_TEXT_BYTES));
+    if (framebuffer_bytes() != 0)
+        framebuffer_set_memory(paging_map_framebuffer(HPA(boot_info.fb.base),
+                                                      framebuffer_bytes()));
+}
+
+static HV_INIT void give_memory(uint32_t bytes, void (*give)(void *ram))
+{
+    hfn_t f = bytes == 0 ? HFN_NONE
+        : pmm_alloc_contig((bytes + HV_PAGE_MASK) >> HV_PAGE_SHIFT, 1, 0);
+
+    if (!hfn_is_none(f))
+        give(frame_ptr(f));
+}
+
+/* Until paging is on again. */
+static HV_INIT void unmap_screens(void)
+{
+    vga_text_set_memory(NULL);
+    framebuffer_set_memory(NULL);
+}
+
 static HV_INIT void boot_on_cpu_stack(void)
 {
     percpu_init_this();
-    vga_text_set_memory(arch_map_device(HPA(VGA_TEXT_BASE), VGA_TEXT_BYTES));
+    map_screens();
     switcher_map_init(); /* state and private page, where the GDT goes */
     desc_init();
     idt_use_df_task();
@@ -59,10 +84,12 @@ HV_INIT HV_ASMCALL void boot_main(uint32_t magic, uint32_t info_pa)
     boot_clip_memory();
     pmm_init();
     boot_bring_modules_down();
+    give_memory(vga_text_wants(), vga_text_give);
+    give_memory(framebuffer_wants(), framebuffer_give);
     paging_init();
     cpu = percpu_create(0);
     hv_assert(cpu != NULL);
-    vga_text_set_memory(NULL); /* not in the direct map; back in a moment */
+    unmap_screens(); /* not in the direct map; back in a moment */
     paging_enable(cpu->arch.host_cr3);
     cpu_call_on_stack(LAYOUT_STACK + LAYOUT_STACK_PAGES * HV_PAGE_SIZE,
                       boot_on_cpu_stack);

@@ -30,6 +30,11 @@ mb2_header:
     dd 12
     dd 2
     align 8, db 0
+.framebuffer:                   ; any size, if there is one: UEFI has no text
+    dw 5, 1
+    dd 20
+    dd 0, 0, 32
+    align 8, db 0
 .modules:                       ; modules on page borders
     dw 6, 1
     dd 8

@@ -14,6 +14,7 @@ enum {
     MB1_MMAP_LENGTH = 44,
     MB1_MMAP_ADDR = 48,
     MB1_BYTES = 52, /* up to here in every version */
+    MB1_VBE_MODE_INFO = 76,
     MB1_FB = 88,    /* address 8, pitch, width, height, bpp, type, colours */
     MB1_FB_BYTES = 28,
 
@@ -21,6 +22,7 @@ enum {
     MB1_HAS_CMDLINE = 1 << 2,
     MB1_HAS_MODS = 1 << 3,
     MB1_HAS_MMAP = 1 << 6,
+    MB1_HAS_VBE = 1 << 11,
     MB1_HAS_FB = 1 << 12,
 
     MB1_MOD_START = 0,
@@ -33,6 +35,22 @@ enum {
     MB1_MMAP_LEN = 12,
     MB1_MMAP_TYPE = 20,
     MB1_MMAP_MIN = 20,
+};
+
+/* VBE 3.0 mode information (section 4.4), for loaders older than the framebuffer
+ * fields. */
+enum {
+    VBE_ATTRIBUTES = 0,
+    VBE_PITCH = 16,
+    VBE_WIDTH = 18,
+    VBE_HEIGHT = 20,
+    VBE_BPP = 25,
+    VBE_MODEL = 27,
+    VBE_RED = 31, /* bits, position; then green and blue */
+    VBE_BASE = 40,
+    VBE_BYTES = 44,
+    VBE_HAS_LINEAR = 1 << 7,
+    VBE_MODEL_DIRECT = 6,
 };
 
 /* Multiboot2 information, section 3.4 and 3.6. */

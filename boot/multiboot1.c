@@ -82,6 +82,32 @@ HV_INIT static void parse_framebuffer(struct boot_info *bi, uint64_t pa)
         });
 }
 
+HV_INIT static uint32_t get16(const uint8_t *p)
+{
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8;
+}
+
+HV_INIT static void parse_vbe(struct boot_info *bi, uint64_t pa)
+{
+    const uint8_t *p = boot_phys(pa, VBE_BYTES);
+
+    if (!p || !(p[VBE_ATTRIBUTES] & VBE_HAS_LINEAR) || p[VBE_MODEL] != VBE_MODEL_DIRECT)
+        return;
+    boot_info_set_framebuffer(bi, &(struct boot_framebuffer){
+        .base = boot_get32(p + VBE_BASE),
+        .pitch_bytes = get16(p + VBE_PITCH),
+        .width = get16(p + VBE_WIDTH),
+        .height = get16(p + VBE_HEIGHT),
+        .bpp = p[VBE_BPP],
+        .red_bits = p[VBE_RED],
+        .red_pos = p[VBE_RED + 1],
+        .green_bits = p[VBE_RED + 2],
+        .green_pos = p[VBE_RED + 3],
+        .blue_bits = p[VBE_RED + 4],
+        .blue_pos = p[VBE_RED + 5],
+    });
+}
+
 HV_INIT void multiboot1_parse(struct boot_info *bi, uint32_t info_pa)
 {
     const uint8_t *info = boot_phys(info_pa, MB1_BYTES);
@@ -106,4 +132,7 @@ HV_INIT void multiboot1_parse(struct boot_info *bi, uint32_t info_pa)
         parse_modules(bi, info);
     if (flags & MB1_HAS_FB)
         parse_framebuffer(bi, (uint64_t)info_pa + MB1_FB);
+    else if ((flags & MB1_HAS_VBE)
+             && boot_phys((uint64_t)info_pa + MB1_VBE_MODE_INFO, 4))
+        parse_vbe(bi, boot_get32(info + MB1_VBE_MODE_INFO));
 }

@@ -22,6 +22,10 @@
 #define PUSH_BYTES 128u
 #define RX_BYTES 64u
 
+/* A screen is drawn in portions: of one flush, and of one call by the run loop. */
+#define MAX_PORTIONS 100000u
+#define RUN_PORTIONS 16u
+
 /* Of one poll: pasted lines come in bursts. */
 #define MAX_COMMANDS 8u
 
@@ -73,7 +77,7 @@ static bool busy;       /* the lock */
 static bool background; /* console_start() was called */
 static bool panicking;
 static bool polling;
-static bool poll_soon, rx_left;
+static bool poll_soon, rx_left, screen_left;
 static struct timer poll_timer;
 static uint64_t poll_interval_ns = POLL_NEVER_NS; /* as armed */
 
@@ -177,8 +181,10 @@ static void push_all(uint32_t max, bool wait)
             continue;
         }
         push(&sinks[i], max, wait);
-        if (wait && sinks[i].ops->flush != NULL)
-            sinks[i].ops->flush();
+        for (uint32_t n = 0; wait && sinks[i].ops->flush != NULL && n < MAX_PORTIONS; n++) {
+            if (!sinks[i].ops->flush())
+                break;
+        }
     }
 }
 
@@ -210,7 +216,7 @@ static uint64_t wanted_interval(void)
 {
     uint64_t wanted = POLL_NEVER_NS;
 
-    if (has_backlog() || rx_left)
+    if (has_backlog() || rx_left || screen_left)
         return POLL_BACKLOG_NS;
     for (uint32_t i = 0; i < nr_sinks; i++) {
         const struct sink *s = &sinks[i];
@@ -349,6 +355,14 @@ uint32_t console_dropped(void)
 
 /* ---- input, and everything that is done now and then ---- */
 
+void console_scroll(int pages)
+{
+    for (uint32_t i = 0; i < nr_sinks; i++) {
+        if (sinks[i].ops->scroll != NULL)
+            sinks[i].ops->scroll(pages);
+    }
+}
+
 static void note_irq(struct sink *s)
 {
     if (!s->irq_works && s->line < HV_ARRAY_SIZE(this_cpu()->irq_count))
@@ -363,6 +377,12 @@ static bool poll_input(struct sink *s)
         if (byte < 0)
             return false;
         s->polled = true;
+        if (byte >= CONSOLE_KEY_PAGE_UP) {
+            console_page_key((enum console_key)byte);
+            continue;
+        }
+        if (s->ops->tx == NULL)
+            console_scroll(0); /* the keyboard of the screens */
         console_input((uint8_t)byte);
     }
     return true;
@@ -386,11 +406,12 @@ static void push_background(bool soon)
     if (!console_enter())
         return;
     push_all(PUSH_BYTES, false);
+    screen_left = false;
     for (uint32_t i = 0; i < nr_sinks; i++) {
         struct sink *s = &sinks[i];
 
         if (s->ops->flush != NULL)
-            s->ops->flush();
+            screen_left = s->ops->flush() || screen_left;
         if (s->tail != ring_head && s->idle_polls++ >= STUCK_POLLS)
             s->stuck = true;
     }
@@ -425,9 +446,15 @@ static void poll(bool may_run_commands)
     polling = false;
 }
 
+/* A screen that is behind catches up here, a portion between two preemption
+ * points; in interrupts it gets one portion a millisecond. */
 void console_poll(void)
 {
     poll(true);
+    for (uint32_t i = 0; i < RUN_PORTIONS && screen_left && !panicking; i++) {
+        arch_preempt_point();
+        push_background(poll_soon);
+    }
 }
 
 static void console_interrupt(void)
@@ -460,12 +487,10 @@ static HV_INIT void add_with_line(const struct console_ops *ops, uint32_t line)
         sinks[before].line = line;
 }
 
-HV_INIT void console_init_early(void)
+static HV_INIT void add_consoles(uint32_t want)
 {
-    uint32_t want = hv_options.consoles;
     bool all = want == 0;
 
-    log_set_level((enum log_level)hv_options.loglvl);
     if (all)
         console_add(debugcon_init());
     for (uint32_t i = 0; i < HV_ARRAY_SIZE(hv_options.com); i++) {
@@ -476,8 +501,32 @@ HV_INIT void console_init_early(void)
     }
     if (all || (want & CONSOLE_VGA) != 0)
         console_add(vga_text_init());
+    if (all || (want & CONSOLE_FB) != 0)
+        console_add(framebuffer_init());
     if (all || (want & (CONSOLE_VGA | CONSOLE_FB)) != 0)
         add_with_line(ps2_keyboard_init((int)hv_options.keymap), KEYBOARD_LINE);
+}
+
+static HV_INIT bool has_output(void)
+{
+    for (uint32_t i = 0; i < nr_sinks; i++) {
+        if (sinks[i].ops->tx != NULL)
+            return true;
+    }
+    return false;
+}
+
+HV_INIT void console_init_early(void)
+{
+    log_set_level((enum log_level)hv_options.loglvl);
+    add_consoles(hv_options.consoles);
+    if (has_output())
+        return;
+    /* A machine that says nothing helps nobody. */
+    nr_sinks = 0;
+    add_consoles(0);
+    if (hv_options.consoles != 0)
+        log_warn("console=: none of these is there, all that are found are used");
 }
 
 /* Makes the device interrupt once and looks whether it arrives. */

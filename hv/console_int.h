@@ -4,7 +4,7 @@
  * shown and where keys go.  Private to hv/. */
 #pragma once
 
-#include "hv/types.h"
+#include "hv/driver.h"
 
 struct guest;
 
@@ -31,6 +31,9 @@ void console_set_line(uint32_t owner, bool open);
 bool console_enter(void);
 void console_leave(void);
 
+/* Scrolls what the screens show (console_ops.scroll). */
+void console_scroll(int pages);
+
 /* ---- console_guest.c ---- */
 
 /* Shows partial lines (prompts) of guests that have been quiet since the last
@@ -56,6 +59,9 @@ void console_view_guest_gone(const struct guest *g);
 /* One byte of input; console_input_end() after the last of a batch. */
 void console_input(uint8_t byte);
 void console_input_end(void);
+
+/* A key of the keyboard that is about the screen, unless a guest gets it. */
+void console_page_key(enum console_key key);
 
 /* A monitor line for whoever sits there, with "(RS) ": not for the log. */
 void console_say(const char *fmt, ...) HV_PRINTF(1, 2);

@@ -247,6 +247,21 @@ void console_input(uint8_t byte)
         deliver(byte);
 }
 
+/* With Shift it is always about the screen; without, a guest may want it. */
+void console_page_key(enum console_key key)
+{
+    bool up = key == CONSOLE_KEY_PAGE_UP || key == CONSOLE_KEY_SHIFT_PAGE_UP;
+    bool shift = key == CONSOLE_KEY_SHIFT_PAGE_UP || key == CONSOLE_KEY_SHIFT_PAGE_DOWN;
+    const char *sequence = up ? "\033[5~" : "\033[6~";
+
+    if (shift || menu_open || view != VIEW_GUEST) {
+        console_scroll(up ? 1 : -1);
+        return;
+    }
+    while (*sequence != '\0')
+        console_input((uint8_t)*sequence++);
+}
+
 bool console_prompt_poll(void)
 {
     if (view == VIEW_GUEST || menu_open ||

@@ -143,9 +143,21 @@ uint32_t cpu_golden_cr4(void)
         | (cpu_features.mce ? CR4_MCE : 0);
 }
 
+/* The entries as after a reset (SDM 3A 11.12.4), but entry 1 (PWT alone), which
+ * nothing else uses, is write-combining instead of write-through. Guests cannot
+ * reach it: PWT and PCD do not get into shadow entries. */
+#define PAT_VALUE 0x0007040600070106ull
+
+static void setup_pat(void)
+{
+    if (cpu_features.pat && !cpu_wrmsr_safe(MSR_PAT, PAT_VALUE))
+        log_warn("CPU: the PAT cannot be set");
+}
+
 void cpu_setup(void)
 {
     setup_mca();
+    setup_pat();
     cpu_write_cr4(cpu_golden_cr4());
     if (cpu_features.nx || cpu_features.syscall)
         cpu_wrmsr(MSR_EFER, cpu_features.nx ? EFER_NXE : 0);

@@ -197,6 +197,11 @@ void *arch_map_device(hpa_t pa, uint32_t bytes)
     return map_bumped(pa, bytes, PTE_DEVICE);
 }
 
+HV_INIT void *paging_map_framebuffer(hpa_t pa, uint32_t bytes)
+{
+    return map_bumped(pa, bytes, cpu_features.pat ? PTE_COMBINING : PTE_DEVICE);
+}
+
 const void *arch_map_firmware(hpa_t pa, uint32_t bytes)
 {
     uint32_t at, last;

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The VGA text screen.  Bytes go into a terminal in RAM; flush() copies what
- * has changed since the last time, so a burst of output costs the slow video
- * memory one screen and not one scroll per line. */
+/* The VGA text screen: 80 by 25 cells in video memory, and a cursor that the card
+ * draws.  What is to be seen is screen.c's business. */
 #include "hv/driver.h"
 
 #include "arch/io.h"
-#include "vga_term.h"
+#include "screen.h"
 
 #define PORT_MISC_READ 0x3ccu
 #define PORT_GC_INDEX 0x3ceu
@@ -20,11 +19,14 @@
 #define CRTC_CURSOR_HIGH 0x0eu
 #define CRTC_CURSOR_LOW 0x0fu
 
-static struct vga_term term;
-static uint16_t shown[VGA_ROWS][VGA_COLS];
+#define VGA_COLS 80u
+#define VGA_ROWS 25u
+
+static struct screen screen;
+static struct screen_early early;
 static uint32_t shown_cursor;
-static bool dirty;
-static volatile uint16_t *screen = (volatile uint16_t *)(uintptr_t)VGA_TEXT_BASE;
+static bool found;
+static volatile uint16_t *memory = (volatile uint16_t *)(uintptr_t)VGA_TEXT_BASE;
 
 static void crtc_write(uint8_t reg, uint8_t value)
 {
@@ -39,26 +41,20 @@ static bool vga_tx_ready(void)
 
 static void vga_tx(uint8_t byte)
 {
-    vga_term_put(&term, byte);
-    dirty = true;
+    screen_put(&screen, byte);
 }
 
-static void show_row(uint32_t r)
+static void draw_cell(uint32_t row, uint32_t col, uint16_t cell)
 {
-    const uint16_t *cells = vga_term_row(&term, r);
-
-    for (uint32_t c = 0; c < VGA_COLS; c++) {
-        if (cells[c] != shown[r][c]) {
-            shown[r][c] = cells[c];
-            screen[r * VGA_COLS + c] = cells[c];
-        }
-    }
+    memory[row * VGA_COLS + col] = cell;
 }
 
+/* Behind the end of the memory that is shown while the view is scrolled back. */
 static void show_cursor(void)
 {
-    uint32_t col = hv_min_u32(term.col, VGA_COLS - 1);
-    uint32_t at = term.row * VGA_COLS + col;
+    uint32_t col = hv_min_u32(screen.term.col, VGA_COLS - 1);
+    uint32_t at = screen.back != 0 ? VGA_ROWS * VGA_COLS
+                                   : screen.term.row * VGA_COLS + col;
 
     if (at == shown_cursor)
         return;
@@ -67,14 +63,20 @@ static void show_cursor(void)
     crtc_write(CRTC_CURSOR_LOW, (uint8_t)at);
 }
 
-static void vga_flush(void)
+/* The whole screen is looked at in fewer than 20,000 instructions. */
+static bool vga_flush(void)
 {
-    if (!dirty || screen == NULL)
-        return;
-    dirty = false;
-    for (uint32_t r = 0; r < VGA_ROWS; r++)
-        show_row(r);
+    if (memory == NULL || screen.left == 0)
+        return false;
+    while (screen_draw(&screen, UINT32_MAX))
+        ;
     show_cursor();
+    return false;
+}
+
+static void vga_scroll(int pages)
+{
+    screen_scroll(&screen, pages);
 }
 
 /* A card in alphanumeric mode with its colour window at 0xb8000. Where there
@@ -93,14 +95,14 @@ static HV_INIT bool in_text_mode(void)
 
 static HV_INIT bool memory_answers(void)
 {
-    uint16_t old = screen[0];
+    uint16_t old = memory[0];
     bool ok;
 
-    screen[0] = 0x0755;
-    ok = screen[0] == 0x0755;
-    screen[0] = 0x07aa;
-    ok = ok && screen[0] == 0x07aa;
-    screen[0] = old;
+    memory[0] = 0x0755;
+    ok = memory[0] == 0x0755;
+    memory[0] = 0x07aa;
+    ok = ok && memory[0] == 0x07aa;
+    memory[0] = old;
     return ok;
 }
 
@@ -109,27 +111,36 @@ static const struct console_ops vga_ops = {
     .tx_ready = vga_tx_ready,
     .tx = vga_tx,
     .flush = vga_flush,
+    .scroll = vga_scroll,
 };
 
 HV_INIT const struct console_ops *vga_text_init(void)
 {
     if (!in_text_mode() || !memory_answers())
         return NULL;
-    vga_term_init(&term);
-    /* No cell is equal to this one, so that the first flush writes all. */
-    for (uint32_t i = 0; i < VGA_ROWS * VGA_COLS; i++)
-        shown[i / VGA_COLS][i % VGA_COLS] = 0xffff;
+    screen.draw = draw_cell;
+    screen_init(&screen, &early, VGA_COLS, VGA_ROWS);
     shown_cursor = UINT32_MAX;
     crtc_write(CRTC_START_HIGH, 0);
     crtc_write(CRTC_START_LOW, 0);
     crtc_write(CRTC_CURSOR_START, 13);
     crtc_write(CRTC_CURSOR_END, 14);
-    dirty = true;
-    vga_flush();
+    (void)vga_flush();
+    found = true;
     return &vga_ops;
 }
 
 void vga_text_set_memory(volatile uint16_t *cells)
 {
-    screen = cells;
+    memory = cells;
+}
+
+HV_INIT uint32_t vga_text_wants(void)
+{
+    return found ? screen_memory(VGA_COLS, VGA_ROWS) : 0;
+}
+
+HV_INIT void vga_text_give(void *ram)
+{
+    screen_move(&screen, ram, VGA_COLS, VGA_ROWS);
 }

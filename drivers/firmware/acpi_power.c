@@ -115,7 +115,8 @@ void acpi_poweroff(void)
         sleep_by_pm1(a);
     else if (a->sleep_control.address != 0)
         write8(&a->sleep_control,
-               (uint8_t)(a->s5_type[0] << SLEEP_CONTROL_TYPE_SHIFT | SLEEP_CONTROL_ENABLE));
+               (uint8_t)((uint32_t)a->s5_type[0] << SLEEP_CONTROL_TYPE_SHIFT
+                     | SLEEP_CONTROL_ENABLE));
     wait_for_effect();
 }
 

@@ -16,6 +16,8 @@
 #define CODE_NUM 0x45u
 #define CODE_KEYPAD 0x47u
 #define CODE_KEYPAD_END 0x53u
+#define CODE_PAGE_UP 0x49u
+#define CODE_PAGE_DOWN 0x51u
 #define CODE_RELEASED 0x80u
 
 struct key {
@@ -186,11 +188,13 @@ static bool feed_modifier(struct keymap_state *k, uint8_t code, bool down,
     return false;
 }
 
-static uint32_t feed_keypad(const struct keymap_state *k, uint8_t code,
+static uint32_t feed_keypad(struct keymap_state *k, uint8_t code,
                             bool extended, uint8_t *out)
 {
     uint32_t i = code - CODE_KEYPAD;
 
+    if (extended || !k->num_lock)
+        k->page = code == CODE_PAGE_UP ? 1 : code == CODE_PAGE_DOWN ? -1 : 0;
     if (!extended && (k->num_lock || keypad_moves[i] == NULL))
         return put_utf8(out, (uint8_t)keypad_digits[i]);
     return put_string(out, keypad_moves[i]);
@@ -236,6 +240,7 @@ uint32_t keymap_feed(struct keymap_state *k, uint8_t code,
     bool extended = k->extended;
     bool down = (code & CODE_RELEASED) == 0;
 
+    k->page = 0;
     if (k->skip > 0) {
         k->skip--;
         return 0;

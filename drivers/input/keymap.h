@@ -16,6 +16,7 @@ struct keymap_state {
     bool caps_lock, num_lock;
     bool extended;     /* the last code was 0xe0 */
     uint8_t skip;      /* codes of the Pause key still to come */
+    int8_t page;       /* the last code was Page Up (1) or Page Down (-1) */
 };
 
 void keymap_init(struct keymap_state *k, int layout);

@@ -110,6 +110,15 @@ static int next_code(void)
     return -1;
 }
 
+static int page_key(void)
+{
+    bool shift = keymap.shift_left || keymap.shift_right;
+
+    if (keymap.page > 0)
+        return shift ? CONSOLE_KEY_SHIFT_PAGE_UP : CONSOLE_KEY_PAGE_UP;
+    return shift ? CONSOLE_KEY_SHIFT_PAGE_DOWN : CONSOLE_KEY_PAGE_DOWN;
+}
+
 static int keyboard_rx(void)
 {
     for (uint32_t i = 0; i < DRAIN_MAX; i++) {
@@ -122,6 +131,10 @@ static int keyboard_rx(void)
             return -1;
         queue_at = 0;
         queue_bytes = keymap_feed(&keymap, (uint8_t)code, queue);
+        if (keymap.page != 0) {
+            queue_bytes = 0;
+            return page_key();
+        }
     }
     return -1;
 }

@@ -99,6 +99,26 @@ TEST(keymap_special_keys)
     EXPECT_STR(TYPE(0x3b, 0x58), "\033OP\033[24~");
 }
 
+/* Page Up and Down are told apart from what they type; the digits of the keypad
+ * are not them. */
+TEST(keymap_page_keys)
+{
+    keymap_init(&k, KEYMAP_ID_US);
+    EXPECT_STR(TYPE(0xe0, 0x49), "\033[5~");
+    EXPECT_EQ(k.page, 1);
+    (void)TYPE(0xe0, UP(0x49));
+    EXPECT_EQ(k.page, 0);
+    (void)TYPE(SHIFT, 0xe0, UP(0x2a), 0xe0, 0x51);
+    EXPECT_EQ(k.page, -1);
+    EXPECT(k.shift_left);
+    EXPECT_STR(TYPE(UP(SHIFT), 0x49), "9");
+    EXPECT_EQ(k.page, 0);
+    (void)TYPE(NUM, 0x49);
+    EXPECT_EQ(k.page, 1);
+    (void)TYPE(0x47);
+    EXPECT_EQ(k.page, 0);
+}
+
 /* Print screen and Pause send codes that look like others. */
 TEST(keymap_swallows_odd_sequences)
 {

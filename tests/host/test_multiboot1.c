@@ -193,6 +193,51 @@ TEST(mb1_framebuffer)
     EXPECT_EQ(boot_info.complaints, 0);
 }
 
+/* Loaders from before the framebuffer fields give VBE's mode information. */
+TEST(mb1_vbe)
+{
+    enum { MODE_AT = 0x600 };
+
+    for (uint32_t what = 0; what < 4; what++) {
+        mb1_build();
+        put32(MB1_INFO, 0x84d);
+        put32(MB1_INFO + 76, what == 3 ? 0x7fffffff : MEM_PA + MODE_AT);
+        mem[MODE_AT] = what == 1 ? 0x1b : 0x9b; /* no linear framebuffer */
+        memcpy(mem + MODE_AT + 16, "\x40\x06\x20\x03\x58\x02", 6);
+        mem[MODE_AT + 25] = 16;
+        mem[MODE_AT + 27] = what == 2 ? 4 : 6; /* packed pixels */
+        memcpy(mem + MODE_AT + 31, "\x05\x0b\x06\x05\x05\x00", 6);
+        put32(MODE_AT + 40, 0xe0000000);
+        mb1_run();
+        EXPECT_EQ(boot_info.fb.base, what == 0 ? 0xe0000000 : 0);
+        EXPECT_EQ(boot_info.complaints, 0);
+        if (what != 0)
+            continue;
+        EXPECT_EQ(boot_info.fb.pitch_bytes, 1600);
+        EXPECT_EQ(boot_info.fb.width, 800);
+        EXPECT_EQ(boot_info.fb.height, 600);
+        EXPECT_EQ(boot_info.fb.bpp, 16);
+        EXPECT_EQ(boot_info.fb.red_pos, 11);
+        EXPECT_EQ(boot_info.fb.green_bits, 6);
+        EXPECT_EQ(boot_info.fb.blue_pos, 0);
+    }
+}
+
+/* It would be drawn over. */
+TEST(mb1_framebuffer_in_ram)
+{
+    mb1_build();
+    put32(MB1_INFO, 0x104d);
+    put64(MB1_INFO + 88, 0x7e00000);
+    put32(MB1_INFO + 96, 3200);
+    put32(MB1_INFO + 100, 800);
+    put32(MB1_INFO + 104, 600);
+    memcpy(mem + MB1_INFO + 108, "\x20\x01\x10\x08\x08\x08\x00\x08", 8);
+    mb1_run();
+    EXPECT_EQ(boot_info.fb.base, 0);
+    EXPECT(fake_log_has("there is RAM"));
+}
+
 TEST(random_damage_keeps_the_promises)
 {
     struct test_rng r = {7};

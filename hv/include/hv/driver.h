@@ -12,6 +12,14 @@ enum console_irq {
     CONSOLE_IRQ_TEST, /* one interrupt now, to see whether the line works */
 };
 
+/* What rx() gives beside bytes: keys that are about the screen. */
+enum console_key {
+    CONSOLE_KEY_PAGE_UP = 0x100,
+    CONSOLE_KEY_PAGE_DOWN,
+    CONSOLE_KEY_SHIFT_PAGE_UP,
+    CONSOLE_KEY_SHIFT_PAGE_DOWN,
+};
+
 /* A place where characters can go to and maybe come from. */
 struct console_ops {
     const char *name;
@@ -21,8 +29,13 @@ struct console_ops {
      * the hardware, and says how many. */
     uint32_t (*tx_some)(const uint8_t *bytes, uint32_t n);
     bool (*tx_idle)(void);    /* may be NULL: all has left the machine */
-    int (*rx)(void); /* next input byte, or -1; NULL: output only */
-    void (*flush)(void); /* may be NULL: redraw, for screens */
+    int (*rx)(void); /* next input byte or CONSOLE_KEY_*, or -1; NULL: output only */
+    /* Screens, else NULL. Draws a part that takes less than 20,000 instructions;
+     * true if more is to be drawn. */
+    bool (*flush)(void);
+    /* Screens, else NULL: scrolls the view so many pages back, forward if
+     * negative; 0: to the newest line. */
+    void (*scroll)(int pages);
     /* May be NULL. Returns false if the device cannot do that. */
     bool (*set_irq)(enum console_irq mode);
 };
@@ -37,6 +50,20 @@ const struct console_ops *vga_text_init(void);
 void vga_text_set_memory(volatile uint16_t *cells);
 #define VGA_TEXT_BASE 0xb8000u /* physical */
 #define VGA_TEXT_BYTES 4000u
+
+/* The linear framebuffer of boot_info, if there is one in a format that can be
+ * drawn in. Paging is off. */
+const struct console_ops *framebuffer_init(void);
+/* Its bytes, 0 if framebuffer_init() found none; and where they are mapped. */
+uint32_t framebuffer_bytes(void);
+void framebuffer_set_memory(void *pixels);
+
+/* Screens begin with 80 by 25 cells and no history. RAM that each wants for more,
+ * 0 if it is not there; it stays in use for good. */
+uint32_t vga_text_wants(void);
+void vga_text_give(void *ram);
+uint32_t framebuffer_wants(void);
+void framebuffer_give(void *ram);
 const struct console_ops *debugcon_init(void); /* QEMU/Bochs port 0xe9 */
 
 /* PS/2 keyboard: a console with input only. Bounded probing. */

@@ -12,6 +12,7 @@ typedef struct {
 
 #define MSR_APIC_BASE ((msr_id_t){0x1b})
 #define MSR_MISC_ENABLE ((msr_id_t){0x1a0})
+#define MSR_PAT ((msr_id_t){0x277})
 #define MSR_MCG_CAP ((msr_id_t){0x179})
 #define MSR_MCG_STATUS ((msr_id_t){0x17a})
 #define MSR_MCG_CTL ((msr_id_t){0x17b})

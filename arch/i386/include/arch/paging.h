@@ -13,6 +13,10 @@ void paging_init(void);
  * itself. Returns a PDPT that also holds the shared directories. */
 hpa_t paging_new_root(uint64_t **top_pd);
 
+/* Pixels that are only written: write-combining where the CPU has a PAT, for
+ * good. NULL as arch_map_device(). */
+void *paging_map_framebuffer(hpa_t pa, uint32_t bytes);
+
 /* Turns paging on, on the CPU that calls it, for good. */
 void paging_enable(hpa_t root);
 

@@ -34,6 +34,7 @@ extern uint64_t pte_nx;
 #define PTE_KERNEL_RO (PTE_P | PTE_A | pte_nx)
 #define PTE_KERNEL_RX (PTE_P | PTE_A)
 #define PTE_DEVICE (PTE_KERNEL_RW | PTE_PCD | PTE_PWT)
+#define PTE_COMBINING (PTE_KERNEL_RW | PTE_PWT) /* entry 1 of the PAT: cpu_setup() */
 
 HV_INLINE uint64_t pte_make(hpa_t pa, uint64_t flags)
 {
