@@ -166,7 +166,4 @@ HV_INIT void boot_stop_leftovers(void)
     pci_stop_masters(&ops, &m);
     if (m.stopped > LINES_MAX)
         log_info("firmware: and %u devices more", m.stopped - LINES_MAX);
-    if (m.usb > 0)
-        log_info("firmware: %u USB controllers are left to it, for its keyboard "
-                 "emulation", m.usb);
 }

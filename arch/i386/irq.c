@@ -9,6 +9,7 @@
 #include "arch/time.h"
 #include "hv/arch_if.h"
 #include "hv/driver.h"
+#include "hv/firmware.h"
 #include "hv/log.h"
 #include "hv/percpu.h"
 #include "hv/timerq.h"
@@ -16,10 +17,30 @@
 static void (*handlers[IRQ_ISA_LINES])(void);
 static struct log_limit complaints;
 
+/* Nothing may come in on a vector that the firmware chose; and the PIT has to
+ * interrupt, wherever its line was led. */
+static HV_INIT void quiet_firmware_interrupts(void)
+{
+    const struct acpi_info *a = &acpi_info;
+    volatile uint32_t *hpet = a->hpet_base != 0
+        ? arch_map_device(HPA(a->hpet_base), HV_PAGE_SIZE) : NULL;
+    uint32_t pins = 0;
+
+    for (uint32_t i = 0; i < a->nr_ioapics; i++) {
+        if (ioapic_init(arch_map_device(HPA(a->ioapic[i].base), 32)) != 0)
+            pins += ioapic_mask_all();
+    }
+    if (pins > 0)
+        log_info("I/O APIC: %u pins left open by the firmware, masked", pins);
+    if (hpet != NULL && hpet_give_pit_back(hpet))
+        log_info("HPET: stood in for the PIT, does no longer");
+}
+
 HV_INIT void arch_irq_init(void)
 {
     uint64_t base = lapic_physical_base();
 
+    quiet_firmware_interrupts();
     pic8259_init(IRQ_VEC_ISA);
     if (base != 0)
         lapic_set_registers(arch_map_device(HPA(base), HV_PAGE_SIZE));

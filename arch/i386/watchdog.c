@@ -15,6 +15,7 @@
 #include "hv/cmdline.h"
 #include "hv/driver.h"
 #include "hv/exit.h"
+#include "hv/firmware.h"
 #include "hv/log.h"
 #include "hv/panic.h"
 #include "hv/percpu.h"
@@ -126,9 +127,12 @@ static HV_INIT bool try_pin(uint32_t pin)
  * be nobody to take the NMI either. */
 static HV_INIT bool try_pit(void)
 {
+    uint32_t base;
+
     if (!lapic_present() || arch_timer_uses_pit())
         return false;
-    if (ioapic_init(arch_map_device(HPA(IOAPIC_PHYSICAL_BASE), 32)) == 0)
+    base = acpi_info.nr_ioapics > 0 ? acpi_info.ioapic[0].base : IOAPIC_PHYSICAL_BASE;
+    if (ioapic_init(arch_map_device(HPA(base), 32)) == 0)
         return false;
     return try_pin(2) || try_pin(0);
 }

@@ -5,6 +5,7 @@
 #include "hv/driver.h"
 
 #include "arch/io.h"
+#include "hv/log.h"
 #include "keymap.h"
 
 #define PORT_DATA 0x60u
@@ -27,6 +28,7 @@
 #define CONFIG_KBD_OFF 0x10u
 #define CONFIG_TRANSLATE 0x40u
 #define KBD_ENABLE_SCAN 0xf4u
+#define KBD_ACKNOWLEDGE 0xfau
 
 #define SPINS 50000u /* with io_delay: 50 ms and more */
 #define DRAIN_MAX 64u
@@ -146,12 +148,20 @@ static const struct console_ops keyboard_ops = {
 
 HV_INIT const struct console_ops *ps2_keyboard_init(int layout)
 {
+    bool answers;
+
     keymap_init(&keymap, layout);
-    if (!controller_init())
+    if (!controller_init()) {
+        log_info("keyboard: no PS/2 controller; a USB keyboard works only where the "
+                 "firmware makes it look like a PS/2 one");
         return NULL;
-    /* Nobody may be plugged in; the acknowledge, if any, is drained. */
-    if (send(PORT_DATA, KBD_ENABLE_SCAN))
-        (void)receive();
+    }
+    answers = send(PORT_DATA, KBD_ENABLE_SCAN) && receive() == KBD_ACKNOWLEDGE;
     drain();
-    return &keyboard_ops;
+    if (answers)
+        log_info("keyboard: PS/2, or made to look so by the firmware");
+    else
+        log_info("keyboard: none answers; a USB keyboard works only where the firmware "
+                 "makes it look like a PS/2 one");
+    return &keyboard_ops; /* one may be plugged in later */
 }

@@ -8,6 +8,8 @@
 #define REG_VERSION 0x01u
 #define REG_REDIRECTION 0x10u
 #define RTE_MASKED HV_BIT(16)
+#define RTE_MODE_MASK (7u << 8)
+#define RTE_MODE_LOWEST (1u << 8) /* the other ordinary one, fixed, is 0 */
 #define PINS_MIN 16u
 #define PINS_MAX 240u
 
@@ -61,4 +63,19 @@ void ioapic_pin_write(uint32_t pin, uint64_t entry)
     ioapic_write(REG_REDIRECTION + 2 * pin, RTE_MASKED);
     ioapic_write(REG_REDIRECTION + 2 * pin + 1, (uint32_t)(entry >> 32));
     ioapic_write(REG_REDIRECTION + 2 * pin, (uint32_t)entry);
+}
+
+HV_INIT uint32_t ioapic_mask_all(void)
+{
+    uint32_t n = 0;
+
+    for (uint32_t pin = 0; pin < pins; pin++) {
+        uint64_t entry = ioapic_pin_read(pin);
+
+        if ((entry & RTE_MASKED) || (entry & RTE_MODE_MASK) > RTE_MODE_LOWEST)
+            continue;
+        ioapic_pin_write(pin, entry | RTE_MASKED);
+        n++;
+    }
+    return n;
 }

@@ -65,3 +65,44 @@ def test_barriers_between_guests(demo, append, cpu, counted):
         said = [x for x in monitor_lines(vm.text) if x.startswith("CPU: has MDS")]
         if append:
             assert said == ["CPU: has MDS: nothing (mitigations=off)"]
+
+
+def read16(vm, address):
+    return int(re.search(r": 0x([0-9a-f]+)", vm.mon(f"xp /1hx {address:#x}")).group(1), 16)
+
+
+def test_bus_masters_are_stopped():
+    """SeaBIOS leaves the AHCI controller free to write to memory. ECAM shows its
+    command register from outside."""
+    with vmlib.boot(machine="q35", monitor=True) as vm:
+        expect_demo(vm)
+        m = re.search(r"firmware: (\w+):(\w+)\.(\d) \(\w+:\w+, class 0106\) could write "
+                      r"to memory, stopped", vm.text)
+        bus, device, function = (int(m.group(i), 16) for i in (1, 2, 3))
+        at = 0xb0000000 + (bus << 20 | device << 15 | function << 12) + 4
+        assert read16(vm, at) & 6 == 2
+
+
+def test_pci_behind_a_bridge():
+    with vmlib.boot("loglvl=debug", extra=[
+            "-device", "pci-bridge,id=b1,chassis_nr=1", "-device", "e1000,bus=b1,addr=3"]) as vm:
+        expect_demo(vm)
+        assert re.search(r"PCI: 0[1-9]:03\.0 8086:100e class 020000", vm.text)
+
+
+def test_usb_without_legacy_support():
+    """No firmware of QEMU's works a USB controller once the machine is booted."""
+    said = lines_of("USB", extra=["-device", "qemu-xhci", "-device", "usb-ehci",
+                                  "-device", "piix3-usb-uhci", "-device", "pci-ohci"])
+    assert said == ["4 controllers, none worked by the firmware: no USB keyboard"], said
+
+
+@pytest.mark.parametrize("machine,want", [
+    ("pc", "PS/2, or made to look so by the firmware"),
+    ("q35,i8042=off", "no PS/2 controller; a USB keyboard works only where the firmware "
+                      "makes it look like a PS/2 one"),
+])
+def test_keyboard_line(machine, want):
+    with vmlib.boot("console=com1,vga", machine=machine) as vm:
+        expect_demo(vm)
+        assert f"(RS) keyboard: {want}" in vm.text

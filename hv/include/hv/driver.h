@@ -107,6 +107,13 @@ uint64_t ioapic_pin_read(uint32_t pin);
 void ioapic_pin_write(uint32_t pin, uint64_t entry);
 #define IOAPIC_PHYSICAL_BASE 0xfec00000u /* where the first one always was */
 
+/* Masks the pins that the firmware left open for ordinary interrupts; SMI, NMI
+ * and the 8259's stay. How many there were. */
+uint32_t ioapic_mask_all(void);
+
+/* True if the firmware had let the HPET at regs replace the PIT; now it does not. */
+bool hpet_give_pit_back(volatile uint32_t *regs);
+
 #define PIT_HZ 1193182u
 void pit_oneshot(uint16_t ticks); /* channel 0; 0 means 65536 */
 void pit_stop(void);              /* channel 0 raises nothing any more */

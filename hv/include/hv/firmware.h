@@ -28,6 +28,11 @@ void smbios_init(void);
 /* The machine, its board and its firmware at info level. */
 void smbios_report(void);
 
+/* ---- what runs on behind our back ---- */
+
+/* Says which USB controllers the firmware works as a keyboard. With paging. */
+void usb_legacy_report(void);
+
 /* ---- ACPI (ACPI 6.4 chapter 5) ---- */
 
 enum acpi_space { ACPI_MEMORY = 0, ACPI_IO = 1, ACPI_PCI = 2 };

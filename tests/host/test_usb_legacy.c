@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* What the firmware may leave running: USB controllers in its hands, a timer in the
+ * place of another.
+ * units: drivers/firmware/usb_legacy.c drivers/timer/hpet.c
+ */
+#include "fake.h"
+#include "test.h"
+
+#include "hv/devmap.h"
+#include "hv/driver.h"
+#include "hv/firmware.h"
+#include "hv/pci.h"
+
+/* ---- PCI functions on bus 0, one a device ---- */
+
+#define MAX_FUNCTIONS 16u
+
+static struct {
+    struct pci_function f;
+    uint32_t config[64];
+} functions[MAX_FUNCTIONS];
+static uint32_t nr_functions;
+static uint32_t registers[HV_KIB(64) / 4];
+
+static uint32_t *add(uint8_t class_code, uint8_t subclass, uint8_t prog_if,
+                     uint32_t command)
+{
+    uint32_t i = nr_functions++;
+
+    REQUIRE(i < MAX_FUNCTIONS);
+    functions[i].f = (struct pci_function){.at = {0, (uint8_t)i, 0},
+                                           .class_code = class_code,
+                                           .subclass = subclass, .prog_if = prog_if};
+    functions[i].config[1] = command;
+    functions[i].config[4] = 0xfe000000;
+    return functions[i].config;
+}
+
+uint32_t pci_read32(struct pci_address a, uint32_t offset)
+{
+    REQUIRE(a.device < nr_functions && offset < 256 && (offset & 3) == 0);
+    return functions[a.device].config[offset / 4];
+}
+
+void pci_scan(void (*each)(const struct pci_function *f))
+{
+    for (uint32_t i = 0; i < nr_functions; i++)
+        each(&functions[i].f);
+}
+
+void *arch_map_device(hpa_t pa, uint32_t bytes)
+{
+    EXPECT_EQ(pa.v, 0xfe000000);
+    REQUIRE(bytes <= sizeof(registers));
+    return registers;
+}
+
+static void expect_firmware(const uint32_t *config, bool works)
+{
+    EXPECT_EQ(config[1], 7); /* it keeps its bus */
+    EXPECT_EQ(fake_log_has("the firmware works 1"), works);
+    EXPECT_EQ(fake_log_has("no USB keyboard"), !works);
+    nr_functions = 0;
+    fake_log_clear();
+}
+
+TEST(usb_legacy_uhci)
+{
+    uint32_t *c = add(0x0c, 3, 0x00, 7);
+
+    c[0xc0 / 4] = 0x2010; /* SMI */
+    usb_legacy_report();
+    expect_firmware(c, true);
+}
+
+TEST(usb_legacy_uhci_idle)
+{
+    uint32_t *c = add(0x0c, 3, 0x00, 7);
+
+    c[0xc0 / 4] = 0x2000;
+    usb_legacy_report();
+    expect_firmware(c, false);
+}
+
+TEST(usb_legacy_ohci)
+{
+    uint32_t *c = add(0x0c, 3, 0x10, 7);
+
+    registers[1] = 0x100;
+    usb_legacy_report();
+    expect_firmware(c, true);
+}
+
+TEST(usb_legacy_ohci_without_memory)
+{
+    uint32_t *c = add(0x0c, 3, 0x10, 7);
+
+    registers[1] = 0x100;
+    c[4] = 0xfe000001; /* ports */
+    usb_legacy_report();
+    expect_firmware(c, false);
+}
+
+TEST(usb_legacy_ehci)
+{
+    uint32_t *c = add(0x0c, 3, 0x20, 7);
+
+    registers[2] = 0x6800;
+    c[0x68 / 4] = 0x00007002; /* another capability first */
+    c[0x70 / 4] = 0x00010001;
+    usb_legacy_report();
+    expect_firmware(c, true);
+}
+
+/* A list that leads back to itself ends. */
+TEST(usb_legacy_ehci_loop)
+{
+    uint32_t *c = add(0x0c, 3, 0x20, 7);
+
+    registers[2] = 0x6800;
+    c[0x68 / 4] = 0x00016802;
+    usb_legacy_report();
+    expect_firmware(c, false);
+}
+
+TEST(usb_legacy_xhci)
+{
+    uint32_t *c = add(0x0c, 3, 0x30, 7);
+
+    registers[4] = 0x20000000; /* at word 0x2000 */
+    registers[0x2000] = 0x00010402;
+    registers[0x2004] = 0x00010001;
+    usb_legacy_report();
+    expect_firmware(c, true);
+}
+
+TEST(usb_legacy_xhci_owned_by_nobody_or_out_of_reach)
+{
+    uint32_t *c = add(0x0c, 3, 0x30, 7);
+
+    registers[4] = 0xffff0000;
+    usb_legacy_report();
+    expect_firmware(c, false);
+}
+
+TEST(usb_legacy_xhci_list_that_runs_away)
+{
+    uint32_t *c = add(0x0c, 3, 0x30, 7);
+
+    registers[4] = 0x00010000;
+    for (uint32_t i = 0; i < HV_ARRAY_SIZE(registers); i++)
+        registers[i] |= i < 16 ? 0 : 0x0001ff02;
+    registers[1] = 0x0001ff02;
+    usb_legacy_report();
+    expect_firmware(c, false);
+}
+
+/* ---- pins and timers ---- */
+
+TEST(hpet_gives_the_pit_back)
+{
+    static volatile uint32_t hpet[64];
+
+    hpet[4] = 3;
+    EXPECT(hpet_give_pit_back(hpet));
+    EXPECT_EQ(hpet[4], 1);
+    EXPECT(!hpet_give_pit_back(hpet));
+    hpet[4] = UINT32_MAX; /* nothing there */
+    EXPECT(!hpet_give_pit_back(hpet));
+    EXPECT_EQ(hpet[4], UINT32_MAX);
+}
