@@ -324,6 +324,57 @@ void pmm_give_range(uint64_t base, uint64_t bytes)
     }
 }
 
+/* Bits [first, end) of a level; whole words at once. */
+static HV_INIT void set_bits(uint32_t *bits, uint32_t first, uint32_t end)
+{
+    for (; first < end && (first & 31) != 0; first++)
+        bits[first >> 5] |= HV_BIT(first & 31);
+    memset(&bits[first >> 5], 0xff, first < end ? (end - first) / 32 * 4 : 0);
+    for (first = hv_max_u32(first, end & ~31u); first < end; first++)
+        bits[first >> 5] |= HV_BIT(first & 31);
+}
+
+/* Frames [first, end), whose counts are not set yet, become free. */
+static HV_INIT void give_fresh(uint32_t first, uint32_t end)
+{
+    uint32_t direct_end = hv_min_u32(end, DIRECT_LIMIT), above = hv_max_u32(first, DIRECT_LIMIT);
+
+    memset(&pmm.refs[first], 0, (end - first) * 2);
+    if (first < direct_end)
+        count_free(first, direct_end - first);
+    if (above < end)
+        count_free(above, end - above);
+    for (uint32_t l = 0; l < LEVELS; l++) {
+        set_bits(pmm.bits[l], first, end);
+        first >>= 5;
+        end = (end + 31) >> 5;
+    }
+}
+
+/* Sets all counts: the map is sorted and without overlap, so each is written
+ * once. A machine may have millions of frames. */
+static HV_INIT void give_ram(void)
+{
+    uint32_t at = 0;
+
+    for (uint32_t i = 0; i < boot_info.nr_regions; i++) {
+        const struct boot_region *r = &boot_info.regions[i];
+        uint64_t first = r->base >> HV_PAGE_SHIFT;
+        uint64_t end = (r->base + r->bytes) >> HV_PAGE_SHIFT;
+
+        if (first == 0)
+            first = 1;
+        if (end > pmm.limit)
+            end = pmm.limit;
+        if (r->type != BOOT_REGION_RAM || first >= end)
+            continue;
+        memset(&pmm.refs[at], 0xff, ((uint32_t)first - at) * 2);
+        give_fresh((uint32_t)first, (uint32_t)end);
+        at = (uint32_t)end;
+    }
+    memset(&pmm.refs[at], 0xff, (pmm.limit - at) * 2);
+}
+
 /* Every frame that [base, base + bytes) touches is not to be handed out. */
 static HV_INIT void keep_range(uint64_t base, uint64_t bytes)
 {
@@ -417,10 +468,10 @@ static HV_INIT void build_tables(void)
     pmm.meta_first = (uint32_t)(place_tables(bytes) >> HV_PAGE_SHIFT);
     pmm.meta_frames = bytes >> HV_PAGE_SHIFT;
     at = frame_ptr(HFN(pmm.meta_first));
-    memset(at, 0, bytes);
     pmm.refs = (uint16_t *)(void *)at;
-    memset(pmm.refs, 0xff, pmm.limit * 2);
+    bytes -= (pmm.limit * 2 + 3) & ~3u;
     at += (pmm.limit * 2 + 3) & ~3u;
+    memset(at, 0, bytes);
     for (uint32_t l = 0; l < LEVELS; l++) {
         pmm.bits[l] = (uint32_t *)(void *)at;
         at += pmm.words[l] * 4;
@@ -434,10 +485,7 @@ HV_INIT void pmm_init(void)
     memset(&pmm, 0, sizeof(pmm));
     find_limit();
     build_tables();
-    for (uint32_t i = 0; i < boot_info.nr_regions; i++) {
-        if (boot_info.regions[i].type == BOOT_REGION_RAM)
-            pmm_give_range(boot_info.regions[i].base, boot_info.regions[i].bytes);
-    }
+    give_ram();
     keep_range((uint64_t)pmm.meta_first << HV_PAGE_SHIFT,
                (uint64_t)pmm.meta_frames << HV_PAGE_SHIFT);
     arch_image_range(&base, &bytes);

@@ -88,6 +88,18 @@ static HV_INIT bool region_has(uint64_t base, uint64_t bytes)
     return false;
 }
 
+static HV_INIT bool region_touches(uint64_t base, uint64_t bytes)
+{
+    for (uint32_t i = 0; i < boot_info.nr_regions; i++) {
+        const struct boot_region *r = &boot_info.regions[i];
+
+        if (r->type == BOOT_REGION_RAM
+            && range_overlaps64(base, bytes, r->base, r->bytes))
+            return true;
+    }
+    return false;
+}
+
 /* One 2 MiB piece: a large page if it is RAM throughout and no page of it is
  * special, else whatever pages of it are RAM. */
 static HV_INIT void map_piece(uint32_t base)
@@ -101,6 +113,8 @@ static HV_INIT void map_piece(uint32_t base)
                   pte_make(HPA(base), PTE_KERNEL_RW | PTE_PS));
         return;
     }
+    if (!region_touches(base, PDE_LARGE_BYTES))
+        return;
     for (uint32_t i = 0; i < PT_ENTRIES; i++) {
         uint32_t at = base + i * HV_PAGE_SIZE;
 

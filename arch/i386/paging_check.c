@@ -14,6 +14,7 @@
 #include "hv/percpu.h"
 
 #define BAD_LINES_MAX 8u
+#define PDPTE_BYTES HV_BIT(30)
 
 struct check {
     uint32_t bad, pages_4k, pages_2m;
@@ -29,16 +30,16 @@ uint64_t paging_lookup(hpa_t root, uint32_t va, uint32_t *bytes)
     const uint64_t *pdpt = frame_ptr(hpa_to_hfn(root));
     uint64_t e = pdpt[((uint32_t)root.v & HV_PAGE_MASK) / 8 + pdpt_index(va)];
 
-    *bytes = HV_PAGE_SIZE;
+    *bytes = PDPTE_BYTES;
     if (!pte_present(e))
         return 0;
+    *bytes = PDE_LARGE_BYTES;
     e = table_of(e)[pd_index(va)];
     if (!pte_present(e))
         return 0;
-    if (e & PTE_PS) {
-        *bytes = PDE_LARGE_BYTES;
+    if (e & PTE_PS)
         return e;
-    }
+    *bytes = HV_PAGE_SIZE;
     /* Directory entries of ours narrow nothing: the table has the say. */
     e = table_of(e)[pt_index(va)];
     return pte_present(e) ? e : 0;

@@ -44,6 +44,20 @@ void *memmove(void *dst, const void *src, size_t n)
     return dst;
 }
 
+HV_INLINE void set_8_words(uint8_t *d, uint32_t w)
+{
+    word_t *dw = (word_t *)(void *)d;
+
+    dw[0] = w;
+    dw[1] = w;
+    dw[2] = w;
+    dw[3] = w;
+    dw[4] = w;
+    dw[5] = w;
+    dw[6] = w;
+    dw[7] = w;
+}
+
 void *memset(void *dst, int c, size_t n)
 {
     uint8_t *d = dst;
@@ -52,18 +66,12 @@ void *memset(void *dst, int c, size_t n)
     if (n >= 32) {
         for (; !WORD_ALIGNED(d); n--)
             *d++ = (uint8_t)w;
-        for (; n >= 32; n -= 32, d += 32) {
-            word_t *dw = (word_t *)(void *)d;
-
-            dw[0] = w;
-            dw[1] = w;
-            dw[2] = w;
-            dw[3] = w;
-            dw[4] = w;
-            dw[5] = w;
-            dw[6] = w;
-            dw[7] = w;
+        for (; n >= 64; n -= 64, d += 64) {
+            set_8_words(d, w);
+            set_8_words(d + 32, w);
         }
+        for (; n >= 32; n -= 32, d += 32)
+            set_8_words(d, w);
     }
     while (n-- > 0)
         *d++ = (uint8_t)w;

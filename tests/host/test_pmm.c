@@ -249,6 +249,39 @@ TEST(giving_ranges_back)
     EXPECT_EQ(pmm_free_frames(), before + 16);
 }
 
+/* Pieces that begin and end anywhere, and some that are given already: what is
+ * handed out afterwards is each frame of them once. */
+TEST(giving_odd_ranges)
+{
+    static uint8_t given[0x4000];
+    struct test_rng rng = {5};
+    uint32_t wanted = 0;
+
+    memset(&boot_info, 0, sizeof(boot_info));
+    fake_arch.image_base = 0x100000;
+    fake_arch.image_bytes = 0x100000;
+    region(0x200000, 0x3e00000, BOOT_REGION_RAM);
+    module(0x1000000, 0x3000000); /* not free until it is given */
+    pmm_init();
+    for (uint32_t i = 0; i < 40; i++) {
+        uint32_t first = 0x1000 + test_random_below(&rng, 0x2f00);
+        uint32_t n = test_random_below(&rng, 200);
+
+        pmm_give_range((uint64_t)first << 12, (uint64_t)n << 12);
+        memset(given + first, 1, n);
+    }
+    while (pmm_free_frames() > 0) {
+        hfn_t f = pmm_alloc(PMM_DIRECT);
+
+        REQUIRE(!hfn_is_none(f) && f.v < 0x4000);
+        REQUIRE(f.v < 0x1000 || given[f.v] == 1);
+        given[f.v] = 2;
+    }
+    for (uint32_t f = 0x1000; f < 0x4000; f++)
+        wanted += given[f] == 1;
+    EXPECT_EQ(wanted, 0);
+}
+
 TEST(more_than_64_gib)
 {
     memset(&boot_info, 0, sizeof(boot_info));

@@ -30,7 +30,8 @@ bool paging_check_wx(void);
 void paging_dump(void);
 
 /* The entry that maps va in the tables under CR3 root, 0 if none; *bytes is
- * the size of the page. */
+ * the size of the page, or of the aligned piece round va in which nothing is
+ * mapped: 4 KiB, 2 MiB or 1 GiB. */
 uint64_t paging_lookup(hpa_t root, uint32_t va, uint32_t *bytes);
 
 /* ---- percpu.c ---- */
