@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Measuring TSC and LAPIC timer against the PIT.  Six samples 10 ms apart give
- * five intervals that must agree; the first and the last give the result.  A
+/* Measuring TSC and LAPIC timer against the PIT.  Six samples give five intervals
+ * that must agree; the first and the last give the result.  Where intervals of
+ * 2 ms agree to a ten-thousandth, the samples are that good and the result is as
+ * if they had been longer; else they are 10 ms and must agree to a thousandth.  A
  * sample is taken where the PIT's counter changes, and of several the one that
  * was read fastest counts: a system management interrupt or a busy host makes a
  * reading slow, never fast.  Every loop is bounded. */
@@ -14,7 +16,10 @@
 #include "hv/percpu.h"
 
 #define INTERVALS 5u
-#define INTERVAL_TICKS (PIT_HZ / 100)
+#define QUICK_TICKS (PIT_HZ / 500)
+#define QUICK_TOLERANCE 10000u
+#define SLOW_TICKS (PIT_HZ / 100)
+#define SLOW_TOLERANCE 1000u
 #define TRIES 4u
 #define SAMPLE_READS 8u
 #define DEAD_READS 1000u /* a counter that shows no change in so many stands */
@@ -80,8 +85,9 @@ static HV_INIT uint32_t khz_of(uint64_t count, uint32_t ticks)
     return (uint32_t)div64(muldiv64(count, PIT_HZ, ticks), 1000, NULL);
 }
 
-/* One series. Returns false if the PIT does not count. */
-static HV_INIT bool measure(struct calibration *c)
+/* One series of intervals that agree if they differ by less than one part in
+ * tolerance. Returns false if the PIT does not count. */
+static HV_INIT bool measure(struct calibration *c, uint32_t interval, uint32_t tolerance)
 {
     struct sample first, a, b;
     uint32_t lowest = UINT32_MAX, highest = 0, ticks = 0;
@@ -92,7 +98,7 @@ static HV_INIT bool measure(struct calibration *c)
     for (uint32_t i = 0; i < INTERVALS; i++) {
         uint32_t khz;
 
-        if (!wait_ticks(&a, INTERVAL_TICKS) || !take_sample(&b))
+        if (!wait_ticks(&a, interval) || !take_sample(&b))
             return false;
         khz = khz_of(b.tsc - a.tsc, (uint16_t)(a.pit - b.pit));
         lowest = hv_min_u32(lowest, khz);
@@ -101,7 +107,7 @@ static HV_INIT bool measure(struct calibration *c)
         a = b;
     }
     c->tsc_khz = clock_settle_khz(khz_of(a.tsc - first.tsc, ticks));
-    c->intervals_agree = highest - lowest <= highest / 1000;
+    c->intervals_agree = highest - lowest <= highest / tolerance;
     c->lapic_hz = clock_settle_khz(khz_of(first.lapic - a.lapic, ticks)) * 1000;
     return true;
 }
@@ -163,8 +169,9 @@ HV_INIT void calibrate_clocks(struct calibration *c)
     *c = (struct calibration){.pit_counts = true};
     if (lapic_present())
         lapic_timer_oneshot(IRQ_VEC_LAPIC_TIMER, UINT32_MAX, false);
+    c->pit_counts = measure(c, QUICK_TICKS, QUICK_TOLERANCE);
     for (uint32_t i = 0; i < TRIES && c->pit_counts && !c->intervals_agree; i++)
-        c->pit_counts = measure(c);
+        c->pit_counts = measure(c, SLOW_TICKS, SLOW_TOLERANCE);
     if (!c->pit_counts)
         measure_without_pit(c);
     if (lapic_present())
@@ -255,7 +262,7 @@ HV_INIT bool calibrate_tsc_runs_in_halt(const struct calibration *c)
 
     if (!take_sample(&a))
         return true;
-    pit_arm_ms(5);
+    pit_arm_ms(2);
     if (c->lapic_hz != 0)
         lapic_arm_ms(c, 30);
     halt_for_timer();
