@@ -24,7 +24,7 @@
 
 /* A screen is drawn in portions: of one flush, and of one call by the run loop. */
 #define MAX_PORTIONS 100000u
-#define RUN_PORTIONS 16u
+#define RUN_PORTIONS 64u
 
 /* Of one poll: pasted lines come in bursts. */
 #define MAX_COMMANDS 8u

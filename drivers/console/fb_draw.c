@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Drawing characters.  A row of a glyph is eight pixels, each foreground or
- * background; the loops are by the size of a pixel, because they are where the
- * time goes. */
+ * background; pixels of 32 bits have a loop of their own, because that is where
+ * the time goes.  One caller at a time: the console core's lock. */
 #include "fb_draw.h"
 
 /* VGA's sixteen colours: blue, green, red in bits 0 to 2, 3 is bright. */
@@ -38,39 +38,70 @@ HV_INIT bool fb_format_of(const struct boot_framebuffer *fb, struct fb_format *o
     return true;
 }
 
-static void put_row32(uint32_t *p, uint32_t bits, const uint32_t colour[2])
+/* Four pixels of 32 bits for each half of a glyph's row, as it was last used: the
+ * colours hardly ever change. */
+static struct {
+    uint32_t colour[2];
+    uint32_t pixels[16][4];
+} halves;
+
+static void prepare_halves(const uint32_t colour[2])
 {
-    for (uint32_t x = 0; x < GLYPH_COLS; x++)
-        p[x] = colour[bits >> (7 - x) & 1];
+    if (halves.colour[0] == colour[0] && halves.colour[1] == colour[1])
+        return;
+    halves.colour[0] = colour[0];
+    halves.colour[1] = colour[1];
+    for (uint32_t i = 0; i < 64; i++)
+        halves.pixels[i / 4][i % 4] = colour[i / 4 >> (3 - i % 4) & 1];
 }
 
-static void put_row16(uint16_t *p, uint32_t bits, const uint32_t colour[2])
+static void put_row32(uint32_t *p, uint32_t bits)
 {
-    for (uint32_t x = 0; x < GLYPH_COLS; x++)
-        p[x] = (uint16_t)colour[bits >> (7 - x) & 1];
+    const uint32_t *left = halves.pixels[bits >> 4], *right = halves.pixels[bits & 15];
+
+    p[0] = left[0];
+    p[1] = left[1];
+    p[2] = left[2];
+    p[3] = left[3];
+    p[4] = right[0];
+    p[5] = right[1];
+    p[6] = right[2];
+    p[7] = right[3];
 }
 
-/* Any size and scale, a byte at a time. */
-static void put_row_slow(const struct fb_format *f, uint8_t *p, uint32_t bits,
-                         const uint32_t colour[2])
+/* The usual format: its own loop, since whoever draws has interrupts off. */
+static void draw_cell32(const struct fb_format *f, uint8_t *p,
+                        const uint8_t glyph[GLYPH_ROWS], const uint32_t colour[2])
 {
-    for (uint32_t x = 0; x < GLYPH_COLS * f->scale; x++) {
-        uint32_t pixel = colour[bits >> (7 - x / f->scale) & 1];
+    prepare_halves(colour);
+    for (uint32_t y = 0; y < GLYPH_ROWS; y++, p += f->pitch_bytes)
+        put_row32((uint32_t *)(void *)p, glyph[y]);
+}
 
-        for (uint32_t i = 0; i < f->pixel_bytes; i++)
-            *p++ = (uint8_t)(pixel >> (8 * i));
+HV_INLINE uint8_t *put_pixel(uint8_t *p, uint32_t bytes, uint32_t pixel)
+{
+    if (bytes == 4) {
+        *(uint32_t *)(void *)p = pixel;
+    } else if (bytes == 2) {
+        *(uint16_t *)(void *)p = (uint16_t)pixel;
+    } else {
+        p[0] = (uint8_t)pixel;
+        p[1] = (uint8_t)(pixel >> 8);
+        p[2] = (uint8_t)(pixel >> 16);
     }
+    return p + bytes;
 }
 
+/* Any size and scale. */
 static void put_row(const struct fb_format *f, uint8_t *p, uint32_t bits,
                     const uint32_t colour[2])
 {
-    if (f->scale == 1 && f->pixel_bytes == 4)
-        put_row32((uint32_t *)(void *)p, bits, colour);
-    else if (f->scale == 1 && f->pixel_bytes == 2)
-        put_row16((uint16_t *)(void *)p, bits, colour);
-    else
-        put_row_slow(f, p, bits, colour);
+    for (uint32_t mask = 0x80; mask != 0; mask >>= 1) {
+        uint32_t pixel = colour[(bits & mask) != 0];
+
+        for (uint32_t i = 0; i < f->scale; i++)
+            p = put_pixel(p, f->pixel_bytes, pixel);
+    }
 }
 
 void fb_draw_cell(const struct fb_format *f, uint8_t *pixels, uint32_t row,
@@ -80,6 +111,10 @@ void fb_draw_cell(const struct fb_format *f, uint8_t *pixels, uint32_t row,
     uint8_t *p = pixels + row * GLYPH_ROWS * f->scale * f->pitch_bytes
         + col * GLYPH_COLS * f->scale * f->pixel_bytes;
 
+    if (f->scale == 1 && f->pixel_bytes == 4) {
+        draw_cell32(f, p, glyph, colour);
+        return;
+    }
     for (uint32_t y = 0; y < GLYPH_ROWS * f->scale; y++, p += f->pitch_bytes)
         put_row(f, p, glyph[y / f->scale], colour);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Characters as pixels.  Pure: format, glyph and memory in, so that it has a host
- * test; private to drivers/. */
+/* Characters as pixels.  Format, glyph and memory in, no hardware, so that it has a
+ * host test; private to drivers/. */
 #pragma once
 
 #include "hv/boot_info.h"

@@ -6,7 +6,8 @@
 
 #include "hv/string.h"
 
-#define LOOKS_PER_CELL 16u
+/* Cells that are looked at in one portion, or one row if that has more. */
+#define LOOKS 256u
 
 /* Cells are characters with attributes; no such cell has this value. */
 #define UNKNOWN 0xffffu
@@ -95,10 +96,9 @@ static uint32_t draw_row(struct screen *s, uint32_t r, uint32_t max)
 
 bool screen_draw(struct screen *s, uint32_t budget)
 {
-    uint32_t looks = budget < UINT32_MAX / LOOKS_PER_CELL ? budget * LOOKS_PER_CELL
-                                                          : UINT32_MAX;
+    uint32_t looks = hv_max_u32(LOOKS, s->term.cols);
 
-    while (s->left > 0 && budget > 0 && looks >= s->term.cols) {
+    while (s->left > 0 && looks >= s->term.cols) {
         uint32_t drawn = draw_row(s, s->at, budget);
 
         looks -= s->term.cols;

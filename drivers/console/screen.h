@@ -37,8 +37,8 @@ void screen_move(struct screen *s, void *memory, uint32_t cols, uint32_t rows);
 
 void screen_put(struct screen *s, uint8_t byte);
 
-/* Draws at most budget cells, and looks at no more than 16 for each. True if some
- * may be left. */
+/* Draws at most budget cells, not 0, and looks at no more than 256 or one row. True
+ * if some may be left. */
 bool screen_draw(struct screen *s, uint32_t budget);
 
 /* Scrolls the view pages back (forward if negative), 0: to the newest line. */

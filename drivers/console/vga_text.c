@@ -21,6 +21,7 @@
 
 #define VGA_COLS 80u
 #define VGA_ROWS 25u
+#define PORTION 200u /* cells drawn with interrupts off */
 
 static struct screen screen;
 static struct screen_early early;
@@ -63,13 +64,12 @@ static void show_cursor(void)
     crtc_write(CRTC_CURSOR_LOW, (uint8_t)at);
 }
 
-/* The whole screen is looked at in fewer than 20,000 instructions. */
 static bool vga_flush(void)
 {
     if (memory == NULL || screen.left == 0)
         return false;
-    while (screen_draw(&screen, UINT32_MAX))
-        ;
+    if (screen_draw(&screen, PORTION))
+        return true;
     show_cursor();
     return false;
 }
@@ -125,7 +125,8 @@ HV_INIT const struct console_ops *vga_text_init(void)
     crtc_write(CRTC_START_LOW, 0);
     crtc_write(CRTC_CURSOR_START, 13);
     crtc_write(CRTC_CURSOR_END, 14);
-    (void)vga_flush();
+    while (vga_flush())
+        ;
     found = true;
     return &vga_ops;
 }

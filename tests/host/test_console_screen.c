@@ -51,7 +51,7 @@ TEST(console_screen_portions)
     flushes = 0;
     portions_left = 100;
     console_poll();
-    EXPECT(flushes > 2 && flushes < 30);
+    EXPECT(flushes > 2 && flushes < 90);
     EXPECT(portions_left > 0);
     flushes = 0;
     irq_handler = NULL;

@@ -96,7 +96,7 @@ TEST(screen_portions)
         EXPECT(draws - before <= 24);
     } while (s.left > 0 && portions < 1000);
     EXPECT_EQ(draws, 1200);
-    EXPECT(portions >= 50 && portions < 110);
+    EXPECT(portions >= 50 && portions < 60);
     EXPECT_EQ(glass[ROWS - 1][COLS - 1], 0x7000 | 'x'); /* the cursor */
 }
 
