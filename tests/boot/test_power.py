@@ -33,6 +33,8 @@ class Qmp:
         self.file.readline()
         self.file.write('{"execute":"qmp_capabilities"}\n')
         self.file.flush()
+        # Left unread by QEMU, it would reset the connection and its last event.
+        assert "return" in self.file.readline()
 
     def shutdown_reason(self):
         for line in self.file:
