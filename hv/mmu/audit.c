@@ -58,6 +58,8 @@ static void check_leaf(struct audit *a, struct shadow_table *t, uint32_t i)
         differs(a, t, i, "frame that is not the guest's");
         return;
     }
+    if ((ent & 2) && !(a->g->pages[gfn].frame & GPAGE_OURS))
+        differs(a, t, i, "writable, and its page is a table at rest");
     if (t->key & KEY_LINEAR) {
         if (gfn != (t->key & KEY_GFN) + i)
             differs(a, t, i, "linear address that is not physical");
@@ -107,6 +109,25 @@ static void check_dir(struct audit *a, struct shadow_table *t, uint32_t i,
         differs(a, t, i, "quadrant");
 }
 
+/* A flush of everything looks at it, or nobody can write there unseen. */
+static void check_loose(struct audit *a, struct shadow_table *t)
+{
+    bool loose = a->m->chunks[t->id / CHUNK_TABLES]->loose >> t->id % CHUNK_TABLES & 1;
+    uint32_t frame;
+
+    if (!t->links || (t->key & KEY_LINEAR)) {
+        if (loose)
+            differs(a, t, 0, "loose, and not in use or of no page");
+        return;
+    }
+    frame = a->g->pages[t->key & KEY_GFN].frame;
+    if (loose != ((frame & GPAGE_OURS) != 0)) {
+        differs(a, t, 0, "looked at and at rest, or neither");
+    } else if (!loose && (frame & (GPAGE_DIRTY | GPAGE_ALIASED))) {
+        differs(a, t, 0, "at rest, and written");
+    }
+}
+
 static void check_tables(struct audit *a, uint32_t *rmap, uint16_t *links,
                          uint8_t *shadows)
 {
@@ -138,6 +159,7 @@ static void check_tables(struct audit *a, uint32_t *rmap, uint16_t *links,
                         (((uint32_t)id << 9 | i) << 8 | 1);
             }
         }
+        check_loose(a, t);
         if (t->links && !(t->key & KEY_LINEAR))
             shadows[t->key & KEY_GFN]++;
     }

@@ -213,6 +213,8 @@ HV_INLINE enum walk_result fill_format(struct vcpu *v, uint32_t va, uint32_t acc
 
         if (hv_unlikely(r != WALK_OK))
             return r;
+        if ((access & PT_RW) && hv_unlikely(!(g->pages[w.gfn].frame & GPAGE_OURS)))
+            quiet_end(g->mmu, w.gfn);
         t = linked_table(v->root, va, &w, pae);
         if (hv_unlikely(!t)) {
             t = link_table(g->mmu, v->root, va, &w);
@@ -386,6 +388,12 @@ static uint64_t filled_leaf(struct vcpu *v, uint32_t va, uint32_t need)
         return ent;
     if (shadow_fault(v, GVA(va), need) != SHADOW_FILLED || guest_is_dead(v->guest))
         return 0;
+    ent = present_leaf(v, va, need);
+    if (hv_likely(ent != 0))
+        return ent;
+    /* The short way makes no table writable that is at rest. */
+    if (shadow_fault_walk(v, GVA(va), need) != SHADOW_FILLED || guest_is_dead(v->guest))
+        return 0;
     return present_leaf(v, va, need);
 }
 
@@ -484,10 +492,9 @@ bool gva_patch(struct vcpu *v, gva_t dst, const void *src, uint32_t len)
         if (!ent)
             return false;
         p = &v->guest->pages[owner_of(ent)];
+        shadow_note_write(v->guest, GFN(owner_of(ent)));
         if (!(p->frame & GPAGE_OURS))
             return false;
-        if (p->frame & GPAGE_PT)
-            p->frame |= GPAGE_DIRTY;
         *((uint8_t *)frame_ptr(HFN(ent >> HV_PAGE_SHIFT)) +
           gva_offset(gva_add(dst, i))) = from[i];
     }

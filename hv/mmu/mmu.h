@@ -35,7 +35,7 @@
 #define GPAGE_REMEMBERED 0x01000000u /* perhaps it is the page of write_cache */
 #define GPAGE_DIRTY 0x02000000u   /* written since its shadows were compared */
 #define GPAGE_ALIASED 0x04000000u /* writable through the switcher's alias */
-#define GPAGE_OURS 0x08000000u    /* not shared: may be mapped writable */
+#define GPAGE_OURS 0x08000000u    /* may be mapped writable: not a table at rest */
 
 #define RMAP_COUNT 0xffu
 #define RMAP_MANY 0xffu /* saturated: never counted down */
@@ -55,20 +55,28 @@ enum shadow_level { SHADOW_L1 = 1, SHADOW_L2 = 2 };
 #define SWITCHER_ENTRY 511u /* of the directory for the top GiB */
 #define RESERVED_ENTRY 510u
 
+#define CHUNK_TABLES 32u
+
 struct shadow_table {
     uint64_t *ents;
     uint32_t key;
     uint16_t id; /* not 0 */
     uint16_t hash_next;
     uint16_t links;
+    uint8_t idle;    /* flushes of everything since its page was dirty */
     uint32_t pinned; /* 1: kernel stack pages were pinned in it */
     uint32_t words;  /* bit w is set if present[w] is not 0, and perhaps longer */
     uint32_t present[ENTRIES / 32]; /* the switcher's entry is not counted */
 };
 
+/* Tables are made by the page. loose: which of them quiet.c has not put to rest. */
+struct table_chunk {
+    struct shadow_table table[CHUNK_TABLES];
+    uint32_t loose;
+};
+
 #define MAX_ROOTS 16u
 #define HASH_BUCKETS 256u
-#define CHUNK_TABLES 32u
 #define MAX_CHUNKS (sizeof(void *) == 4 ? 192u : 64u) /* of pointers, in one page */
 
 struct shadow_root {
@@ -94,7 +102,7 @@ struct shadow_mmu {
     struct guest *guest;
     uint32_t gpte_last; /* the highest low dword of an entry for one of its pages */
     uint16_t hash[HASH_BUCKETS];
-    struct shadow_table *chunks[MAX_CHUNKS];
+    struct table_chunk *chunks[MAX_CHUNKS];
     uint32_t nr_chunks;
     uint16_t free_ids; /* list through hash_next; tables with ents, empty */
     uint32_t nr_tables, nr_tables_max; /* in use; bound */
@@ -145,6 +153,19 @@ void root_reload_pdptes(struct shadow_mmu *m, struct shadow_root *r);
 
 /* Key of the top directory of the linear root. */
 #define LINEAR_TOP_KEY (KEY_LINEAR | KEY_L2 | KEY_SWITCHER | 0xc0000u)
+
+/* The n-th table, n below PAGE_TABLES, that may be keyed by a guest page; NULL: that
+ * one is not there. */
+#define PAGE_TABLES 10u
+struct shadow_table *table_of_page(const struct shadow_mmu *m, uint32_t gfn, uint32_t n);
+
+/* A page that tables are keyed by may be written from now on (quiet.c), because the
+ * guest or the monitor is about to. Nothing happens if it may be already. */
+void quiet_end(struct shadow_mmu *m, uint32_t gfn);
+
+/* A table whose page was clean at one flush of everything after the other: from now
+ * on such flushes pass it by, unless it cannot be told that nobody writes there. */
+void quiet_begin(struct shadow_mmu *m, uint32_t gfn);
 
 /* Brings all shadows of a guest page up to date with what it holds now. */
 void resync_page(struct shadow_mmu *m, uint32_t gfn);

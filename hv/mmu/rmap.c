@@ -50,11 +50,14 @@ void shadow_note_write(struct guest *g, gfn_t f)
 {
     struct gpage *p = &g->pages[f.v];
 
-    if (p->frame & GPAGE_PT)
+    if (p->frame & GPAGE_PT) {
         p->frame |= GPAGE_DIRTY;
+        quiet_end(g->mmu, f.v);
+    }
 }
 
 void shadow_note_alias(struct guest *g, gfn_t f)
 {
     g->pages[f.v].frame |= GPAGE_ALIASED;
+    quiet_end(g->mmu, f.v);
 }

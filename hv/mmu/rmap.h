@@ -41,7 +41,15 @@ HV_INLINE void rmap_del(struct gpage *p, uint32_t one)
 HV_INLINE struct shadow_table *table_by_id(const struct shadow_mmu *m,
                                            uint32_t id)
 {
-    return &m->chunks[id / CHUNK_TABLES][id % CHUNK_TABLES];
+    return &m->chunks[id / CHUNK_TABLES]->table[id % CHUNK_TABLES];
+}
+
+/* A flush of everything has to look at the table's page. */
+HV_INLINE void set_loose(struct shadow_mmu *m, uint32_t id, bool loose)
+{
+    uint32_t bit = 1u << (id % CHUNK_TABLES), *word = &m->chunks[id / CHUNK_TABLES]->loose;
+
+    *word = loose ? *word | bit : *word & ~bit;
 }
 
 /* The table that a shadow directory entry links. */

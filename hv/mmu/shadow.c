@@ -43,16 +43,16 @@ static void hash_remove(struct shadow_mmu *m, struct shadow_table *t)
 
 static bool add_chunk(struct shadow_mmu *m)
 {
-    struct shadow_table *c;
+    struct table_chunk *c;
 
     if (m->nr_chunks == MAX_CHUNKS)
         return false;
-    _Static_assert(sizeof(struct shadow_table) * CHUNK_TABLES <= 4096, "chunk");
+    _Static_assert(sizeof(*c) <= 4096, "chunk");
     c = pmm_alloc_page();
     if (!c)
         return false;
     for (uint32_t i = 0; i < CHUNK_TABLES; i++)
-        c[i].id = (uint16_t)(m->nr_chunks * CHUNK_TABLES + i);
+        c->table[i].id = (uint16_t)(m->nr_chunks * CHUNK_TABLES + i);
     m->chunks[m->nr_chunks++] = c;
     return true;
 }
@@ -112,6 +112,9 @@ struct shadow_table *table_get(struct shadow_mmu *m, uint32_t key)
         if (!(p->frame & GPAGE_PT))
             gpage_track(m, p);
         p->frame += GPAGE_PT_ONE;
+        set_loose(m, t->id, true);
+        t->idle = 0;
+        quiet_end(m, key & KEY_GFN);
     }
     if (key & KEY_SWITCHER)
         t->ents[SWITCHER_ENTRY] = arch_switcher_pt().v | PT_P | PT_RW | PT_A;
@@ -135,8 +138,14 @@ static void table_free(struct shadow_mmu *m, struct shadow_table *t)
     t->ents[SWITCHER_ENTRY] = 0;
     t->pinned = 0;
     hash_remove(m, t);
-    if (!(t->key & KEY_LINEAR))
-        m->guest->pages[t->key & KEY_GFN].frame -= GPAGE_PT_ONE;
+    if (!(t->key & KEY_LINEAR)) {
+        struct gpage *p = &m->guest->pages[t->key & KEY_GFN];
+
+        p->frame -= GPAGE_PT_ONE;
+        if (!(p->frame & GPAGE_PT))
+            p->frame |= GPAGE_OURS;
+        set_loose(m, t->id, false);
+    }
     pool_give(m, t);
     arch_preempt_point(); /* everything is consistent between tables */
 }

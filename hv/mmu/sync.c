@@ -153,16 +153,13 @@ void resync_page(struct shadow_mmu *m, uint32_t gfn)
     uint32_t seen = 0, total = m->guest->pages[gfn].frame / GPAGE_PT_ONE;
 
     start_clean(m, &m->guest->pages[gfn]);
-    for (uint32_t n = 0; n < 10 && seen < total; n++) {
-        /* 2 quadrants as table, 4 as directory, 4 with the switcher. */
-        uint32_t q = n < 2 ? n : (n - 2) & 3;
-        uint32_t level = n < 2 ? 0 : n < 6 ? KEY_L2 : KEY_L2 | KEY_SWITCHER;
-        struct shadow_table *t = table_find(m, gfn | level | KEY_QUADRANT(q));
+    for (uint32_t n = 0; n < PAGE_TABLES && seen < total; n++) {
+        struct shadow_table *t = table_of_page(m, gfn, n);
 
         if (!t)
             continue;
         seen++;
-        if (level) {
+        if (t->key & KEY_L2) {
             m->dir_resyncs++;
             resync_l2(m, t);
         } else {
@@ -302,6 +299,13 @@ static bool flush_watched(struct shadow_mmu *m, const struct shadow_root *r)
     return true;
 }
 
+/* A table that was clean so often is put to rest: writing there costs a fault then. */
+#ifdef HV_HOST_TEST
+#define IDLE_FLUSHES 2u /* random guests are to come here often */
+#else
+#define IDLE_FLUSHES 16u
+#endif
+
 static HV_NOINLINE void flush_user_slow(struct shadow_mmu *m, struct shadow_root *r,
                                         uint32_t end)
 {
@@ -332,6 +336,26 @@ void shadow_flush_user(struct vcpu *v)
         shadow_check_pin(v);
 }
 
+/* Comparing a page may end tables, which are then loose no longer. */
+static void flush_chunk(struct shadow_mmu *m, uint32_t c)
+{
+    uint32_t left = m->chunks[c]->loose;
+
+    while ((left &= m->chunks[c]->loose) != 0) {
+        struct shadow_table *t = &m->chunks[c]->table[__builtin_ctz(left)];
+        uint32_t gfn = t->key & KEY_GFN;
+
+        left &= left - 1;
+        if (gpage_is_dirty(m, &m->guest->pages[gfn])) {
+            t->idle = 0;
+            resync_page(m, gfn);
+        } else if (++t->idle == IDLE_FLUSHES) {
+            t->idle = 0;
+            quiet_begin(m, gfn);
+        }
+    }
+}
+
 void shadow_flush_all(struct vcpu *v)
 {
     struct guest *g = v->guest;
@@ -345,11 +369,7 @@ void shadow_flush_all(struct vcpu *v)
                 root_reload_pdptes(m, &m->roots[i]);
         }
     }
-    for (uint32_t id = 1; id <= m->nr_pages; id++) {
-        struct shadow_table *t = table_by_id(m, id);
-
-        if (t->links) /* key 0 is a key: page 0 as a table */
-            resync_if_dirty(m, t->key);
-    }
+    for (uint32_t c = 0; c < m->nr_chunks; c++)
+        flush_chunk(m, c);
     shadow_check_pin(v);
 }

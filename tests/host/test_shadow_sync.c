@@ -4,7 +4,7 @@
  *
  * units: tests/host/shadow_fixture.c tests/host/shadow_guest.c hv/gmem.c
  * units: hv/mmu/walk.c hv/mmu/shadow.c hv/mmu/fill.c hv/mmu/sync.c hv/mmu/announce.c
- * units: hv/mmu/rmap.c hv/mmu/linear.c hv/mmu/audit.c
+ * units: hv/mmu/rmap.c hv/mmu/quiet.c hv/mmu/linear.c hv/mmu/audit.c
  */
 #include "shadow_guest.h"
 
@@ -127,7 +127,14 @@ static void write_entry(enum writer by, uint32_t gpa, uint32_t value)
     }
 }
 
-static void hidden_writers(void)
+/* Every table that nobody writes meanwhile is at rest afterwards. */
+static void let_rest(void)
+{
+    for (uint32_t i = 0; i < 4; i++)
+        shadow_flush_all(v);
+}
+
+static void write_and_look(bool resting)
 {
     uint32_t va = 0x00800000, pte = pte_at(ROOT, va), pde = pde_at(ROOT, va);
     uint32_t other = next_table++, table = sf_peek(v, pde);
@@ -138,6 +145,8 @@ static void hidden_writers(void)
             sf_poke(v, pte, DATA << 12 | RWUSAD);
             sf_set_pte(v, root_at(ROOT), va, 0, 0);
             EXPECT(reaches(va, SF_WRITE, DATA));
+            if (resting)
+                let_rest();
             write_entry(by, pte, (DATA + 1 + by) << 12 | RWUSAD);
             if (all)
                 shadow_flush_all(v);
@@ -145,6 +154,8 @@ static void hidden_writers(void)
                 shadow_flush_user(v);
             EXPECT(reaches(va, SF_READ, DATA + 1 + by));
             /* The same for the directory. */
+            if (resting)
+                let_rest();
             write_entry(by, pde, other << 12 | RWUSAD);
             if (all)
                 shadow_flush_all(v);
@@ -158,9 +169,86 @@ static void hidden_writers(void)
     }
 }
 
+static void hidden_writers(void)
+{
+    write_and_look(false);
+}
+
 TEST(every_way_to_write_a_table_shows_at_a_flush)
 {
     for_both(hidden_writers);
+}
+
+static void hidden_writers_at_rest(void)
+{
+    write_and_look(true);
+}
+
+TEST(every_way_to_write_a_table_at_rest_shows_at_a_flush)
+{
+    for_both(hidden_writers_at_rest);
+}
+
+/* GPAGE_OURS is clear while a table is at rest. */
+static bool is_at_rest(uint32_t gpa)
+{
+    return !(v->guest->pages[gpa >> HV_PAGE_SHIFT].frame & GPAGE_OURS);
+}
+
+/* Rest begins after some flushes without a write, and ends with the first one, or
+ * when the page is no table any more. */
+static void rest(void)
+{
+    uint32_t va = 0x00800000, pte = pte_at(ROOT, va), pde = pde_at(ROOT, va);
+
+    guest_writes(pte, DATA << 12 | RWUSAD);
+    EXPECT(reaches(va, SF_WRITE, DATA));
+    shadow_flush_all(v);
+    EXPECT(!is_at_rest(pte));
+    let_rest();
+    EXPECT(is_at_rest(pte));
+    EXPECT(reaches(va, SF_READ, DATA));
+    guest_writes(pte, (DATA + 1) << 12 | RWUSAD);
+    EXPECT(!is_at_rest(pte));
+    shadow_flush_all(v);
+    EXPECT(reaches(va, SF_READ, DATA + 1));
+    let_rest();
+    EXPECT(is_at_rest(pte));
+    guest_writes(pde, 0);
+    shadow_flush_all(v);
+    EXPECT(!is_at_rest(pte));
+}
+
+TEST(a_table_rests_until_it_is_written)
+{
+    for_both(rest);
+}
+
+/* A table that has several mappings never rests, nor one that the switcher maps. */
+static void never_rest(void)
+{
+    uint32_t va = 0x00800000, pte = pte_at(ROOT, va), alias = 0x00c00000;
+
+    guest_writes(pte, DATA << 12 | RWUSAD);
+    EXPECT(reaches(va, SF_WRITE, DATA));
+    sf_poke(v, pte_at(ROOT, alias), (pte & ~0xfffu) | RWUSAD);
+    EXPECT(reaches(alias, SF_READ, pte >> 12));
+    EXPECT(reaches(DIRECT_MAP + (pte & ~0xfffu), SF_READ, pte >> 12));
+    let_rest();
+    EXPECT(!is_at_rest(pte));
+    guest_writes(pte_at(ROOT, alias), 0);
+    sf_set_pte(v, root_at(ROOT), alias, 0, 0);
+    let_rest();
+    EXPECT(is_at_rest(pte));
+    shadow_note_alias(v->guest, GFN(pte >> HV_PAGE_SHIFT));
+    EXPECT(!is_at_rest(pte));
+    let_rest();
+    EXPECT(!is_at_rest(pte));
+}
+
+TEST(a_table_of_several_mappings_does_not_rest)
+{
+    for_both(never_rest);
 }
 
 /* The frame of a leaf is dirty because of an alias that is gone again. */
