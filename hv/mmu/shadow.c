@@ -429,9 +429,47 @@ void shadow_print(struct guest *g)
 
 /* ---- NEW_PGTABLE ---- */
 
+HV_INLINE const volatile uint32_t *top_entries(const struct shadow_root *r)
+{
+    return (const volatile uint32_t *)frame_ptr(HFN(r->top->frame & GPAGE_FRAME)) +
+           (r->gcr3 & HV_PAGE_MASK) / 4;
+}
+
+/* Remembers for the next time how to tell that the top level is what it was: where
+ * the one mapping of its page is, or the four entries of PAE, as they were used where a
+ * directory is linked. */
+static void remember_top(struct shadow_mmu *m, struct shadow_root *r)
+{
+    if (m->guest->pae) {
+        const volatile uint32_t *e = top_entries(r);
+
+        for (uint32_t i = 0; i < 4; i++)
+            r->seen[i] = r->raw[i] ? r->raw[i] : e[i * 2];
+        r->has_seen = !(e[1] | e[3] | e[5] | e[7]);
+        return;
+    }
+    r->top_rmap = r->top->rmap;
+    r->top_ent = dirty_witness(m, r->top);
+}
+
+/* The entries are what they were. Those that no directory was linked by do not
+ * matter, but they change with the others. */
+HV_INLINE bool top_words_same(const struct shadow_root *r)
+{
+    const volatile uint32_t *e;
+
+    if (!r->has_seen)
+        return false;
+    e = top_entries(r);
+    return !((e[0] ^ r->seen[0]) | e[1] | (e[2] ^ r->seen[1]) | e[3] |
+             (e[4] ^ r->seen[2]) | e[5] | (e[6] ^ r->seen[3]) | e[7]);
+}
+
 /* PAE: the CPU would read the four top-level entries now (SDM 3A 4.4.1). */
 void root_reload_pdptes(struct shadow_mmu *m, struct shadow_root *r)
 {
+    if (hv_likely(top_words_same(r)))
+        return;
     for (uint32_t i = 0; i < 4; i++) {
         /* Afresh each time: root_drop_pd() lets interrupts in, and what they do
          * may need the window. */
@@ -446,6 +484,7 @@ void root_reload_pdptes(struct shadow_mmu *m, struct shadow_root *r)
                 root_set_pd(m, r, 3, m->filler);
         }
     }
+    remember_top(m, r);
 }
 
 static void leave_linear_mode(struct vcpu *v, uint32_t gcr3)
@@ -460,28 +499,6 @@ static void leave_linear_mode(struct vcpu *v, uint32_t gcr3)
     }
     g->linear = false;
     use_root(v, root_make(v, gcr3));
-}
-
-HV_INLINE const volatile uint32_t *top_entries(const struct shadow_root *r)
-{
-    return (const volatile uint32_t *)frame_ptr(HFN(r->top->frame & GPAGE_FRAME)) +
-           (r->gcr3 & HV_PAGE_MASK) / 4;
-}
-
-/* Remembers for the next time how to tell that the top level is what it was: where
- * the one mapping of its page is, or the four entries of PAE. */
-static void remember_top(struct shadow_mmu *m, struct shadow_root *r)
-{
-    if (m->guest->pae) {
-        const volatile uint32_t *e = top_entries(r);
-
-        for (uint32_t i = 0; i < 4; i++)
-            r->seen[i] = e[i * 2];
-        r->has_seen = !(e[1] | e[3] | e[5] | e[7]);
-        return;
-    }
-    r->top_rmap = r->top->rmap;
-    r->top_ent = dirty_witness(m, r->top);
 }
 
 static HV_NOINLINE void new_pgtable_slow(struct vcpu *v, uint32_t gcr3)
@@ -507,19 +524,6 @@ static HV_NOINLINE void new_pgtable_slow(struct vcpu *v, uint32_t gcr3)
         resync_page(g->mmu, gcr3 >> HV_PAGE_SHIFT);
     use_root(v, r);
     remember_top(g->mmu, r);
-}
-
-/* The entries are what they were. Those that no directory was linked by do not
- * matter, but they change with the others. */
-HV_INLINE bool top_words_same(const struct shadow_root *r)
-{
-    const volatile uint32_t *e;
-
-    if (!r->has_seen)
-        return false;
-    e = top_entries(r);
-    return !((e[0] ^ r->seen[0]) | e[1] | (e[2] ^ r->seen[1]) | e[3] |
-             (e[4] ^ r->seen[2]) | e[5] | (e[6] ^ r->seen[3]) | e[7]);
 }
 
 /* A cached root is looked up, not flushed: its tables are up to date unless the
