@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: MIT
+"""What a boot costs: instructions from the monitor's first one to the first one of
+the demo guest. The clock of -icount counts them, and an RDTSC that is put into both
+places for a moment reads it."""
+import re
+import subprocess
+
+import pytest
+import vmlib
+from gdbstub import GdbStub
+
+BUDGET = 30_000_000   # at 512 MiB
+GROWTH = 1.20         # at 8 GiB
+RDTSC = b"\x0f\x31"
+
+
+def symbol(name):
+    out = subprocess.run(["nm", vmlib.ELF], capture_output=True, text=True,
+                         check=True).stdout
+    return int(re.search(rf"^([0-9a-f]+) \w {name}$", out, re.M).group(1), 16)
+
+
+def tsc(stub):
+    """RDTSC in the place of the instruction that comes next, and then that again."""
+    saved, at = stub.ask("g"), stub.registers()["eip"]
+    bytes_there = stub.ask(f"m{at:x},{len(RDTSC)}")
+    assert stub.ask(f"M{at:x},{len(RDTSC)}:{RDTSC.hex()}") == "OK"
+    stub.ask("s")
+    r = stub.registers()
+    assert r["eip"] == at + len(RDTSC)
+    assert stub.ask(f"M{at:x},{len(RDTSC)}:{bytes_there}") == "OK"
+    assert stub.ask(f"G{saved}") == "OK"
+    return r["edx"] << 32 | r["eax"]
+
+
+def stop_at(stub, address):
+    stub.breakpoint(address)
+    stub.go()
+    assert stub.stopped(120), f"never at {address:#x}"
+    stub.breakpoint(address, False)
+    assert stub.registers()["eip"] == address
+
+
+def boot_cost(path, mib):
+    # With sleep=off the clock would jump to the next timer at each stop.
+    with vmlib.boot("watchdog=0", memory=mib, timeout=180,
+                    extra=["-icount", "shift=0,sleep=on", "-S", "-gdb",
+                           f"unix:{path},server=on,wait=off"]) as vm:
+        stub = GdbStub(path)
+        stop_at(stub, symbol("boot_start"))
+        first = tsc(stub)
+        stop_at(stub, symbol("switcher_entry"))
+        cost = tsc(stub) - first
+        stub.detach()
+        vm.expect("demo> ", 60)
+    return cost
+
+
+@pytest.fixture(scope="module")
+def at_512(tmp_path_factory):
+    return boot_cost(str(tmp_path_factory.mktemp("gdb") / "s"), 512)
+
+
+def test_boot_within_its_budget(at_512):
+    assert 1_000_000 < at_512 <= BUDGET, f"{at_512} instructions at 512 MiB"
+    print(f"boot: {at_512} instructions at 512 MiB")
+
+
+def test_boot_of_a_large_machine(at_512, tmp_path):
+    large = boot_cost(str(tmp_path / "s"), 8192)
+    assert large <= at_512 * GROWTH, f"{large} instructions at 8 GiB, {at_512} at 512 MiB"
+    print(f"boot: {large} instructions at 8 GiB")
