@@ -57,7 +57,9 @@ static void one_string(uint32_t ring)
 
     if (ring == 3) {
         EXPECT(v < 0x20 || v == GUEST_SYSCALL_VECTOR || v == GABI_IRQ_VECTOR);
-        EXPECT_EQ(f.cs & 3, 3);
+        /* The timer may strike in the handler of another trap, behind a trap gate. */
+        if (v != GABI_IRQ_VECTOR)
+            EXPECT_EQ(f.cs & 3, 3);
         EXPECT_EQ(f.eflags & (FLAG_IOPL | FLAG_VM), 0);
     }
 }
