@@ -147,7 +147,7 @@ HV_INLINE bool set_pte_quick(struct shadow_mmu *m, struct gpage *pages,
         return true;
     }
     if (va >> 21 != m->nothing.region || pgd != m->nothing.pgd ||
-        !evidence_holds(&m->nothing.dir) || (m->nothing.page->frame & GPAGE_PT))
+        !evidence_holds(&m->nothing.dir, pae) || (m->nothing.page->frame & GPAGE_PT))
         return false;
     /* Entries that kill do so here, too. */
     return !(lo & PT_P) || (!(lo & PT_PS) && lo <= m->gpte_last && !(pae && hi));

@@ -249,9 +249,7 @@ HV_INLINE uint32_t denied_linked(const struct shadow_mmu *m, const uint32_t *e,
     const struct evidence *dir = &m->link.dir;
     uint32_t gpte;
 
-    if (!dir->word[0] || hv_read_once(dir->word[0][0]) != dir->value[0] ||
-        (pae && (hv_read_once(dir->word[1][0]) != dir->value[1] ||
-                 (dir->word[0][1] | dir->word[1][1]))))
+    if (!evidence_holds(dir, pae) || (pae && (dir->word[0][1] | dir->word[1][1])))
         return SHADOW_LONG_WAY;
     gpte = hv_read_once(*e);
     if (!(gpte & PT_P))

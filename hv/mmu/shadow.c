@@ -473,10 +473,7 @@ void root_reload_pdptes(struct shadow_mmu *m, struct shadow_root *r)
     for (uint32_t i = 0; i < 4; i++) {
         /* Afresh each time: root_drop_pd() lets interrupts in, and what they do
          * may need the window. */
-        const uint8_t *page = gpage_known(m->guest, r->gcr3 >> HV_PAGE_SHIFT);
-        const volatile uint32_t *e =
-            (const volatile uint32_t *)(const volatile void *)(page +
-                (r->gcr3 & (HV_PAGE_MASK & ~31u)));
+        const volatile uint32_t *e = top_entries(r);
 
         if (hv_unlikely(r->raw[i] != e[i * 2] || e[i * 2 + 1]) && r->raw[i]) {
             root_drop_pd(m, r, i);

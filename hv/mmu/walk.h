@@ -131,10 +131,10 @@ HV_INLINE void evidence_take(struct evidence *e, const struct guest *g, uint32_t
     e->value[1] = *e->word[1];
 }
 
-HV_INLINE bool evidence_holds(const struct evidence *e)
+HV_INLINE bool evidence_holds(const struct evidence *e, bool pae)
 {
     return e->word[0] && hv_read_once(*e->word[0]) == e->value[0] &&
-           hv_read_once(*e->word[1]) == e->value[1];
+           (!pae || hv_read_once(*e->word[1]) == e->value[1]);
 }
 
 /* The same for a table that is linked already: only if the guest's directory names
