@@ -26,8 +26,8 @@ void boot_clip_memory(void);
  * off, the frame allocator works. One that does not fit is complained about. */
 void boot_bring_modules_down(void);
 
-/* Stops what firmware and loader may have left running (leftovers.c). With paging
- * and the host IDT, before arch_irq_init(). */
+/* Stops what firmware and loader may have left running, and says what is left to
+ * them (leftovers.c). With paging and the host IDT, before arch_irq_init(). */
 void boot_stop_leftovers(void);
 
 /* boot_info.modules -> hv_add_guest() for every guest that is configured well.

@@ -63,7 +63,6 @@ static HV_INIT void boot_on_cpu_stack(void)
     cpu_report();
     acpi_report();
     boot_stop_leftovers();
-    usb_legacy_report();
     arch_irq_init();
     timerq_init();
     arch_time_init();

@@ -8,7 +8,8 @@
 #include "leftovers.h"
 
 #include "arch/cpu.h"
-#include "arch/io.h"
+#include "hv/firmware.h"
+#include "hv/pci.h"
 
 /* ---- local APIC (SDM 3A 10.12) ---- */
 
@@ -64,106 +65,42 @@ HV_INIT void boot_leave_x2apic(void)
 
 /* ---- bus masters (PCI 3.0, chapter 6) ---- */
 
-#define PORT_ADDRESS 0xcf8u
-#define PORT_DATA 0xcfcu
-#define ADDRESS_ENABLE HV_BIT(31)
+#define LINES_MAX 8u
 
-enum {
-    PCI_ID = 0x00,
-    PCI_COMMAND = 0x04,
-    PCI_CLASS = 0x08,
-    PCI_HEADER = 0x0c,
+static HV_INIT_BSS uint32_t nr_stopped;
 
-    COMMAND_MASTER = 1 << 2,
-    HEADER_MULTI = 1 << 23,
-    HEADER_TYPE_SHIFT = 16,
-    HEADER_TYPE_MASK = 0x7f,
-
-    CLASS_DISPLAY = 0x03,
-    CLASS_BRIDGE = 0x06,
-    CLASS_SERIAL_USB = 0x0c03,
-
-    FUNCTIONS = 0x10000,
-    LINES_MAX = 8,
-};
-
-static HV_INIT uint32_t config_read32(uint32_t bdf, uint32_t reg)
+static HV_INIT void stop_master(const struct pci_function *f)
 {
-    io_out32(PORT_ADDRESS, ADDRESS_ENABLE | bdf << 8 | reg);
-    return io_in32(PORT_DATA);
-}
+    uint32_t command;
 
-static HV_INIT void config_write16(uint32_t bdf, uint32_t reg, uint16_t v)
-{
-    io_out32(PORT_ADDRESS, ADDRESS_ENABLE | bdf << 8 | (reg & ~3u));
-    io_out16((uint16_t)(PORT_DATA + (reg & 2)), v);
-}
-
-/* Configuration mechanism 1: the address register holds what is written. */
-static HV_INIT bool has_pci(void)
-{
-    uint32_t old = io_in32(PORT_ADDRESS);
-    bool there;
-
-    io_out32(PORT_ADDRESS, ADDRESS_ENABLE);
-    there = io_in32(PORT_ADDRESS) == ADDRESS_ENABLE;
-    io_out32(PORT_ADDRESS, old);
-    return there;
-}
-
-static HV_INIT void stop_master(const struct pci_config_ops *ops,
-                                struct pci_masters *m, uint32_t bdf)
-{
-    uint32_t class = ops->read32(bdf, PCI_CLASS) >> 16;
-    uint32_t header = ops->read32(bdf, PCI_HEADER) >> HEADER_TYPE_SHIFT;
-    uint32_t command = ops->read32(bdf, PCI_COMMAND), id;
-
-    if (class == CLASS_SERIAL_USB) {
-        m->usb++;
+    usb_legacy_look_at(f);
+    if ((f->class_code == PCI_CLASS_SERIAL && f->subclass == PCI_SUBCLASS_USB) ||
+        f->class_code == PCI_CLASS_BRIDGE || f->class_code == PCI_CLASS_DISPLAY ||
+        (f->header & ~PCI_HEADER_MULTI) != 0)
         return;
-    }
-    if (!(command & COMMAND_MASTER) || (header & HEADER_TYPE_MASK) != 0 ||
-        class >> 8 == CLASS_BRIDGE || class >> 8 == CLASS_DISPLAY)
+    command = pci_read32(f->at, PCI_COMMAND);
+    if (!(command & PCI_COMMAND_MASTER))
         return;
     /* The status register above would be cleared by writing back what it shows. */
-    ops->write16(bdf, PCI_COMMAND, (uint16_t)(command & ~(uint32_t)COMMAND_MASTER));
-    id = ops->read32(bdf, PCI_ID);
-    if (m->stopped++ < LINES_MAX)
-        log_info("firmware: %02x:%02x.%x (%04x:%04x, class %04x) could write to "
-                 "memory, stopped", bdf >> 8, bdf >> 3 & 31, bdf & 7, id & 0xffff,
-                 id >> 16, class);
+    pci_write16(f->at, PCI_COMMAND, (uint16_t)(command & ~PCI_COMMAND_MASTER));
+    if (nr_stopped++ < LINES_MAX)
+        log_info("firmware: %02x:%02x.%x (%04x:%04x, class %02x%02x) could write to "
+                 "memory, stopped", f->at.bus, f->at.device, f->at.function, f->vendor,
+                 f->device, f->class_code, f->subclass);
 }
 
-HV_INIT void pci_stop_masters(const struct pci_config_ops *ops,
-                              struct pci_masters *m)
+HV_INIT uint32_t boot_stop_masters(void)
 {
-    bool multi = false;
-
-    *m = (struct pci_masters){0};
-    for (uint32_t bdf = 0; bdf < FUNCTIONS; bdf++) {
-        bool first = (bdf & 7) == 0;
-
-        if (!first && !multi)
-            continue;
-        if ((ops->read32(bdf, PCI_ID) & 0xffff) == 0xffff) {
-            multi &= !first; /* without function 0 there are no others */
-            continue;
-        }
-        if (first)
-            multi = (ops->read32(bdf, PCI_HEADER) & HEADER_MULTI) != 0;
-        stop_master(ops, m, bdf);
-    }
+    nr_stopped = 0;
+    pci_scan(stop_master);
+    if (nr_stopped > LINES_MAX)
+        log_info("firmware: and %u devices more", nr_stopped - LINES_MAX);
+    return nr_stopped;
 }
 
 HV_INIT void boot_stop_leftovers(void)
 {
-    static const struct pci_config_ops ops = {config_read32, config_write16};
-    struct pci_masters m;
-
     boot_leave_x2apic();
-    if (!has_pci())
-        return;
-    pci_stop_masters(&ops, &m);
-    if (m.stopped > LINES_MAX)
-        log_info("firmware: and %u devices more", m.stopped - LINES_MAX);
+    (void)boot_stop_masters();
+    usb_legacy_report();
 }

@@ -101,7 +101,7 @@ static HV_INIT bool firmware_works_usb(const struct pci_function *f)
     }
 }
 
-static HV_INIT void look_at(const struct pci_function *f)
+HV_INIT void usb_legacy_look_at(const struct pci_function *f)
 {
     found.functions++;
     log_debug("PCI: %02x:%02x.%u %04x:%04x class %02x%02x%02x", f->at.bus,
@@ -115,7 +115,6 @@ static HV_INIT void look_at(const struct pci_function *f)
 
 HV_INIT void usb_legacy_report(void)
 {
-    pci_scan(look_at);
     log_debug("PCI: %u functions", found.functions);
     if (found.usb_of_firmware > 0)
         log_info("USB: %u controllers, of which the firmware works %u (as a PS/2 keyboard); "

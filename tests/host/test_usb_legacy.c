@@ -42,10 +42,11 @@ uint32_t pci_read32(struct pci_address a, uint32_t offset)
     return functions[a.device].config[offset / 4];
 }
 
-void pci_scan(void (*each)(const struct pci_function *f))
+static void report(void)
 {
     for (uint32_t i = 0; i < nr_functions; i++)
-        each(&functions[i].f);
+        usb_legacy_look_at(&functions[i].f);
+    usb_legacy_report();
 }
 
 void *arch_map_device(hpa_t pa, uint32_t bytes)
@@ -69,7 +70,7 @@ TEST(usb_legacy_uhci)
     uint32_t *c = add(0x0c, 3, 0x00, 7);
 
     c[0xc0 / 4] = 0x2010; /* SMI */
-    usb_legacy_report();
+    report();
     expect_firmware(c, true);
 }
 
@@ -78,7 +79,7 @@ TEST(usb_legacy_uhci_idle)
     uint32_t *c = add(0x0c, 3, 0x00, 7);
 
     c[0xc0 / 4] = 0x2000;
-    usb_legacy_report();
+    report();
     expect_firmware(c, false);
 }
 
@@ -87,7 +88,7 @@ TEST(usb_legacy_ohci)
     uint32_t *c = add(0x0c, 3, 0x10, 7);
 
     registers[1] = 0x100;
-    usb_legacy_report();
+    report();
     expect_firmware(c, true);
 }
 
@@ -97,7 +98,7 @@ TEST(usb_legacy_ohci_without_memory)
 
     registers[1] = 0x100;
     c[4] = 0xfe000001; /* ports */
-    usb_legacy_report();
+    report();
     expect_firmware(c, false);
 }
 
@@ -108,7 +109,7 @@ TEST(usb_legacy_ehci)
     registers[2] = 0x6800;
     c[0x68 / 4] = 0x00007002; /* another capability first */
     c[0x70 / 4] = 0x00010001;
-    usb_legacy_report();
+    report();
     expect_firmware(c, true);
 }
 
@@ -119,7 +120,7 @@ TEST(usb_legacy_ehci_loop)
 
     registers[2] = 0x6800;
     c[0x68 / 4] = 0x00016802;
-    usb_legacy_report();
+    report();
     expect_firmware(c, false);
 }
 
@@ -130,7 +131,7 @@ TEST(usb_legacy_xhci)
     registers[4] = 0x20000000; /* at word 0x2000 */
     registers[0x2000] = 0x00010402;
     registers[0x2004] = 0x00010001;
-    usb_legacy_report();
+    report();
     expect_firmware(c, true);
 }
 
@@ -139,7 +140,7 @@ TEST(usb_legacy_xhci_owned_by_nobody_or_out_of_reach)
     uint32_t *c = add(0x0c, 3, 0x30, 7);
 
     registers[4] = 0xffff0000;
-    usb_legacy_report();
+    report();
     expect_firmware(c, false);
 }
 
@@ -151,7 +152,7 @@ TEST(usb_legacy_xhci_list_that_runs_away)
     for (uint32_t i = 0; i < HV_ARRAY_SIZE(registers); i++)
         registers[i] |= i < 16 ? 0 : 0x0001ff02;
     registers[1] = 0x0001ff02;
-    usb_legacy_report();
+    report();
     expect_firmware(c, false);
 }
 
