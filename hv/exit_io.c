@@ -208,9 +208,6 @@ bool exit_try_vmcall(struct vcpu *v)
      * text is read-only for itself in later kernels, so by page otherwise. */
     if (!gva_patch(v, GVA(v->regs->eip), patch, 3))
         return false;
-    if (!g->uses_vmcall) {
-        g->uses_vmcall = true;
-        g->vmcall_changed = true;
-    }
+    g->uses_vmcall = true; /* from now on #UD comes here always (vidt_choose) */
     return true;
 }

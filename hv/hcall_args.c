@@ -261,7 +261,6 @@ static void init(struct vcpu *v, const struct abi_probe_out *p)
     map_alias(v);
     vtime_write_wallclock(v);
     shadow_drop_all(v);
-    vidt_rebuild(v);
 }
 
 void hcall_first(struct vcpu *v)

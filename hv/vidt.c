@@ -14,8 +14,6 @@
 #define TYPE_INT 0xeu
 #define TYPE_TRAP 0xfu
 
-#define GATES_A_STEP 64u /* between two preemption points */
-
 /* Vectors with an error code, for which `int n` would misalign the frame (S27),
  * hardware's own, and those that only the monitor may see. */
 static bool software_may_raise(uint32_t vec)
@@ -124,18 +122,11 @@ void vidt_load(struct vcpu *v, uint32_t vec, uint32_t lo, uint32_t hi)
         lo = ((uint32_t)SEL_GUEST_CS << 16) | (lo & 0xffffu);
         hi &= 0xffffef00u;
     }
+    if (g->vidt_lo[vec] == lo && g->vidt_hi[vec] == hi)
+        return; /* Linux loads all 256 whenever it loads the IDT */
     g->vidt_lo[vec] = lo;
     g->vidt_hi[vec] = hi;
     build_gate(v, vec);
-}
-
-void vidt_rebuild(struct vcpu *v)
-{
-    for (uint32_t i = 0; i < 256; i++) {
-        build_gate(v, i);
-        if (i % GATES_A_STEP == GATES_A_STEP - 1)
-            arch_preempt_point(); /* each gate is whole */
-    }
 }
 
 bool vidt_present(const struct guest *g, uint32_t vector)

@@ -51,7 +51,7 @@ struct guest {
     uint32_t noirq_start, noirq_end; /* [start, end); single: end = start + 1 */
     uint32_t kernel_address;
     uint8_t syscall_vec;
-    bool uses_vmcall, vmcall_changed; /* changed: gate of #UD to be rebuilt */
+    bool uses_vmcall;
 
     uint32_t vidt_lo[256], vidt_hi[256]; /* what the guest loaded, ABI 5.2 form */
     uint32_t direct_mask[8]; /* vectors that may go direct */

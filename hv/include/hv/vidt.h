@@ -8,12 +8,9 @@ struct vcpu;
 struct guest;
 
 /* LOAD_IDT_ENTRY (ABI 5.2); kills on a vector above 255 or a type that is
- * neither interrupt nor trap gate. */
+ * neither interrupt nor trap gate. After INIT, which names the system-call vector:
+ * a real gate is built when it is loaded and never again. */
 void vidt_load(struct vcpu *v, uint32_t vector, uint32_t lo, uint32_t hi);
-
-/* Rebuilds all real gates (after INIT has named the system-call vector, and
- * once a guest has turned out to use vmcall). */
-void vidt_rebuild(struct vcpu *v);
 
 /* How the real gate of a vector must look: pure, for the unit test. */
 enum vidt_kind { VIDT_STUB, VIDT_DIRECT, VIDT_THUNK };
