@@ -78,6 +78,7 @@ static bool background; /* console_start() was called */
 static bool panicking;
 static bool polling;
 static bool poll_soon, rx_left, screen_left;
+static bool burst; /* something was written since the last poll */
 static struct timer poll_timer;
 static uint64_t poll_interval_ns = POLL_NEVER_NS; /* as armed */
 
@@ -107,7 +108,8 @@ void console_put(const char *bytes, uint32_t n)
         return;
     }
     memcpy(ring + off, bytes, first);
-    memcpy(ring, bytes + first, n - first);
+    if (n != first)
+        memcpy(ring, bytes + first, n - first);
     ring_wrapped = ring_wrapped || n >= RING_BYTES - off;
     ring_head += n;
     for (uint32_t i = 0; i < nr_sinks; i++) {
@@ -216,7 +218,7 @@ static uint64_t wanted_interval(void)
 {
     uint64_t wanted = POLL_NEVER_NS;
 
-    if (has_backlog() || rx_left || screen_left)
+    if (burst || rx_left || screen_left || has_backlog())
         return POLL_BACKLOG_NS;
     for (uint32_t i = 0; i < nr_sinks; i++) {
         const struct sink *s = &sinks[i];
@@ -258,9 +260,13 @@ void console_leave(void)
         return;
     }
     if (background) {
-        push_all(PUSH_BYTES, false);
         poll_soon = true;
-        arm_poll();
+        /* The first of a burst goes out at once, the rest with the next poll. */
+        if (poll_interval_ns > POLL_BACKLOG_NS) {
+            push_all(PUSH_BYTES, false);
+            burst = true;
+            arm_poll();
+        }
     } else {
         push_all(RING_BYTES, true);
     }
@@ -416,6 +422,7 @@ static void push_background(bool soon)
             s->stuck = true;
     }
     poll_soon = soon;
+    burst = false;
     arm_poll();
     __atomic_clear(&busy, __ATOMIC_RELEASE);
 }

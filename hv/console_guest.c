@@ -8,6 +8,7 @@
 #include "console_int.h"
 #include "hv/guest.h"
 #include "hv/string.h"
+#include "hv/swar.h"
 
 #define LINE_BYTES 200u
 #define UNSEEN_BYTES 1024u /* a power of two */
@@ -139,6 +140,13 @@ static uint32_t track_plain(struct guest_line *l, const uint8_t *bytes, uint32_t
 
     if (l->escape != ESC_NONE)
         return 0;
+    for (; max - i >= 4; i += 4) {
+        uint32_t w = *(const swar_text_t *)(const void *)(bytes + i);
+
+        if (!swar_is_plain(w))
+            break;
+        *(swar_text_t *)(void *)(text + i) = w;
+    }
     while (i < max && bytes[i] >= 0x20 && bytes[i] < 0x7f) {
         text[i] = (char)bytes[i];
         i++;

@@ -8,6 +8,7 @@
 #include "hv/range.h"
 #include "hv/shadow.h"
 #include "hv/string.h"
+#include "hv/swar.h"
 
 bool gmem_range_ok(const struct guest *g, gpa_t a, uint32_t len)
 {
@@ -81,6 +82,26 @@ bool gmem_zero(struct guest *g, gpa_t dst, uint32_t len)
     return true;
 }
 
+/* Up to a NUL, or max bytes: how many. Reads each byte of the guest's once. */
+static uint32_t copy_text(char *to, const volatile char *from, uint32_t max)
+{
+    uint32_t n = 0;
+
+    for (; max - n >= 4; n += 4) {
+        uint32_t w = *(const volatile swar_text_t *)(const volatile void *)(from + n);
+
+        *(swar_text_t *)(void *)(to + n) = w;
+        if (swar_has_nul(w)) {
+            while (to[n] != '\0')
+                n++;
+            return n;
+        }
+    }
+    while (n < max && (to[n] = from[n]) != '\0')
+        n++;
+    return n;
+}
+
 uint32_t gmem_read_string(struct guest *g, char *dst, gpa_t src, uint32_t size)
 {
     uint32_t n = 0;
@@ -88,12 +109,10 @@ uint32_t gmem_read_string(struct guest *g, char *dst, gpa_t src, uint32_t size)
     while (n + 1 < size && gmem_range_ok(g, src, 1)) {
         const volatile char *from = (const volatile char *)bytes_at(g, src);
         uint32_t len = hv_min_u32(size - 1 - n, HV_PAGE_SIZE - gpa_offset(src));
-        char *end = dst + n + len, *to = dst + n, c;
+        uint32_t copied = copy_text(dst + n, from, len);
 
-        while (to != end && (c = *from++) != '\0') /* each byte once */
-            *to++ = c;
-        n = (uint32_t)(to - dst);
-        if (to != end)
+        n += copied;
+        if (copied != len)
             break;
         src = GPA(src.v + len);
     }

@@ -65,11 +65,8 @@ static void uart_tx(struct uart *u, uint8_t byte)
 
 static uint32_t uart_tx_some(struct uart *u, const uint8_t *bytes, uint32_t n)
 {
-    uint16_t data = (uint16_t)(u->base + REG_DATA);
-
     n = hv_min_u32(n, u->credit);
-    for (uint32_t i = 0; i < n; i++)
-        io_out8(data, bytes[i]);
+    io_out8_some((uint16_t)(u->base + REG_DATA), bytes, n);
     u->credit -= (uint8_t)n;
     return n;
 }

@@ -203,3 +203,31 @@ TEST(strings)
     EXPECT_EQ(gmem_read_string(&g, s, GPA(0x40000000), sizeof(s)), 0);
     EXPECT_EQ(noted, 0);
 }
+
+TEST(strings_of_every_length_at_every_offset)
+{
+    char s[40], want[40];
+
+    start();
+    for (uint32_t at = 4096 - 24; at < 4096 + 4; at++) {
+        for (uint32_t len = 0; len < 24; len++) {
+            for (uint32_t size = 1; size < 32; size++) {
+                uint32_t n = len < size - 1 ? len : size - 1;
+
+                /* What follows the NUL, and what is behind the buffer, is not touched. */
+                memset(page(0) + 4096 - 64, 0xff, 64);
+                memset(page(1), 0xff, 64);
+                for (uint32_t i = 0; i <= len; i++)
+                    *(page((at + i) / 4096) + (at + i) % 4096) = i < len ? (uint8_t)(0x80 + i) : 0;
+                memset(s, 0x55, sizeof(s));
+                for (uint32_t i = 0; i < n; i++)
+                    want[i] = (char)(0x80 + i);
+                want[n] = '\0';
+                REQUIRE(gmem_read_string(&g, s, GPA(at), size) == n);
+                REQUIRE(memcmp(s, want, n + 1) == 0);
+                for (uint32_t i = size; i < sizeof(s); i++)
+                    REQUIRE(s[i] == 0x55);
+            }
+        }
+    }
+}

@@ -9,6 +9,7 @@
 #include "hv/list.h"
 #include "hv/range.h"
 #include "hv/string.h"
+#include "hv/swar.h"
 
 #include <limits.h>
 
@@ -51,6 +52,23 @@ TEST(memcpy_and_memset_at_every_offset)
             memset(a + d, 0x1a5, n);
             REQUIRE(hv_memset(b + d, 0x1a5, n) == b + d);
             REQUIRE(memcmp(a, b, sizeof(a)) == 0);
+        }
+    }
+}
+
+/* Every byte beside every other, in every place. */
+TEST(swar_against_each_byte)
+{
+    for (uint32_t a = 0; a < 256; a++) {
+        for (uint32_t b = 0; b < 256; b++) {
+            for (uint32_t shift = 0; shift < 32; shift += 8) {
+                uint32_t low = b << 24 | (uint32_t)'x' << 16 | (uint32_t)'y' << 8 | a;
+                uint32_t w = shift ? low << shift | low >> (32 - shift) : low;
+                bool plain = a >= 0x20 && a <= 0x7e && b >= 0x20 && b <= 0x7e;
+
+                REQUIRE(swar_has_nul(w) == (a == 0 || b == 0));
+                REQUIRE(swar_is_plain(w) == plain);
+            }
         }
     }
 }
