@@ -138,9 +138,10 @@ uint32_t cpu_golden_cr0(void)
 uint32_t cpu_golden_cr4(void)
 {
     /* PSE means nothing beside PAE (SDM 3A 4.4), but v86 takes a large page for a
-     * small one without it. */
-    return CR4_PSE | CR4_PAE | CR4_OSFXSR | (cpu_features.sse ? CR4_OSXMMEXCPT : 0)
-        | (cpu_features.mce ? CR4_MCE : 0);
+     * small one without it. OSFXSR is about SSE registers, and QEMU does not keep it
+     * on a CPU that has none. */
+    return CR4_PSE | CR4_PAE | (cpu_features.sse ? CR4_OSFXSR | CR4_OSXMMEXCPT : 0) |
+           (cpu_features.mce ? CR4_MCE : 0);
 }
 
 /* The entries as after a reset (SDM 3A 11.12.4), but entry 1 (PWT alone), which

@@ -35,6 +35,13 @@ def test_machine_and_cpu(machine, cpu):
         poweroff(vm)
 
 
+def test_suite_on_a_cpu_without_sse():
+    """CR4.OSFXSR does not stay set there; P3 compares CR4 after each case."""
+    status, text = vmlib.run("test=fp", cpu="pentium2")
+    assert status == vmlib.EXIT_OK, text
+    assert "# totals: pass:" in text
+
+
 @slow
 @pytest.mark.parametrize("machine,mib", itertools.product(
     MACHINES, [64, 128, 512, 2048, 3584]))

@@ -283,7 +283,7 @@ GT_CASE(fxsave_places, GT_BOTH)
 /* Over the end of a page whose neighbour is not there, or is not 16-aligned. */
 GT_CASE(fxsave_crosses_page, GT_BOTH)
 {
-    uint32_t va = 0x42000000, at = va + GUEST_PAGE_BYTES - 256;
+    uint32_t va = 0x42000000, at = va + GUEST_PAGE_BYTES - 64;
     struct trap_frame f;
 
     pt_set(pt_root, va, page_alloc() | PTE_USER);

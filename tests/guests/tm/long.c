@@ -155,50 +155,70 @@ static void raise_output(struct vdevice *d)
     vq_kick(&d->vq[1]);
 }
 
+static struct vdevice line_con, line_blk, line_rng;
+
+/* Lowest first and each once. Output used up wakes a guest that sleeps, not one that
+ * goes on: its line need not come. */
+static bool lines_are_good(void)
+{
+    uint32_t must = 1u << GABI_IRQ_TIMER | 1u << line_blk.vq[0].irq |
+                    1u << line_rng.vq[0].irq;
+    uint32_t lines = must | 1u << line_con.vq[1].irq;
+
+    for (uint32_t i = 0; i < delivered; i++) {
+        if (!(lines & 1u << order[i]) || (i && order[i] <= order[i - 1]))
+            return false;
+        lines &= ~(1u << order[i]);
+    }
+    return !(lines & must);
+}
+
+/* Raises all lines while they are blocked, waits, and lets them come. */
+static bool lines_round(uint32_t wait_ns)
+{
+    irq_disable();
+    delivered = 0;
+    lg_blocked = 0xffffffff;
+    hcall1(GABI_HCALL_SET_CLOCKEVENT, 20000);
+    raise_output(&line_con);
+    raise_block(&line_blk);
+    raise_rng(&line_rng);
+    gt_spin_ns(wait_ns);
+    EXPECT(vq_wait(&line_con.vq[1], NULL));
+    EXPECT(vq_wait(&line_blk.vq[0], NULL));
+    EXPECT(vq_wait(&line_rng.vq[0], NULL));
+    EXPECT_EQ(delivered, 0);
+    EXPECT_EQ(lg.irq_pending, 0); /* blocked ones do not count */
+    lg_blocked = 0;
+    irq_enable();
+    for (uint32_t i = 0; i < 20; i++)
+        hcall0(GABI_HCALL_FLUSH_ASYNC);
+    irq_disable();
+    return lines_are_good();
+}
+
 /* All lines that this guest has, raised together while all are blocked: lowest
- * first, each once. */
+ * first, each once. A machine's timer may be late, but not for so long. */
 GT_CASE(lines_in_order, GT_BOTH | GT_DISK)
 {
-    static struct vdevice con, blk, rng;
-    uint32_t lines, must;
+    static const uint32_t wait_ns[] = {200000, 20000000, 500000000};
 
-    EXPECT(bus_find(GABI_DEV_CONSOLE, 0, &con));
-    EXPECT(bus_find(GABI_DEV_BLOCK, 0, &blk));
-    EXPECT(bus_find(GABI_DEV_RNG, 0, &rng));
-    bus_start(&con);
-    bus_start(&blk);
-    bus_start(&rng);
+    EXPECT(bus_find(GABI_DEV_CONSOLE, 0, &line_con));
+    EXPECT(bus_find(GABI_DEV_BLOCK, 0, &line_blk));
+    EXPECT(bus_find(GABI_DEV_RNG, 0, &line_rng));
+    bus_start(&line_con);
+    bus_start(&line_blk);
+    bus_start(&line_rng);
     for (uint32_t i = 0; i < GABI_IRQ_LINES; i++)
         trap_set_handler(GABI_IRQ_VECTOR + i, note_line);
     for (uint32_t round = 0; round < 20; round++) {
-        irq_disable();
-        delivered = 0;
-        lg_blocked = 0xffffffff;
-        hcall1(GABI_HCALL_SET_CLOCKEVENT, 20000);
-        raise_output(&con);
-        raise_block(&blk);
-        raise_rng(&rng);
-        gt_spin_ns(200000);
-        EXPECT(vq_wait(&con.vq[1], NULL));
-        EXPECT(vq_wait(&blk.vq[0], NULL));
-        EXPECT(vq_wait(&rng.vq[0], NULL));
-        EXPECT_EQ(delivered, 0);
-        EXPECT_EQ(lg.irq_pending, 0); /* blocked ones do not count */
-        lg_blocked = 0;
-        irq_enable();
-        for (uint32_t i = 0; i < 20; i++)
-            hcall0(GABI_HCALL_FLUSH_ASYNC);
-        irq_disable();
-        /* Output used up wakes a guest that sleeps, not one that goes on. */
-        must = 1u << GABI_IRQ_TIMER | 1u << blk.vq[0].irq | 1u << rng.vq[0].irq;
-        lines = must | 1u << con.vq[1].irq;
-        for (uint32_t i = 0; i < delivered; i++) {
-            EXPECT(lines & 1u << order[i]);
-            lines &= ~(1u << order[i]);
-            must &= ~(1u << order[i]);
-            if (i)
-                EXPECT(order[i] > order[i - 1]);
+        bool good = false;
+
+        for (uint32_t i = 0; !good && i < ARRAY_COUNT(wait_ns); i++) {
+            irq_enable();
+            gt_spin_ns(i ? wait_ns[i] : 0); /* what was late comes now */
+            good = lines_round(wait_ns[i]);
         }
-        EXPECT_EQ_AT(round, must, 0);
+        EXPECT(good);
     }
 }
