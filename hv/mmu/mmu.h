@@ -57,6 +57,10 @@ enum shadow_level { SHADOW_L1 = 1, SHADOW_L2 = 2 };
 
 #define CHUNK_TABLES 32u
 
+/* Words of the presence bitmap, of 32 entries each, between two preemption points
+ * where an entry costs 50 instructions or so. */
+#define WORDS_A_STEP 4u
+
 struct shadow_table {
     uint64_t *ents;
     uint32_t key;

@@ -123,9 +123,11 @@ struct shadow_table *table_get(struct shadow_mmu *m, uint32_t key)
 
 static void table_free(struct shadow_mmu *m, struct shadow_table *t)
 {
-    for (; t->words; t->words &= t->words - 1) {
+    for (uint32_t n = 1; t->words; t->words &= t->words - 1, n++) {
         uint32_t w = (uint32_t)__builtin_ctz(t->words);
 
+        if (n % WORDS_A_STEP == 0)
+            arch_preempt_point();
         while (t->present[w]) {
             uint32_t i = w * 32 + (uint32_t)__builtin_ctz(t->present[w]);
 
@@ -314,6 +316,8 @@ void pool_make_room(struct vcpu *v)
         for (uint32_t i = 0; i < ENTRIES; i++) {
             if (entry_present(pd, i))
                 dir_zap(m, pd, i);
+            if (i % (32 * WORDS_A_STEP) == 0)
+                arch_preempt_point();
         }
     }
     v->attention |= VCPU_ATTN_PIN;

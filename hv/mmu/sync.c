@@ -64,6 +64,9 @@ HV_INLINE bool leaf_is_right(uint64_t ent, uint32_t gpte)
  * each. */
 #define CHANGES_A_STEP 32u
 
+/* Words of leaves that stay as they are: each leaf some 30. */
+#define LEAF_WORDS_A_STEP 8u
+
 /* The guest's entries behind a table. */
 HV_INLINE const uint32_t *guest_entries(struct guest *g, const struct shadow_table *t,
                                         bool pae)
@@ -78,11 +81,15 @@ HV_INLINE void resync_entries(struct shadow_mmu *m, struct shadow_table *t, bool
     const uint32_t *gents = guest_entries(m->guest, t, pae);
     uint32_t changed = 0;
 
-    for (uint32_t words = t->words; words; words &= words - 1) {
+    for (uint32_t words = t->words, n = 1; words; words &= words - 1, n++) {
         uint32_t w = (uint32_t)__builtin_ctz(words), bits = t->present[w];
 
         if (!bits)
             t->words &= ~(1u << w); /* it is time */
+        if (hv_unlikely(n % LEAF_WORDS_A_STEP == 0)) {
+            arch_preempt_point();
+            gents = guest_entries(m->guest, t, pae); /* the window may be gone */
+        }
         for (; bits; bits &= bits - 1) {
             uint32_t i = w * 32 + (uint32_t)__builtin_ctz(bits);
             uint32_t gpte = gents[pae ? i * 2 : i], hi = pae ? gents[i * 2 + 1] : 0;
@@ -92,7 +99,7 @@ HV_INLINE void resync_entries(struct shadow_mmu *m, struct shadow_table *t, bool
             resync_leaf(m, t, i, gpte, hi);
             if (++changed % CHANGES_A_STEP == 0) {
                 arch_preempt_point(); /* this leaf is done, the next not begun */
-                gents = guest_entries(m->guest, t, pae); /* the window may be gone */
+                gents = guest_entries(m->guest, t, pae);
             }
         }
     }
@@ -130,9 +137,11 @@ static void resync_l2(struct shadow_mmu *m, struct shadow_table *t)
 {
     struct guest *g = m->guest;
 
-    for (uint32_t words = t->words; words; words &= words - 1) {
+    for (uint32_t words = t->words, n = 1; words; words &= words - 1, n++) {
         uint32_t w = (uint32_t)__builtin_ctz(words);
 
+        if (n % WORDS_A_STEP == 0) /* all may be links to one table */
+            arch_preempt_point();
         for (uint32_t bits = t->present[w]; bits; bits &= bits - 1) {
             uint32_t i = w * 32 + (uint32_t)__builtin_ctz(bits);
             /* Afresh each time: zapping an entry lets interrupts in, and what
@@ -185,9 +194,11 @@ void resync_below(struct shadow_mmu *m, struct shadow_root *r, uint32_t top,
     struct shadow_table *pd = r->pd[top];
     uint32_t last = LINK_NONE; /* a 2-level table has two entries in a row */
 
-    for (uint32_t words = pd->words; words; words &= words - 1) {
+    for (uint32_t words = pd->words, n = 1; words; words &= words - 1, n++) {
         uint32_t w = (uint32_t)__builtin_ctz(words);
 
+        if (n % WORDS_A_STEP == 0)
+            arch_preempt_point();
         for (uint32_t bits = pd->present[w]; bits; bits &= bits - 1) {
             uint32_t i = w * 32 + (uint32_t)__builtin_ctz(bits), key;
 
@@ -232,6 +243,7 @@ static void watch_root(struct shadow_mmu *m, const struct shadow_root *r, uint32
     struct watch_list *l = &m->watch;
 
     l->nr = 0;
+    l->root = NULL;
     for (uint32_t top = 0; top * ENTRIES < end; top++) {
         if (r->pd[top])
             watch_page(m, r->pd[top]->key, NULL);
@@ -239,9 +251,13 @@ static void watch_root(struct shadow_mmu *m, const struct shadow_root *r, uint32
     for (uint32_t top = 0; top * ENTRIES < end; top++) {
         const struct shadow_table *pd = r->pd[top];
 
-        for (uint32_t words = pd ? pd->words : 0; words; words &= words - 1) {
+        for (uint32_t words = pd ? pd->words : 0, n = 1; words; words &= words - 1, n++) {
             uint32_t w = (uint32_t)__builtin_ctz(words);
 
+            if (l->nr > WATCH_MAX)
+                return;
+            if (n % WORDS_A_STEP == 0)
+                arch_preempt_point();
             for (uint32_t bits = pd->present[w]; bits; bits &= bits - 1) {
                 uint32_t i = w * 32 + (uint32_t)__builtin_ctz(bits);
                 struct shadow_table *t = table_of(pd->ents[i]);
@@ -251,7 +267,8 @@ static void watch_root(struct shadow_mmu *m, const struct shadow_root *r, uint32
             }
         }
     }
-    l->root = l->nr <= WATCH_MAX ? r : NULL;
+    if (l->nr <= WATCH_MAX)
+        l->root = r;
 }
 
 /* About so many leaves are compared between two preemption points. */
@@ -369,7 +386,11 @@ void shadow_flush_all(struct vcpu *v)
                 root_reload_pdptes(m, &m->roots[i]);
         }
     }
-    for (uint32_t c = 0; c < m->nr_chunks; c++)
+    for (uint32_t c = 0; c < m->nr_chunks; c++) {
+        if (!m->chunks[c]->loose)
+            continue;
         flush_chunk(m, c);
+        arch_preempt_point(); /* all may have come to rest at once */
+    }
     shadow_check_pin(v);
 }
