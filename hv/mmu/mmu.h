@@ -81,6 +81,7 @@ struct table_chunk {
 
 #define MAX_ROOTS 16u
 #define HASH_BUCKETS 256u
+#define CHAIN_MAX 48u /* keys alike: a guest chooses its pages; see table_get() */
 #define MAX_CHUNKS (sizeof(void *) == 4 ? 192u : 64u) /* of pointers, in one page */
 
 struct shadow_root {
@@ -132,8 +133,9 @@ struct shadow_mmu {
 
 struct shadow_table *table_find(const struct shadow_mmu *m, uint32_t key);
 
-/* Finds or makes the table; NULL when the pool is empty: the caller lets go of
- * everything it holds, calls pool_make_room() and starts again. */
+/* Finds or makes the table; NULL when the pool is empty, or holds so many whose keys
+ * are alike that looking for one would take long: the caller lets go of everything
+ * it holds, calls pool_make_room() and starts again. */
 struct shadow_table *table_get(struct shadow_mmu *m, uint32_t key);
 
 /* One link less; the last one frees the table and what it links. */

@@ -92,12 +92,15 @@ static void pool_give(struct shadow_mmu *m, struct shadow_table *t)
 
 struct shadow_table *table_get(struct shadow_mmu *m, uint32_t key)
 {
-    struct shadow_table *t = table_find(m, key);
-    uint32_t bucket = hash_of(key);
+    uint32_t bucket = hash_of(key), n = 0;
+    struct shadow_table *t;
 
-    if (t)
-        return t;
-    t = pool_take(m);
+    for (uint32_t id = m->hash[bucket]; id; id = t->hash_next, n++) {
+        t = table_by_id(m, id);
+        if (t->key == key)
+            return t;
+    }
+    t = n < CHAIN_MAX ? pool_take(m) : NULL;
     if (!t)
         return NULL;
     t->key = key;

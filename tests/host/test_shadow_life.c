@@ -544,3 +544,46 @@ TEST(no_memory_left_in_the_machine)
 {
     for_both(no_frames);
 }
+
+/* A guest chooses which of its pages are tables, so it chooses the keys; a search
+ * among them is short all the same. */
+static uint32_t longest_chain(void)
+{
+    const struct shadow_mmu *m = v->guest->mmu;
+    uint32_t longest = 0, n;
+
+    for (uint32_t b = 0; b < HASH_BUCKETS; b++) {
+        n = 0;
+        for (uint32_t id = m->hash[b]; id; n++)
+            id = m->chunks[id / CHUNK_TABLES]->table[id % CHUNK_TABLES].hash_next;
+        longest = n > longest ? n : longest;
+    }
+    return longest;
+}
+
+TEST(keys_alike)
+{
+    const uint32_t pages = 8192, hashes[] = {77, 77 ^ 0x20}; /* one for each half */
+    uint32_t longest = 0, va = 0x10000000;
+
+    fake_pmm_frames = 20000;
+    pae = false;
+    v = sf_guest(pages, false, false, ROOT << 12);
+    for (uint32_t gfn = 256; gfn < pages; gfn++) {
+        uint32_t hash = (gfn ^ gfn >> 8 ^ gfn >> 15) & 255;
+
+        if (hash != hashes[0] && hash != hashes[1])
+            continue;
+        sf_poke(v, gfn << 12, DATA << 12 | FULL);
+        sf_poke(v, (gfn << 12) + 512 * 4, DATA << 12 | FULL);
+        EXPECT(gmem_write32(v->guest, GPA((ROOT << 12) + (va >> 22) * 4), gfn << 12 | FULL));
+        EXPECT(reaches(va, SF_WRITE, DATA));
+        EXPECT(reaches(va + 0x200000, SF_WRITE, DATA));
+        longest = hv_max_u32(longest, longest_chain());
+        va += 0x400000;
+    }
+    EXPECT(longest > CHAIN_MAX / 2 && longest <= CHAIN_MAX);
+    EXPECT(v->guest->mmu->drops > 0);
+    sf_check(v);
+    sf_free(v);
+}
