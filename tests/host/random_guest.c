@@ -248,6 +248,29 @@ bool monitor_store(uint32_t va, uint32_t wanted_gpa, uint32_t value)
     return gpa == wanted_gpa;
 }
 
+/* The same where the guest may read only, as vmcall is patched. */
+bool monitor_patch(uint32_t va, uint32_t wanted_gpa, uint32_t value)
+{
+    struct pm_walk w = pm_walk(root_gcr3(cur), va, SF_READ);
+    struct sf_result r = {.outcome = SF_FAULT, .err = w.err};
+    uint32_t was, gpa;
+
+    enter();
+    if (gva_read(v, &was, GVA(va), 4))
+        r = sf_hardware(v, va, SF_READ);
+    require(!guest_is_dead(v->guest));
+    require(pm_access_ok(va, SF_READ, r));
+    if (r.outcome != SF_OK)
+        return false;
+    gpa = r.gfn << 12 | (va & 0xffc);
+    require(was == pm_word(gpa));
+    if (gpa != wanted_gpa)
+        value = legal_value(r.gfn);
+    require(gva_patch(v, GVA(va), &value, 4));
+    pm_wrote(gpa, value);
+    return gpa == wanted_gpa;
+}
+
 /* Gets a value into guest memory by one of the ways there are. */
 void write_word(uint32_t gpa, uint32_t value)
 {
@@ -266,6 +289,8 @@ void write_word(uint32_t gpa, uint32_t value)
     }
     if (way >= 80 && way < 90 && monitor_store(DIRECT_MAP + gpa, gpa, value))
         return;
+    if (way >= 90 && way < 94 && monitor_patch(DIRECT_MAP + gpa, gpa, value))
+        return;
     require(gmem_write(v->guest, GPA(gpa), &value, 4));
     pm_wrote(gpa, value);
 }
@@ -276,15 +301,15 @@ void write_word(uint32_t gpa, uint32_t value)
  * sometimes there is something else behind that. */
 void set_pte(uint32_t pgd, uint32_t va, uint32_t value)
 {
-    uint32_t way = below(8), other = va ^ HV_PAGE_SIZE;
+    uint32_t way = below(10), other = va ^ HV_PAGE_SIZE;
     const struct sf_pte twice[] = {
-        {pgd, va, 0, 0}, {pgd, way == 1 ? other : va, way == 1 ? 0 : value, 0},
+        {pgd, va, 0, 0}, {pgd, way == 1 ? other : va, way & 1 ? 0 : value, 0},
         {pgd, va, value, 0}};
 
-    if (way > 2) {
+    if (way > 3) {
         sf_set_pte(v, pgd, va, value, 0);
     } else {
-        sf_set_ptes(v, twice, way == 1 ? 3 : 2);
+        sf_set_ptes(v, twice, way & 1 ? 3 : 2);
         if (way == 1)
             pm_set_pte(pgd, other);
     }
@@ -322,9 +347,21 @@ void load_root(uint32_t i)
     require(!guest_is_dead(v->guest) && v->root->gcr3 == root_gcr3(i));
 }
 
+/* Where the kernel's half begins: inside of a directory, too, and above what the guest
+ * itself calls its kernel. */
+static uint32_t random_kernel_address(void)
+{
+    static const uint32_t at[] = {0x00400000, 0x00800000, 0x3fc00000, 0x40000000,
+                                  0x40400000, 0x80000000, 0xbfc00000, 0xc0400000,
+                                  0xff800000};
+
+    return percent(60) ? KERNEL : at[below(HV_ARRAY_SIZE(at))];
+}
+
 void build_guest(uint32_t tables_max)
 {
     v = sf_guest(PAGES, pae, false, root_gcr3(0));
+    v->guest->kernel_address = random_kernel_address();
     v->guest->mmu->nr_tables_max = tables_max ? tables_max : v->guest->mmu->nr_tables_max;
     for (uint32_t i = 0; i < PAGES; i++)
         sf_poke(v, (PAGE_TABLE << 12) + i * (pae ? 8 : 4), i << 12 | P | RW);

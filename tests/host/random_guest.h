@@ -64,6 +64,8 @@ struct sf_result access_va(uint32_t va, uint32_t access);
 bool store_va(uint32_t va, uint32_t wanted_gpa, uint32_t value);
 /* The same by the monitor, as for a trap frame. */
 bool monitor_store(uint32_t va, uint32_t wanted_gpa, uint32_t value);
+/* And as it patches code, where the guest may only read. */
+bool monitor_patch(uint32_t va, uint32_t wanted_gpa, uint32_t value);
 /* Gets a value into guest memory by one of the ways there are. */
 void write_word(uint32_t gpa, uint32_t value);
 /* Announcements, to the shadow and to the model. */

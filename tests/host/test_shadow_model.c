@@ -13,6 +13,7 @@
 #include "random_guest.h"
 
 #include "fake.h"
+#include "hv/gmem.h"
 
 static uint32_t dying; /* table of an address space that is gone */
 static bool with_stack;
@@ -192,6 +193,30 @@ static void link_again(void)
                         SF_READ);
 }
 
+/* One page in all entries of a table, more often than its mappings are counted. */
+static void map_everywhere(void)
+{
+    uint32_t va = random_va(), size = pae ? 8 : 4;
+    struct pm_walk w = pm_walk(root_gcr3(cur), va, SF_READ);
+    uint32_t to = percent(50) ? PAGE_TABLE + below(NR_TABLES) : PAGE_DATA + below(20);
+    uint32_t table = w.pte_gpa >> 12, value = to << 12 | 0x67;
+
+    if (table < PAGE_TABLE + 2 || is_root_page(table) || table >= PAGE_TABLE + NR_TABLES)
+        return;
+    for (uint32_t i = 0; i < HV_PAGE_SIZE; i += size) {
+        require(gmem_write(v->guest, GPA(table << 12 | i), &value, 4));
+        pm_wrote(table << 12 | i, value);
+    }
+    va &= pae ? 0xffe00000u : 0xffc00000u;
+    if (percent(50))
+        flush(percent(50));
+    for (uint32_t i = 0; i < HV_PAGE_SIZE / size; i += 31)
+        (void)access_va(va + i * HV_PAGE_SIZE, percent(50) ? SF_WRITE : SF_READ);
+    write_word(to << 12 | random_l1() << (pae ? 3 : 2), legal_value(to));
+    if (percent(50))
+        die_silently(cur);
+}
+
 static void use_stack(void)
 {
     if (!with_stack)
@@ -218,6 +243,10 @@ static void step(void)
         frames_of_traps();
     if (percent(10))
         burst();
+    if (percent(2) && percent(15))
+        map_everywhere();
+    if (percent(5))
+        (void)monitor_patch(random_va() & (pae ? ~7u : ~3u), 0, 0);
     if (what < 40)
         random_access();
     else if (what < 60)
