@@ -121,11 +121,13 @@ static void drop_dead_roots(struct shadow_mmu *m, const struct shadow_root *now,
     }
 }
 
-/* Links the table of va as the guest's directory says now; NULL: no room. */
+/* Links the table of va as the guest's directory said in this walk; NULL: no room, or
+ * interrupts were let in, and it may say something else by now. */
 static HV_NOINLINE struct shadow_table *link_table(struct shadow_mmu *m,
                                                    struct shadow_root *r, uint32_t va,
                                                    const struct walk *w)
 {
+    uint32_t breaks = m->link_breaks = m->breaks;
     struct shadow_table *pd = get_dir(m, r, va, w->dir_gfn);
     struct shadow_table *t;
     uint32_t i = va_l2(va);
@@ -144,6 +146,10 @@ static HV_NOINLINE struct shadow_table *link_table(struct shadow_mmu *m,
         drop_dead_roots(m, r, w->table_gfn);
     if (pd->ents[i] & PT_P)
         dir_zap(m, pd, i);
+    if (m->breaks != breaks) {
+        table_unlink(m, t);
+        return NULL;
+    }
     pd->ents[i] = (uint64_t)(uintptr_t)t->ents | PT_P | PT_A |
                   (w->pde & (PT_RW | PT_US));
     mark_present(pd, i);
@@ -151,7 +157,14 @@ static HV_NOINLINE struct shadow_table *link_table(struct shadow_mmu *m,
     /* A new directory, or the kernel's half: its neighbours may well be there. */
     if (fresh || va >= m->guest->kernel_address)
         link_around(m, pd, i);
-    return t;
+    return m->breaks == breaks ? t : NULL;
+}
+
+/* link_table() gave none: what it lacked, or was it only that the walk is too old? */
+static HV_NOINLINE void link_again(struct vcpu *v)
+{
+    if (v->guest->mmu->breaks == v->guest->mmu->link_breaks)
+        pool_make_room(v);
 }
 
 /* The table of va if it is linked already just as the walk found it. */
@@ -226,7 +239,7 @@ HV_INLINE enum walk_result fill_format(struct vcpu *v, uint32_t va, uint32_t acc
                           va >> 21 < (g->kernel_address - 1) >> 21 && !t->pinned);
             return WALK_OK;
         }
-        pool_make_room(v);
+        link_again(v);
     }
 }
 

@@ -10,6 +10,7 @@
 
 #include "caches.h"
 
+#include "hv/arch_if.h"
 #include "hv/assert.h"
 #include "hv/frame.h"
 #include "hv/guest.h"
@@ -127,7 +128,18 @@ struct shadow_mmu {
     uint64_t *pdpt_page;
     uint32_t stamp;
     uint32_t evictions, drops, resyncs, dir_resyncs;
+    uint32_t breaks;      /* preemption points: see mmu_preempt_point() */
+    uint32_t link_breaks; /* when a link was begun */
 };
+
+/* Interrupts are let in. Devices may write to any page of the guest then, also to one
+ * that is no table yet, where nobody notes it: who has read an entry before looks at
+ * m->breaks, and reads it again if that has changed. */
+HV_INLINE void mmu_preempt_point(struct shadow_mmu *m)
+{
+    m->breaks++;
+    arch_preempt_point();
+}
 
 /* ---- the cache ---- */
 

@@ -130,7 +130,7 @@ static void table_free(struct shadow_mmu *m, struct shadow_table *t)
         uint32_t w = (uint32_t)__builtin_ctz(t->words);
 
         if (n % WORDS_A_STEP == 0)
-            arch_preempt_point();
+            mmu_preempt_point(m);
         while (t->present[w]) {
             uint32_t i = w * 32 + (uint32_t)__builtin_ctz(t->present[w]);
 
@@ -152,7 +152,7 @@ static void table_free(struct shadow_mmu *m, struct shadow_table *t)
         set_loose(m, t->id, false);
     }
     pool_give(m, t);
-    arch_preempt_point(); /* everything is consistent between tables */
+    mmu_preempt_point(m); /* everything is consistent between tables */
 }
 
 void table_unlink(struct shadow_mmu *m, struct shadow_table *t)
@@ -320,7 +320,7 @@ void pool_make_room(struct vcpu *v)
             if (entry_present(pd, i))
                 dir_zap(m, pd, i);
             if (i % (32 * WORDS_A_STEP) == 0)
-                arch_preempt_point();
+                mmu_preempt_point(m);
         }
     }
     v->attention |= VCPU_ATTN_PIN;
@@ -409,8 +409,11 @@ void shadow_destroy(struct guest *g)
     }
     if (m->filler)
         table_unlink(m, m->filler);
-    for (uint32_t id = 1; id <= m->nr_pages; id++)
+    for (uint32_t id = 1; id <= m->nr_pages; id++) {
         pmm_free_page(table_by_id(m, id)->ents);
+        if (id % 64 == 0)
+            mmu_preempt_point(m);
+    }
     for (uint32_t i = 0; i < m->nr_chunks; i++)
         pmm_free_page(m->chunks[i]);
     if (m->pdpt_page)

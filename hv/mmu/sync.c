@@ -87,7 +87,7 @@ HV_INLINE void resync_entries(struct shadow_mmu *m, struct shadow_table *t, bool
         if (!bits)
             t->words &= ~(1u << w); /* it is time */
         if (hv_unlikely(n % LEAF_WORDS_A_STEP == 0)) {
-            arch_preempt_point();
+            mmu_preempt_point(m);
             gents = guest_entries(m->guest, t, pae); /* the window may be gone */
         }
         for (; bits; bits &= bits - 1) {
@@ -98,7 +98,7 @@ HV_INLINE void resync_entries(struct shadow_mmu *m, struct shadow_table *t, bool
                 continue;
             resync_leaf(m, t, i, gpte, hi);
             if (++changed % CHANGES_A_STEP == 0) {
-                arch_preempt_point(); /* this leaf is done, the next not begun */
+                mmu_preempt_point(m); /* this leaf is done, the next not begun */
                 gents = guest_entries(m->guest, t, pae);
             }
         }
@@ -141,7 +141,7 @@ static void resync_l2(struct shadow_mmu *m, struct shadow_table *t)
         uint32_t w = (uint32_t)__builtin_ctz(words);
 
         if (n % WORDS_A_STEP == 0) /* all may be links to one table */
-            arch_preempt_point();
+            mmu_preempt_point(m);
         for (uint32_t bits = t->present[w]; bits; bits &= bits - 1) {
             uint32_t i = w * 32 + (uint32_t)__builtin_ctz(bits);
             /* Afresh each time: zapping an entry lets interrupts in, and what
@@ -174,7 +174,7 @@ void resync_page(struct shadow_mmu *m, uint32_t gfn)
         } else {
             resync_l1(m, t);
         }
-        arch_preempt_point(); /* between tables */
+        mmu_preempt_point(m); /* between tables */
     }
 }
 
@@ -198,7 +198,7 @@ void resync_below(struct shadow_mmu *m, struct shadow_root *r, uint32_t top,
         uint32_t w = (uint32_t)__builtin_ctz(words);
 
         if (n % WORDS_A_STEP == 0)
-            arch_preempt_point();
+            mmu_preempt_point(m);
         for (uint32_t bits = pd->present[w]; bits; bits &= bits - 1) {
             uint32_t i = w * 32 + (uint32_t)__builtin_ctz(bits), key;
 
@@ -257,7 +257,7 @@ static void watch_root(struct shadow_mmu *m, const struct shadow_root *r, uint32
             if (l->nr > WATCH_MAX)
                 return;
             if (n % WORDS_A_STEP == 0)
-                arch_preempt_point();
+                mmu_preempt_point(m);
             for (uint32_t bits = pd->present[w]; bits; bits &= bits - 1) {
                 uint32_t i = w * 32 + (uint32_t)__builtin_ctz(bits);
                 struct shadow_table *t = table_of(pd->ents[i]);
@@ -308,7 +308,7 @@ static bool flush_watched(struct shadow_mmu *m, const struct shadow_root *r)
         resync_watched(m, w);
         if (compared >= LEAVES_A_STEP) {
             compared = 0;
-            arch_preempt_point(); /* between tables */
+            mmu_preempt_point(m); /* between tables */
         }
         if (m->watch.root != r)
             return false;
@@ -390,7 +390,7 @@ void shadow_flush_all(struct vcpu *v)
         if (!m->chunks[c]->loose)
             continue;
         flush_chunk(m, c);
-        arch_preempt_point(); /* all may have come to rest at once */
+        mmu_preempt_point(m); /* all may have come to rest at once */
     }
     shadow_check_pin(v);
 }

@@ -38,6 +38,8 @@ extern bool pae;
 extern uint32_t cur; /* number of the current root */
 extern uint32_t step_nr, seed_now;
 extern struct access_counts counts;
+/* Memory changes while the monitor is at work, so no outcome can be told. */
+extern bool devices_write;
 extern const uint16_t l1_2level[15], l1_pae[13]; /* table indices that tests use */
 
 /* In [0, n). */

@@ -6,6 +6,7 @@
  * units: hv/mmu/walk.c hv/mmu/shadow.c hv/mmu/fill.c hv/mmu/sync.c hv/mmu/announce.c
  * units: hv/mmu/rmap.c hv/mmu/quiet.c hv/mmu/linear.c hv/mmu/audit.c
  */
+#include "fake.h"
 #include "shadow_guest.h"
 
 /* ---- tables that map themselves (PT-03) ---- */
@@ -543,4 +544,27 @@ static void kernel_pte_for_all(void)
 TEST(kernel_pte_is_for_all_roots)
 {
     for_both(kernel_pte_for_all);
+}
+
+/* A directory that maps itself twice, and a device that ends both links while the
+ * second is being made: the table that was about to be filled is gone. */
+static void device_ends_links(void)
+{
+    fake_arch.on_preempt = NULL;
+    monitor_writes(pde_at(ROOT, 0x40000000), 0);
+    monitor_writes(pde_at(ROOT, 0x48000000), 0);
+}
+
+TEST(link_gone_before_it_is_used)
+{
+    start(false);
+    sf_poke(v, pte_at(ROOT, 0), DATA << 12 | RWUSAD);
+    sf_poke(v, pde_at(ROOT, 0x40000000), root_at(ROOT) | RWUSAD);
+    sf_poke(v, pde_at(ROOT, 0x48000000), root_at(ROOT) | RWUSAD);
+    EXPECT(reaches(0x40000000, SF_READ, sf_peek(v, pde_at(ROOT, 0)) >> 12));
+    monitor_writes(pde_at(ROOT, 0x50000000), 0);
+    fake_arch.on_preempt = device_ends_links;
+    EXPECT(faults(0x48000000, SF_READ, 0));
+    EXPECT(fake_arch.on_preempt == NULL);
+    stop();
 }

@@ -74,6 +74,8 @@ void arch_timer_arm(uint64_t deadline_ns)
 void arch_preempt_point(void)
 {
     fake_arch.preempt_points++;
+    if (fake_arch.on_preempt)
+        fake_arch.on_preempt();
 }
 
 void arch_idle(void)

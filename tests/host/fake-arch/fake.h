@@ -16,6 +16,7 @@ extern struct fake_arch {
     uint64_t wallclock_base_ns;
     uint64_t timer_deadline_ns;
     uint32_t preempt_points;
+    void (*on_preempt)(void); /* what an interrupt would do; may be NULL */
     uint64_t image_base, image_bytes; /* where the monitor is said to lie */
     uint32_t fault_address;
     bool eip_in_thunk;
