@@ -156,6 +156,7 @@ void hcall_load_gdt(HCALL_ARGS)
     }
     for (uint32_t i = 0; i < b; i++)
         vgdt_load_entry(v, i, desc[i]);
+    arch_preempt_point(); /* the ring may hold 64 of them */
 }
 
 void hcall_load_gdt_entry(HCALL_ARGS)
