@@ -17,6 +17,9 @@
 /* Elements of a string instruction that one exit handles. */
 #define STRING_MAX 128u
 
+/* And between two preemption points: into a page table each takes 200 instructions. */
+#define STRING_A_STEP 32u
+
 /* Only the flat kernel segment: with another base EIP is no linear address. */
 static bool cs_is_flat(const struct vcpu *v)
 {
@@ -79,6 +82,8 @@ static bool emulate_string(struct vcpu *v, const struct insn *in)
             n = i;
             break;
         }
+        if (i % STRING_A_STEP == STRING_A_STEP - 1)
+            arch_preempt_point();
         *index = (*index & ~mask) | ((*index + step) & mask);
     }
     if (in->rep)

@@ -103,6 +103,26 @@ GT_CASE(string_io_beside_ticks, GT_2LEVEL, BESIDE_TICKS)
     }
 }
 
+/* String input into a page table, mapped twice: each element is a write that has to be
+ * found and noted. */
+GT_CASE(string_io_into_table, GT_BOTH)
+{
+    uint32_t page = page_alloc(), va = 0x40000000, alias = 0x60000000, table;
+
+    pt_write(pt_root, va, page | PTE_USER);
+    (void)peek32(va);
+    table = pt_table(pt_root, va);
+    pt_set(pt_root, alias, table | PTE_KERNEL);
+    for (uint32_t i = 0; i < 60; i++) {
+        uint32_t c = 256, d = alias + 0x800;
+
+        hcall1(GABI_HCALL_SET_CLOCKEVENT, 20000);
+        gt_spin_ns(18000 + gt_random() % 16 * 500);
+        __asm__ volatile("cld; rep insb" : "+c"(c), "+D"(d) : "d"(0x80) : "memory");
+    }
+    EXPECT_EQ(peek32(alias + 0x8fc), 0xffffffff);
+}
+
 GT_CASE(console_kicks_beside_ticks, GT_2LEVEL, BESIDE_TICKS)
 {
     static const char line[] = "0123456789abcdef0123456789abcdef0123456789abcde\n";
