@@ -82,7 +82,7 @@ struct table_chunk {
 
 #define MAX_ROOTS 16u
 #define HASH_BUCKETS 256u
-#define CHAIN_MAX 48u /* keys alike: a guest chooses its pages; see table_get() */
+#define CHAIN_MAX 40u /* keys alike: a guest chooses its pages; see table_get() */
 #define MAX_CHUNKS (sizeof(void *) == 4 ? 192u : 64u) /* of pointers, in one page */
 
 struct shadow_root {
