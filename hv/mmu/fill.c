@@ -15,7 +15,7 @@ HV_INLINE void fill_around(const struct guest *g, struct shadow_table *t, uint32
     const uint32_t *e = (const uint32_t *)(const void *)page +
                         guest_index(g, t, first) * step;
     uint32_t *ent = (uint32_t *)(t->ents + first);
-    uint32_t have = t->present[first / 32], limit = g->limit_pages;
+    uint32_t have = t->present[first / 32], last = g->mmu->gpte_last;
     uint32_t one = rmap_one(t, first);
     struct gpage *pages = g->pages;
 
@@ -23,10 +23,10 @@ HV_INLINE void fill_around(const struct guest *g, struct shadow_table *t, uint32
         uint32_t gpte = e[k * step];
 
         if ((gpte & (PT_P | PT_A | PT_PS)) != (PT_P | PT_A) || (have >> k & 1) ||
-            gpte >> HV_PAGE_SHIFT >= limit || (pae && e[k * step + 1]))
+            gpte > last || (pae && e[k * step + 1]))
             continue;
         leaf_put(ent + k * 2, &pages[gpte >> HV_PAGE_SHIFT], gpte, one);
-        have |= 1u << k;
+        have |= 1u << k % 32;
     }
     t->present[first / 32] = have;
     t->words |= 1u << (first / 32);

@@ -51,21 +51,48 @@ static void resync_leaf(struct shadow_mmu *m, struct shadow_table *t, uint32_t i
 }
 
 /* True if the leaf is just what the guest's entry asks for: most are. A leaf maps a
- * page of this guest, so the owner of its frame tells which. */
-HV_INLINE bool leaf_is_right(uint64_t ent, uint32_t gpte)
+ * page of this guest, so the owner of its frame tells which; it never has PS. */
+HV_INLINE bool leaf_is_right(const uint32_t *leaf, uint32_t gpte)
 {
-    if ((((uint32_t)ent ^ gpte) & (PT_P | PT_RW | PT_US | PT_A)) || (gpte & PT_PS) ||
+    if (((leaf[0] ^ gpte) & (PT_P | PT_RW | PT_US | PT_A | PT_PS)) ||
         (gpte & (PT_RW | PT_D)) == PT_RW)
         return false;
-    return owner_of(ent) == gpte >> HV_PAGE_SHIFT;
+    return owner_of(*(const uint64_t *)(const void *)leaf) == gpte >> HV_PAGE_SHIFT;
 }
 
-/* Leaves that are changed between two preemption points: some 100 instructions
- * each. */
-#define CHANGES_A_STEP 32u
+/* Of the leaves that bits name: those from the first one on that is wrong. Functions
+ * of their own, for the sake of the registers. */
+HV_INLINE uint32_t skip_right(const uint32_t *gents, const uint32_t *leaves,
+                              uint32_t bits, bool pae)
+{
+    for (; bits; bits &= bits - 1) {
+        uint32_t k = (uint32_t)__builtin_ctz(bits);
+        const uint32_t *e = gents + (pae ? k * 2 : k);
 
-/* Words of leaves that stay as they are: each leaf some 30. */
+        if (hv_unlikely(!leaf_is_right(leaves + k * 2, *e) || (pae && e[1])))
+            break;
+    }
+    return bits;
+}
+
+static HV_NOINLINE uint32_t skip_right_2level(const uint32_t *gents, const uint32_t *leaves,
+                                              uint32_t bits)
+{
+    return skip_right(gents, leaves, bits, false);
+}
+
+static HV_NOINLINE uint32_t skip_right_pae(const uint32_t *gents, const uint32_t *leaves,
+                                           uint32_t bits)
+{
+    return skip_right(gents, leaves, bits, true);
+}
+
+/* Words of leaves that stay as they are, between two preemption points: each leaf
+ * some 25 instructions. */
 #define LEAF_WORDS_A_STEP 8u
+
+/* Leaves that are changed, or only about to be, before the next: some 100 each. */
+#define CHANGES_A_STEP 32u
 
 /* The guest's entries behind a table. */
 HV_INLINE const uint32_t *guest_entries(struct guest *g, const struct shadow_table *t,
@@ -82,25 +109,30 @@ HV_INLINE void resync_entries(struct shadow_mmu *m, struct shadow_table *t, bool
     uint32_t changed = 0;
 
     for (uint32_t words = t->words, n = 1; words; words &= words - 1, n++) {
-        uint32_t w = (uint32_t)__builtin_ctz(words), bits = t->present[w];
+        uint32_t w = (uint32_t)__builtin_ctz(words), bits;
+        const uint32_t *e, *leaves = (const uint32_t *)(t->ents + w * 32);
 
-        if (!bits)
-            t->words &= ~(1u << w); /* it is time */
         if (hv_unlikely(n % LEAF_WORDS_A_STEP == 0)) {
             mmu_preempt_point(m);
             gents = guest_entries(m->guest, t, pae); /* the window may be gone */
         }
+        bits = t->present[w];
+        if (!bits)
+            t->words &= ~(1u << w); /* it is time */
+        e = gents + w * (pae ? 64 : 32);
+        bits = pae ? skip_right_pae(e, leaves, bits) : skip_right_2level(e, leaves, bits);
+        if (hv_likely(!bits))
+            continue;
         for (; bits; bits &= bits - 1) {
-            uint32_t i = w * 32 + (uint32_t)__builtin_ctz(bits);
-            uint32_t gpte = gents[pae ? i * 2 : i], hi = pae ? gents[i * 2 + 1] : 0;
+            uint32_t k = (uint32_t)__builtin_ctz(bits);
 
-            if (hv_likely(!hi && leaf_is_right(t->ents[i], gpte)))
-                continue;
-            resync_leaf(m, t, i, gpte, hi);
-            if (++changed % CHANGES_A_STEP == 0) {
-                mmu_preempt_point(m); /* this leaf is done, the next not begun */
-                gents = guest_entries(m->guest, t, pae);
-            }
+            resync_leaf(m, t, w * 32 + k, e[pae ? k * 2 : k], pae ? e[k * 2 + 1] : 0);
+            changed++;
+        }
+        if (changed >= CHANGES_A_STEP) {
+            changed = 0;
+            mmu_preempt_point(m); /* these leaves are done, the next not begun */
+            gents = guest_entries(m->guest, t, pae);
         }
     }
 }
