@@ -218,7 +218,7 @@ static uint64_t wanted_interval(void)
 {
     uint64_t wanted = POLL_NEVER_NS;
 
-    if (burst || rx_left || screen_left || has_backlog())
+    if (rx_left || screen_left || has_backlog())
         return POLL_BACKLOG_NS;
     for (uint32_t i = 0; i < nr_sinks; i++) {
         const struct sink *s = &sinks[i];
@@ -260,11 +260,10 @@ void console_leave(void)
         return;
     }
     if (background) {
-        poll_soon = true;
         /* The first of a burst goes out at once, the rest with the next poll. */
-        if (poll_interval_ns > POLL_BACKLOG_NS) {
+        if (!burst) {
             push_all(PUSH_BYTES, false);
-            burst = true;
+            burst = poll_soon = true;
             arm_poll();
         }
     } else {
