@@ -39,8 +39,9 @@ HV_MUST_CHECK bool fw_read_file(struct fw_file *f, const char *path, uint32_t ma
 
 /* ---- what the monitor wants to know (tables.c) ---- */
 
-/* The first screen with a linear framebuffer; .base 0: none. */
-void fw_find_framebuffer(struct info_framebuffer *fb);
+/* The first screen with a linear framebuffer; .base 0: none. False if there are
+ * screens and none has one. */
+HV_MUST_CHECK bool fw_find_framebuffer(struct info_framebuffer *fb);
 
 /* The RSDP, or NULL. */
 const uint8_t *fw_find_rsdp(void);

@@ -124,6 +124,27 @@ void info_module(struct info *in, uint32_t base, uint32_t bytes,
     tag_end(in, at);
 }
 
+/* Lowest bit of a mask, and how many lead to its highest. */
+static void mask_field(uint32_t mask, uint8_t *pos, uint8_t *bits)
+{
+    *pos = mask != 0 ? (uint8_t)__builtin_ctz(mask) : 0;
+    *bits = mask != 0 ? (uint8_t)(32 - __builtin_clz(mask) - *pos) : 0;
+}
+
+bool info_set_masks(struct info_framebuffer *fb, uint32_t red, uint32_t green,
+                    uint32_t blue, uint32_t reserved)
+{
+    uint32_t all = red | green | blue | reserved;
+
+    if (all == 0)
+        return false;
+    mask_field(red, &fb->red_pos, &fb->red_bits);
+    mask_field(green, &fb->green_pos, &fb->green_bits);
+    mask_field(blue, &fb->blue_pos, &fb->blue_bits);
+    fb->bpp = (uint8_t)((32 - __builtin_clz(all) + 7) & ~7);
+    return true;
+}
+
 void info_framebuffer(struct info *in, const struct info_framebuffer *fb)
 {
     uint32_t at = tag_begin(in, MB2_FRAMEBUFFER);

@@ -36,6 +36,11 @@ void info_string(struct info *in, enum info_string type, const char *text);
 void info_module(struct info *in, uint32_t base, uint32_t bytes,
                  const char *file, const char *words, uint32_t n);
 
+/* Colours and width of a pixel from the firmware's masks (UEFI 2.10, section 12.9:
+ * a pixel is as wide as their highest bit). False if all are 0. */
+HV_MUST_CHECK bool info_set_masks(struct info_framebuffer *fb, uint32_t red,
+                                  uint32_t green, uint32_t blue, uint32_t reserved);
+
 void info_framebuffer(struct info *in, const struct info_framebuffer *fb);
 
 /* The pointer itself, copied: 36 bytes from revision 2 on, else 20. */

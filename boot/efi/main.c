@@ -98,7 +98,9 @@ static void write_info(struct info *in, struct loader *ld)
         info_module(in, (uint32_t)(uintptr_t)ld->modules[i].data,
                     ld->modules[i].bytes, c->modules[i].path,
                     c->modules[i].words.p, c->modules[i].words.n);
-    fw_find_framebuffer(&fb);
+    if (!fw_find_framebuffer(&fb))
+        fw_say("nothing more will appear on this screen, which only the firmware "
+               "can draw on; a serial port shows the rest");
     if (fb.base != 0)
         info_framebuffer(in, &fb);
     if (rsdp)

@@ -16,19 +16,11 @@ static EFI_SYSTEM_TABLE *table(void)
 
 static EFI_GUID gop_guid = EFI_GRAPHICS_OUTPUT_PROTOCOL_GUID;
 
-/* Lowest bit of a mask, and how many lead to its highest. */
-static void mask_field(uint32_t mask, uint8_t *pos, uint8_t *bits)
-{
-    *pos = mask != 0 ? (uint8_t)__builtin_ctz(mask) : 0;
-    *bits = mask != 0 ? (uint8_t)(32 - __builtin_clz(mask) - *pos) : 0;
-}
-
 /* False if the mode is not linear memory. */
 static bool set_format(struct info_framebuffer *fb,
                        const EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *mode)
 {
     EFI_PIXEL_BITMASK m = mode->PixelInformation;
-    uint32_t all;
 
     if (mode->PixelFormat == PixelRedGreenBlueReserved8BitPerColor)
         m = (EFI_PIXEL_BITMASK){0xff, 0xff00, 0xff0000, 0xff000000};
@@ -36,15 +28,7 @@ static bool set_format(struct info_framebuffer *fb,
         m = (EFI_PIXEL_BITMASK){0xff0000, 0xff00, 0xff, 0xff000000};
     else if (mode->PixelFormat != PixelBitMask)
         return false;
-    all = m.RedMask | m.GreenMask | m.BlueMask | m.ReservedMask;
-    if (all == 0)
-        return false;
-    mask_field(m.RedMask, &fb->red_pos, &fb->red_bits);
-    mask_field(m.GreenMask, &fb->green_pos, &fb->green_bits);
-    mask_field(m.BlueMask, &fb->blue_pos, &fb->blue_bits);
-    /* A pixel is as wide as the highest bit of its masks (section 12.9.1). */
-    fb->bpp = (uint8_t)((32 - __builtin_clz(all) + 7) & ~7);
-    return true;
+    return info_set_masks(fb, m.RedMask, m.GreenMask, m.BlueMask, m.ReservedMask);
 }
 
 static bool use_screen(struct info_framebuffer *fb, EFI_HANDLE handle)
@@ -68,7 +52,7 @@ static bool use_screen(struct info_framebuffer *fb, EFI_HANDLE handle)
     return true;
 }
 
-void fw_find_framebuffer(struct info_framebuffer *fb)
+bool fw_find_framebuffer(struct info_framebuffer *fb)
 {
     EFI_HANDLE handles[16];
     UINTN bytes = sizeof(handles);
@@ -77,14 +61,15 @@ void fw_find_framebuffer(struct info_framebuffer *fb)
     /* The one that the firmware writes to; it may be several at once, which has
      * no memory of its own. */
     if (use_screen(fb, table()->ConsoleOutHandle))
-        return;
+        return true;
     if (table()->BootServices->LocateHandle(ByProtocol, &gop_guid, NULL, &bytes,
                                             handles) != EFI_SUCCESS)
-        return;
+        return true;
     for (uint32_t i = 0; i < bytes / sizeof(handles[0]); i++) {
         if (use_screen(fb, handles[i]))
-            return;
+            return true;
     }
+    return bytes == 0;
 }
 
 /* ---- configuration tables ---- */

@@ -113,6 +113,14 @@ def wrapped(text, cols):
     return out
 
 
+def seen_lines(vm, cols, rows):
+    """What a screen of this size must show, by the serial line. What came before
+    the monitor's first line is the loader's."""
+    text = vm.text[vm.text.index("(RS) "):]
+    lines = wrapped(text, cols)
+    return (lines + [""] * rows)[:rows] if len(lines) <= rows else lines[-rows:]
+
+
 def wait_lines(read, wanted, seconds=10):
     """Until the screen shows the wanted lines: it is drawn a moment after the
     serial line has the text."""

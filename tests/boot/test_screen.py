@@ -4,7 +4,7 @@ line has, to the pixel; a panic too; Page Up goes back through it."""
 import pytest
 import vmlib
 from common import PROMPT, demo_command, expect_demo, poweroff
-from screenlib import Reader, vga_lines, wait_lines, wrapped
+from screenlib import Reader, seen_lines, vga_lines, wait_lines, wrapped
 from test_panic import gdb
 
 # multiboot2 sets gfxpayload to what the header wants: the mode comes after it.
@@ -29,14 +29,6 @@ def boot_cd(iso, extra=()):
     return vmlib.Vm(["-boot", "d", "-vga", "std", "-drive",
                      f"file={iso},media=cdrom,if=ide,readonly=on"] + list(extra),
                     timeout=90, monitor=True)
-
-
-def seen_lines(vm, cols, rows):
-    """What a screen of this size must show, by the serial line. What came before
-    the monitor's first line is the loader's."""
-    text = vm.text[vm.text.index("(RS) "):]
-    lines = wrapped(text, cols)
-    return (lines + [""] * rows)[:rows] if len(lines) <= rows else lines[-rows:]
 
 
 @pytest.mark.parametrize("mode,cols,rows", [

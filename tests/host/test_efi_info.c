@@ -262,6 +262,32 @@ TEST(leave_after_stale_keys_with_the_last_map)
     EXPECT_STR(boot_info.cmdline, "x");
 }
 
+/* UEFI 2.10, section 12.9, has no fixed pixel sizes: the masks say. */
+TEST(info_pixel_formats)
+{
+    static const struct {
+        uint32_t red, green, blue, reserved;
+        uint8_t bpp, fields[6];
+    } formats[] = {
+        {0xff0000, 0xff00, 0xff, 0xff000000, 32, {16, 8, 8, 8, 0, 8}},
+        {0xff, 0xff00, 0xff0000, 0xff000000, 32, {0, 8, 8, 8, 16, 8}},
+        {0xff0000, 0xff00, 0xff, 0, 24, {16, 8, 8, 8, 0, 8}},
+        {0xf800, 0x07e0, 0x1f, 0, 16, {11, 5, 5, 6, 0, 5}},
+        {0x7c00, 0x03e0, 0x1f, 0, 16, {10, 5, 5, 5, 0, 5}},
+        {0x3ff00000, 0xffc00, 0x3ff, 0xc0000000, 32, {20, 10, 10, 10, 0, 10}},
+    };
+
+    for (uint32_t i = 0; i < HV_ARRAY_SIZE(formats); i++) {
+        struct info_framebuffer fb = {0};
+
+        EXPECT(info_set_masks(&fb, formats[i].red, formats[i].green,
+                              formats[i].blue, formats[i].reserved));
+        EXPECT_EQ(fb.bpp, formats[i].bpp);
+        EXPECT_EQ(memcmp(&fb.red_pos, formats[i].fields, 6), 0);
+    }
+    EXPECT(!info_set_masks(&(struct info_framebuffer){0}, 0, 0, 0, 0));
+}
+
 TEST(leave_gives_up)
 {
     stale_answers = UINT32_MAX;
