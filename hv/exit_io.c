@@ -13,6 +13,9 @@
 
 /* The suite's own port: exits so far / a word for the suite (test guests). */
 #define TEST_PORT 0xe8
+/* Its neighbour, where fault injection is built in: reads 1 / the copy of guest
+ * memory that shall fail, counted from the next. */
+#define INJECT_PORT 0xe9
 
 /* Elements of a string instruction that one exit handles. */
 #define STRING_MAX 128u
@@ -53,6 +56,10 @@ static uint32_t port_in(struct vcpu *v, uint16_t port, uint32_t width)
 {
     if (port == TEST_PORT && v->guest->config.is_test)
         return vcpu_exits(v);
+#if HV_CFG_INJECT
+    if (port == INJECT_PORT && v->guest->config.is_test)
+        return 1;
+#endif
     return vdev_port_in(v->guest, port, width);
 }
 
@@ -60,6 +67,10 @@ static void port_out(struct vcpu *v, uint16_t port, uint32_t width, uint32_t val
 {
     if (port == TEST_PORT && v->guest->config.is_test)
         v->guest->test_word = value;
+#if HV_CFG_INJECT
+    else if (port == INJECT_PORT && v->guest->config.is_test)
+        v->guest->copies_to_fault = value;
+#endif
     else
         vdev_port_out(v->guest, port, width, value);
 }

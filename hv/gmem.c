@@ -3,6 +3,8 @@
  * through here page by page; nobody keeps a pointer. */
 #include "hv/gmem.h"
 
+#include "hv/arch_if.h"
+#include "hv/config.h"
 #include "hv/frame.h"
 #include "hv/guest.h"
 #include "hv/range.h"
@@ -29,8 +31,31 @@ static uint8_t *bytes_at(const struct guest *g, gpa_t a)
     return (uint8_t *)frame_ptr(f) + gpa_offset(a);
 }
 
+#if HV_CFG_INJECT
+/* The n-th copy from now meets page 0, which is mapped nowhere. */
+static const void *injected(struct guest *g, const void *src)
+{
+    return g->copies_to_fault != 0 && --g->copies_to_fault == 0 ? NULL : src;
+}
+#else
+HV_INLINE const void *injected(struct guest *g, const void *src)
+{
+    (void)g;
+    return src;
+}
+#endif
+
+bool gmem_copy(struct guest *g, void *dst, const void *src, uint32_t n)
+{
+    if (hv_likely(arch_copy(dst, injected(g, src), n)))
+        return true;
+    guest_kill(g, "a page of its memory cannot be reached");
+    return false;
+}
+
 bool gmem_read(struct guest *g, void *dst, gpa_t src, uint32_t len)
 {
+    uint32_t bytes = len;
     uint8_t *to = dst;
 
     if (!gmem_range_ok(g, src, len)) {
@@ -40,8 +65,11 @@ bool gmem_read(struct guest *g, void *dst, gpa_t src, uint32_t len)
     while (len) {
         uint32_t n = hv_min_u32(len, HV_PAGE_SIZE - gpa_offset(src));
 
-        memcpy(to, bytes_at(g, src), n);
-        hv_barrier(); /* the copy is what gets checked */
+        /* The copy is what gets checked. */
+        if (!gmem_copy(g, to, bytes_at(g, src), n)) {
+            memset(dst, 0, bytes);
+            return false;
+        }
         to += n;
         len -= n;
         src = GPA(src.v + n);
@@ -59,7 +87,8 @@ bool gmem_write(struct guest *g, gpa_t dst, const void *src, uint32_t len)
         uint32_t n = hv_min_u32(len, HV_PAGE_SIZE - gpa_offset(dst));
 
         shadow_note_write(g, gpa_to_gfn(dst));
-        memcpy(bytes_at(g, dst), from, n);
+        if (!gmem_copy(g, bytes_at(g, dst), from, n))
+            return false;
         from += n;
         len -= n;
         dst = GPA(dst.v + n);

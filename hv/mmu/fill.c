@@ -3,6 +3,8 @@
  * accesses at guest-linear addresses, which go through the same tables. */
 #include "guest_walk.h"
 
+#include "hv/gmem.h"
+
 /* How many leaves around a fault are looked at, aligned; one word of presence. */
 #define AROUND 32u
 
@@ -449,8 +451,10 @@ bool gva_read(struct vcpu *v, void *dst, gva_t src, uint32_t len)
 
         if (!ent)
             return false;
-        memcpy(to, (const uint8_t *)frame_ptr(HFN(ent >> HV_PAGE_SHIFT)) +
-                       gva_offset(src), n);
+        if (!gmem_copy(v->guest, to,
+                       (const uint8_t *)frame_ptr(HFN(ent >> HV_PAGE_SHIFT)) +
+                           gva_offset(src), n))
+            return false;
         to += n;
         len -= n;
         src = gva_add(src, n);
@@ -468,7 +472,8 @@ bool gva_write(struct vcpu *v, gva_t dst, const void *src, uint32_t len)
 
         if (!to)
             return false;
-        memcpy(to, from, n);
+        if (!gmem_copy(v->guest, to, from, n))
+            return false;
         from += n;
         len -= n;
         dst = gva_add(dst, n);

@@ -67,6 +67,27 @@ def test_barriers_between_guests(demo, append, cpu, counted):
             assert said == ["CPU: has MDS: nothing (mitigations=off)"]
 
 
+def barriers_so_far(vm):
+    vm.send("stats\r")
+    return int(vm.expect(r"switches between guests with barriers (\d+)", 10).group(1))
+
+
+def test_no_barriers_within_a_guest(demo):
+    """Thousands of exits of one guest that is alone cost none."""
+    with vmlib.boot("exit=wait", cpu="Haswell", modules=[(demo, "kernel:one memory=8")]) as vm:
+        vm.expect(r"demo> ", 30)
+        vm.send("\x010")
+        vm.quiet(0.3)
+        before = barriers_so_far(vm)
+        vm.send("console one\r")
+        vm.quiet(0.3)
+        vm.send("bench\r")
+        vm.expect(r"cli and sti .*demo> ", 20)
+        vm.send("\x010")
+        vm.quiet(0.3)
+        assert barriers_so_far(vm) == before <= 2
+
+
 def read16(vm, address):
     return int(re.search(r": 0x([0-9a-f]+)", vm.mon(f"xp /1hx {address:#x}")).group(1), 16)
 

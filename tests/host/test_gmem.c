@@ -116,6 +116,28 @@ TEST(read_and_write_all_or_nothing)
     }
 }
 
+/* A frame that is not mapped in the monitor: the guest's end, no half of a copy. */
+TEST(unreachable_frames)
+{
+    uint8_t bytes[3 * HV_PAGE_SIZE];
+
+    for (uint32_t n = 1; n <= 3; n++) {
+        start();
+        fake_arch.copies_to_fault = n;
+        memset(bytes, 0xaa, sizeof(bytes));
+        EXPECT(!gmem_read(&g, bytes, GPA(100), 2 * HV_PAGE_SIZE));
+        for (uint32_t i = 0; i < sizeof(bytes); i++)
+            REQUIRE(bytes[i] == (i < 2 * HV_PAGE_SIZE ? 0 : 0xaa));
+        EXPECT(g.end == END_KILLED);
+        EXPECT_STR(g.reason, "a page of its memory cannot be reached");
+        start();
+        fake_arch.copies_to_fault = n;
+        EXPECT(!gmem_write(&g, GPA(100), bytes, 2 * HV_PAGE_SIZE));
+        EXPECT(g.end == END_KILLED);
+        EXPECT_EQ(fake_arch.copies_to_fault, 0);
+    }
+}
+
 TEST(zero)
 {
     start();

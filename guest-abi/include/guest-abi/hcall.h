@@ -73,3 +73,7 @@
  * vCPU's exit counter (the read is counted too), a 32-bit write stores a word
  * where the suite sees it. All other guests read all ones. */
 #define GABI_TEST_PORT 0xe8
+
+/* The same, where the monitor is built for fault injection: reads 1, and the n-th
+ * copy of the guest's memory from a write of n on fails. */
+#define GABI_INJECT_PORT 0xe9

@@ -139,6 +139,10 @@ bool arch_is_monitor_text(uintptr_t addr);
 
 /* ---- the rest ---- */
 
+/* memcpy() that may meet a page which is not there: false, and dst is in part
+ * written. */
+bool arch_copy(void *dst, const void *src, uint32_t n) HV_MUST_CHECK;
+
 /* Random bytes from RDRAND or a jitter pool; seeds the guests' DRBG. */
 void arch_entropy(void *buf, uint32_t bytes);
 

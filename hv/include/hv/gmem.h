@@ -9,6 +9,11 @@
 #include "hv/frame.h"
 #include "hv/guest.h"
 
+/* Between the monitor and a frame of the guest's, in one page. A frame that cannot
+ * be reached is a defect of the monitor's, but costs this guest its life and nobody
+ * else: it is killed, and false. */
+bool gmem_copy(struct guest *g, void *dst, const void *src, uint32_t n) HV_MUST_CHECK;
+
 bool gmem_read(struct guest *g, void *dst, gpa_t src, uint32_t len) HV_MUST_CHECK;
 bool gmem_write(struct guest *g, gpa_t dst, const void *src,
                 uint32_t len) HV_MUST_CHECK;

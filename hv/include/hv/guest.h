@@ -3,6 +3,7 @@
 #pragma once
 
 #include "hv/abi.h"
+#include "hv/config.h"
 #include "hv/guest_config.h"
 #include "hv/list.h"
 #include "hv/log.h"
@@ -64,6 +65,9 @@ struct guest {
     uint32_t restarts;
     uint64_t started_ns;
     uint32_t test_word; /* suite guests: last value written to port 0xe8 */
+#if HV_CFG_INJECT
+    uint32_t copies_to_fault; /* suite guests: set by port 0xe9, 0: none */
+#endif
 };
 
 extern struct list guest_list;

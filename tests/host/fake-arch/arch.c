@@ -38,6 +38,15 @@ struct percpu *this_cpu(void)
     return &cpu;
 }
 
+/* One that faults has copied half. */
+bool arch_copy(void *dst, const void *src, uint32_t n)
+{
+    bool ok = fake_arch.copies_to_fault == 0 || --fake_arch.copies_to_fault != 0;
+
+    memcpy(dst, src, ok ? n : n / 2);
+    return ok;
+}
+
 uint64_t arch_time_ns(void)
 {
     return fake_arch.now_ns;

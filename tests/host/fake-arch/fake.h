@@ -25,6 +25,7 @@ extern struct fake_arch {
     uint32_t idles;
     uint32_t handled_vector; /* the last one that was handed to the machine */
     int debug_exit;          /* value written, -1: none */
+    uint32_t copies_to_fault; /* of arch_copy(), 0: none */
 } fake_arch;
 
 /* ---- frames (hv/frame.h) and the allocator (hv/pmm.h) ---- */
