@@ -23,6 +23,8 @@ static struct {
     struct guest_config *configs[GUEST_MAX];
     uint32_t failures;
     bool guests_refused; /* modules were there, and complaints: no demo instead */
+    struct timer restart_timer; /* the guest of restart_at_ns that is next */
+    bool restart_due;
     bool finished; /* the last guest has ended; exit=wait stays here */
     struct guest_config scratch; /* too large for a stack; boot CPU only */
 } hv;
@@ -105,9 +107,22 @@ static enum guest_on_end policy(const struct guest *g)
     return g->config.on_crash;
 }
 
+/* Lives shorter than this are hasty. After so many in a row the next one waits, so
+ * that a guest which crashes as it starts does not take the machine and the log: a
+ * second, then twice as long each time. */
+#define HASTY_NS 1000000000ull
+#define HASTY_FREE 3u
+#define HASTY_MAX_DOUBLINGS 6u
+
+static void restart_timer_fired(struct timer *t)
+{
+    (void)t;
+    hv.restart_due = true;
+}
+
 static void restart(struct guest *g)
 {
-    uint32_t restarts = g->restarts + 1;
+    uint32_t restarts = g->restarts + 1, hasty = g->hasty_ends;
 
     hv.scratch = g->config;
     guest_destroy(g);
@@ -117,8 +132,46 @@ static void restart(struct guest *g)
         return;
     }
     g->restarts = restarts;
+    g->hasty_ends = hasty;
     if (hv.nr_configs <= 1)
         console_attach(g);
+}
+
+static void restart_in_time(struct guest *g)
+{
+    uint64_t now = arch_time_ns();
+    uint32_t seconds;
+
+    g->hasty_ends = now - g->started_ns < HASTY_NS ? g->hasty_ends + 1 : 0;
+    if (g->hasty_ends <= HASTY_FREE) {
+        restart(g);
+        return;
+    }
+    seconds = 1u << hv_min_u32(g->hasty_ends - HASTY_FREE - 1, HASTY_MAX_DOUBLINGS);
+    log_always("guest %s: ended within a second of its start %u times in a row, "
+               "starts again in %u s", g->config.name, g->hasty_ends, seconds);
+    g->restart_at_ns = now + seconds * HASTY_NS;
+    if (!timer_is_armed(&hv.restart_timer)
+        || g->restart_at_ns < hv.restart_timer.deadline_ns)
+        timer_arm(&hv.restart_timer, g->restart_at_ns);
+}
+
+/* Those that have waited long enough; the timer is for the next of the others. */
+static void restart_waiting(void)
+{
+    uint64_t next = UINT64_MAX, now = arch_time_ns();
+
+    hv.restart_due = false;
+    list_for_each_safe(l, after, &guest_list) {
+        struct guest *g = HV_CONTAINER_OF(l, struct guest, link);
+
+        if (g->restart_at_ns != 0 && g->restart_at_ns <= now)
+            restart(g);
+        else if (g->restart_at_ns != 0 && g->restart_at_ns < next)
+            next = g->restart_at_ns;
+    }
+    if (next != UINT64_MAX)
+        timer_arm(&hv.restart_timer, next);
 }
 
 static void guest_ended(struct guest *g)
@@ -138,7 +191,7 @@ static void guest_ended(struct guest *g)
         hv_count_failure();
     switch (policy(g)) {
     case ON_RESTART:
-        restart(g);
+        restart_in_time(g);
         break;
     case ON_PRESERVE:
         console_guest_gone(g);
@@ -163,7 +216,9 @@ static void reap(void)
 static bool any_alive(void)
 {
     list_for_each(l, &guest_list) {
-        if (HV_CONTAINER_OF(l, struct guest, link)->state != GUEST_ENDED)
+        const struct guest *g = HV_CONTAINER_OF(l, struct guest, link);
+
+        if (g->state != GUEST_ENDED || g->restart_at_ns != 0)
             return true;
     }
     return false;
@@ -260,6 +315,7 @@ void hv_run(void)
     hv_init_free();
     sched_init();
     rmap_init();
+    timer_init(&hv.restart_timer, restart_timer_fired);
     if (suite_wanted() && log_config_errors())
         refuse_suite();
     start_guests();
@@ -271,6 +327,8 @@ void hv_run(void)
         timerq_run();
         console_poll();
         reap();
+        if (hv.restart_due)
+            restart_waiting();
         if (suite_wanted() && !suite_step() && !any_alive())
             all_ended();
         v = sched_pick();

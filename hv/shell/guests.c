@@ -23,6 +23,8 @@ static const char *state_name(const struct guest *g)
 {
     if (g->state == GUEST_PAUSED)
         return "paused";
+    if (g->restart_at_ns != 0)
+        return "waits";
     if (g->state == GUEST_ENDED || guest_is_dead(g))
         return "ended";
     if (g->state == GUEST_BUILT)
@@ -144,6 +146,8 @@ static void cmd_restart(uint32_t nr_args, char *const *args)
     if (g == NULL)
         return;
     g->config.on_reboot = ON_RESTART;
+    g->hasty_ends = 0;
+    g->restart_at_ns = 0;
     if (g->state == GUEST_ENDED) { /* kept by preserve: it ends once more */
         g->state = GUEST_PAUSED;
         g->end = END_NONE;

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: MIT
 """How guests end and what the machine then does (exit=, on_*=)."""
+import os
+
 import pytest
 import vmlib
 from common import ENDED, PROMPT, STARTED, demo_command, expect_demo, poweroff
+
+VERDICT = os.path.join(vmlib.TOP, "build", "guests", "verdict.elf")
 
 
 @pytest.mark.parametrize("command,how", [
@@ -47,6 +51,49 @@ def test_crash_restart(demo):
         vm.expect(ENDED, 15)
         vm.expect(STARTED, 15)
         vm.expect(PROMPT, 15)
+
+
+WAITS = (r"guest loop: ended within a second of its start (\d+) times in a row, "
+         r"starts again in (\d+) s")
+
+
+@pytest.mark.parametrize("end", ["fail", "kill", "reboot"])
+def test_a_restart_loop_slows_down(demo, end):
+    """RS-03: a guest that ends as soon as it starts comes back more and more slowly,
+    its neighbour's user notices nothing, and the shell can have it back or away."""
+    with vmlib.boot("exit=wait", modules=[
+            (VERDICT, f"kernel:loop memory=4 on_crash=restart -- end={end}"),
+            (demo, "kernel:calm memory=8")]) as vm:
+        for times, seconds in ((4, 1), (5, 2), (6, 4)):
+            m = vm.expect(WAITS, 30)
+            assert (int(m.group(1)), int(m.group(2))) == (times, seconds)
+            assert vm.text.count("guest loop: started") == times
+        vm.send("\x012\r")
+        vm.expect(PROMPT, 3)
+        vm.send("\x010")
+        vm.expect(r"\(RS\) [^\n]*\n", 5)
+        vm.send("list\r")
+        vm.expect(r"loop +waits ", 5)
+        before = vm.text.count("guest loop: started")
+        vm.send("restart loop\r")
+        m = vm.expect(WAITS, 5)
+        assert m.group(1) == "4" # the end by hand was the first
+        assert vm.text.count("guest loop: started") == before + 3
+        vm.send("destroy loop\r")
+        vm.expect("loop is gone", 5)
+        assert "guest loop: started" not in vm.quiet(2)
+
+
+def test_restarts_of_a_calm_guest_do_not_wait(demo):
+    """Who has lived for a second starts anew with a clean record."""
+    with vmlib.boot(modules=[(demo, "kernel:d memory=8")], icount=True) as vm:
+        expect_demo(vm)
+        for _ in range(6):
+            vm.quiet(0.5) # far more in virtual time: it is idle
+            demo_command(vm, "reboot")
+            vm.expect(STARTED, 15)
+            vm.expect(PROMPT, 15)
+        assert "starts again in" not in vm.text
 
 
 def test_a_spinning_guest_does_not_hold_the_menu_up():

@@ -63,6 +63,8 @@ struct guest {
 
     struct log_limit log_limit;
     uint32_t restarts;
+    uint32_t hasty_ends; /* lives in a row, this one too, that were over at once */
+    uint64_t restart_at_ns; /* ended, and waits for its next life; 0: does not */
     uint64_t started_ns;
     uint32_t test_word; /* suite guests: last value written to port 0xe8 */
 #if HV_CFG_INJECT
