@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """How guests end and what the machine then does (exit=, on_*=)."""
 import os
+import time
 
 import pytest
 import vmlib
@@ -102,6 +103,32 @@ def test_a_spinning_guest_does_not_hold_the_menu_up():
         demo_command(vm, "spin")
         vm.send("\x01l")
         vm.expect(r"\(RS\) .*", 10)
+
+
+# image and case of a guest of the suite that never gives the CPU away by itself
+HOGS = [("fl", "cli_loop"), ("tm", "storm"), ("tm", "loop_hypercall"), ("tm", "loop_in"),
+        ("tm", "loop_fault"), ("tm", "loop_step"), ("tm", "loop_flush"), ("rs", "console_flood")]
+
+
+@pytest.mark.parametrize("image,case", [
+    pytest.param(*hog, marks=() if hog[1] == "loop_flush" else pytest.mark.slow) for hog in HOGS])
+def test_echo_beside_a_hog(demo, image, case):
+    """TM-03: what is typed comes back within 50 ms. The median: the host that QEMU
+    runs on may be busy for a while."""
+    hog = os.path.join(vmlib.TOP, "build", "guests", image + ".elf")
+    with vmlib.boot(modules=[(demo, "kernel:calm memory=8"),
+                             (hog, f"kernel:hog memory=8 -- case={case} pae=0")]) as vm:
+        vm.expect(r"\[calm\] demo> ", 30)
+        vm.send("\x011\r")
+        vm.expect(PROMPT, 5)
+        took = []
+        for _ in range(15):
+            begin = time.monotonic()
+            vm.send("z")
+            vm.expect("z", 5)
+            took.append(time.monotonic() - begin)
+        assert sorted(took)[7] < 0.05, took
+        assert "guest hog: ended" not in vm.text
 
 
 def test_two_guests_run_side_by_side(demo):

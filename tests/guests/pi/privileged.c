@@ -187,7 +187,8 @@ GT_CASE(emulated_before_init, GT_RAW | GT_2LEVEL)
     guest_setup(false);
 }
 
-/* PI-10, PI-11. */
+/* PI-10: each leaf of each range with four subleaves is at ring 3 what it is at ring
+ * 1; PI-11. */
 GT_CASE(cpuid_rdtsc, GT_BOTH)
 {
     GT_CODE(code_cpuid, "cpuid; ud2");
@@ -195,14 +196,19 @@ GT_CASE(cpuid_rdtsc, GT_BOTH)
     uint64_t last = rdtsc();
     struct trap_frame f;
 
-    for (uint32_t leaf = 0; leaf < 16; leaf++) {
-        uint32_t a = leaf, b, c = 0, d;
+    for (uint32_t i = 0; i < 4 * 0x60; i++) {
+        uint32_t base = i < 4 * 0x20 ? 0 : i < 4 * 0x40 ? 0x40000000 : 0x80000000;
+        uint32_t leaf = base + i / 4 % 0x20, a = leaf, b, c = i % 4, d;
 
         __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
         gt_frame(3, &f);
         f.eax = leaf;
+        f.ecx = i % 4;
         EXPECT_EQ(gt_run(3, code_cpuid, &f), VEC_UD);
         EXPECT_EQ_AT(leaf, f.eax, a);
+        EXPECT_EQ_AT(leaf, f.ebx, b);
+        EXPECT_EQ_AT(leaf, f.ecx, c);
+        EXPECT_EQ_AT(leaf, f.edx, d);
         if (leaf == 1)
             EXPECT_EQ(f.ecx >> 27 & 1, 0); /* OSXSAVE */
     }

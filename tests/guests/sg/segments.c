@@ -297,7 +297,7 @@ GT_CASE(lar_lsl_sweep, GT_2LEVEL)
                        "verr %cx; setz %ch; verw %cx; ud2");
     struct trap_frame f;
 
-    for (uint32_t sel = 3; sel < 0x10000; sel += sel < 0x200 ? 4 : 0xfc) {
+    for (uint32_t sel = 3; sel < 0x10000; sel += 4) {
         uint32_t index = sel >> 3;
         bool host = index == 10 || index == 11 || index == 16 || index == 31;
 

@@ -118,6 +118,52 @@ GT_CASE(one_shot, GT_BOTH)
     }
 }
 
+/* Four seconds are not lost in 32 bits of nanoseconds, and late by less than the
+ * other guest's slice and a half. */
+GT_CASE(four_seconds, GT_2LEVEL)
+{
+    uint64_t start = rdtsc(), ticks;
+
+    if (!lg.tsc_khz)
+        SKIP("the TSC is not usable here");
+    gt_sleep_ns(4000000000u);
+    ticks = rdtsc() - start;
+    EXPECT(ticks * 1010 >= (uint64_t)lg.tsc_khz * 4000000);
+    if (ticks * 990 > (uint64_t)lg.tsc_khz * 4015000)
+        FAIL("4 s took %llx ticks of %x kHz", ticks, lg.tsc_khz);
+}
+
+/* Armed and cancelled at all distances: at most one interrupt for each arming, none
+ * for one that was cancelled before, and the next arming is not confused. */
+GT_CASE(cancel_race, GT_BOTH)
+{
+    uint32_t came = 0;
+
+    irq_unblock(GABI_IRQ_TIMER);
+    for (uint32_t i = 0; i < 3000; i++) {
+        uint32_t before = irq_count[0], at_cancel;
+
+        irq_enable();
+        hcall1(GABI_HCALL_SET_CLOCKEVENT, 20000 + gt_random() % 20000);
+        for (uint32_t n = gt_random() % 20000; n; n--)
+            barrier();
+        hcall1(GABI_HCALL_SET_CLOCKEVENT, 0);
+        /* One that was pending by then may still come, here at the latest. */
+        hcall0(GABI_HCALL_FLUSH_ASYNC);
+        at_cancel = irq_count[0];
+        EXPECT(at_cancel - before <= 1);
+        came += at_cancel - before;
+        if (i % 100 == 0) {
+            gt_spin_ns(100000);
+            EXPECT_EQ_AT(i, irq_count[0], at_cancel);
+        }
+    }
+    irq_disable();
+    print("%u of 3000 came before they were cancelled\n", came);
+    EXPECT(came > 0 && came < 3000);
+    gt_sleep_ns(50000);
+}
+
 /* TM-09: the clock in lguest_data is never torn and never goes back. */
 static uint64_t clock_last;
 static uint32_t clock_bad;

@@ -164,12 +164,19 @@ static void load_type(uint32_t type)
 #define BAD_TYPE(n) \
     GT_ROW(idt_type_##n, load_type, GT_2LEVEL, .arg = 0x##n, .expect = "killed: bad IDT type")
 BAD_TYPE(0)
+BAD_TYPE(1)
+BAD_TYPE(2)
+BAD_TYPE(3)
 BAD_TYPE(4)
 BAD_TYPE(5)
 BAD_TYPE(6)
 BAD_TYPE(7)
+BAD_TYPE(8)
 BAD_TYPE(9)
+BAD_TYPE(a)
+BAD_TYPE(b)
 BAD_TYPE(c)
+BAD_TYPE(d)
 
 GT_CASE(idt_ignored_vectors, GT_2LEVEL)
 {
@@ -299,4 +306,18 @@ GT_CASE(own_vectors, GT_2LEVEL)
     for (uint32_t i = 0; i < 5; i++)
         gt_sleep_ns(5000000);
     EXPECT_EQ(irq_count[GABI_IRQ_TIMER], 5);
+}
+
+/* Whatever gate stands there, the CPU itself enters ring 1 by one vector only. */
+GT_CASE(one_direct_gate, GT_BOTH)
+{
+    for (uint32_t type = GATE_INTERRUPT; type <= GATE_TRAP; type++) {
+        for (uint32_t v = 0; v < 256; v++)
+            trap_load_stub(v, type, 3);
+        for (uint32_t v = 0; v < 256; v++) {
+            uint32_t sel = (uint32_t)(gt_real_idt(v) >> 16) & 0xffff;
+
+            EXPECT_EQ_AT(v, sel, v == GUEST_SYSCALL_VECTOR ? GABI_KERNEL_CS : 0x50);
+        }
+    }
 }
