@@ -73,8 +73,7 @@ static HV_INIT void stop_master(const struct pci_function *f)
 {
     uint32_t command;
 
-    usb_legacy_look_at(f);
-    if ((f->class_code == PCI_CLASS_SERIAL && f->subclass == PCI_SUBCLASS_USB) ||
+    if (usb_legacy_look_at(f) ||
         f->class_code == PCI_CLASS_BRIDGE || f->class_code == PCI_CLASS_DISPLAY ||
         (f->header & ~PCI_HEADER_MULTI) != 0)
         return;

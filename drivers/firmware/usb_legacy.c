@@ -101,16 +101,20 @@ static HV_INIT bool firmware_works_usb(const struct pci_function *f)
     }
 }
 
-HV_INIT void usb_legacy_look_at(const struct pci_function *f)
+HV_INIT bool usb_legacy_look_at(const struct pci_function *f)
 {
+    bool works;
+
     found.functions++;
     log_debug("PCI: %02x:%02x.%u %04x:%04x class %02x%02x%02x", f->at.bus,
               f->at.device, f->at.function, f->vendor, f->device, f->class_code,
               f->subclass, f->prog_if);
     if (f->class_code != PCI_CLASS_SERIAL || f->subclass != PCI_SUBCLASS_USB)
-        return;
+        return false;
+    works = firmware_works_usb(f);
     found.usb++;
-    found.usb_of_firmware += firmware_works_usb(f);
+    found.usb_of_firmware += works;
+    return works;
 }
 
 HV_INIT void usb_legacy_report(void)

@@ -85,9 +85,11 @@ static struct device *add(uint32_t bus, uint32_t dev, uint32_t fn, uint32_t clas
 
 static uint32_t usb_seen;
 
-void usb_legacy_look_at(const struct pci_function *f)
+/* The firmware works those at 00:04. */
+bool usb_legacy_look_at(const struct pci_function *f)
 {
     usb_seen += f->class_code == 0x0c && f->subclass == 0x03;
+    return f->at.bus == 0 && f->at.device == 4;
 }
 
 void usb_legacy_report(void)
@@ -147,6 +149,15 @@ TEST(masters_that_stay)
     EXPECT_EQ(m.usb, 2);
     for (uint32_t i = 0; i < HV_ARRAY_SIZE(left); i++)
         EXPECT_EQ(left[i]->writes, 0);
+}
+
+/* Nobody's keyboard: its frame counter would go on being written somewhere. */
+TEST(masters_usb_of_nobody)
+{
+    const struct device *d = add(0, 29, 0, 0x0c03, 7, 0);
+
+    EXPECT_EQ(stop().stopped, 1);
+    EXPECT_EQ(d->command, 3);
 }
 
 TEST(masters_at_the_edges_of_the_bus)

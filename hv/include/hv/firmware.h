@@ -31,9 +31,9 @@ void smbios_report(void);
 /* ---- what runs on behind our back ---- */
 
 /* Which USB controllers the firmware works as a keyboard: looks at one function of
- * pci_scan(), and says what all of them came to. With paging. */
+ * pci_scan(), true for one of these, and says what all of them came to. With paging. */
 struct pci_function;
-void usb_legacy_look_at(const struct pci_function *f);
+bool usb_legacy_look_at(const struct pci_function *f);
 void usb_legacy_report(void);
 
 /* ---- ACPI (ACPI 6.4 chapter 5) ---- */
