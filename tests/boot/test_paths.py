@@ -73,9 +73,9 @@ def test_grub_untagged_module(make_iso, stripped, demo):
         poweroff(vm)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("controller", ["qemu-xhci", "piix3-usb-uhci",
-                                        "usb-ehci"])
+@pytest.mark.parametrize("controller", [
+    "qemu-xhci", pytest.param("piix3-usb-uhci", marks=pytest.mark.slow),
+    pytest.param("usb-ehci", marks=pytest.mark.slow)])
 def test_grub_usb_stick(grub2_iso, controller):
     # UHCI moves 1 MiB a second and SeaBIOS reads in small pieces.
     with vmlib.Vm(stick(grub2_iso, controller), timeout=420) as vm:
@@ -99,7 +99,7 @@ def test_image(how):
 
 
 UEFI_WAYS = [
-    (64, stick), pytest.param(32, stick, marks=pytest.mark.slow),
+    (64, stick), (32, stick),
     pytest.param(64, cd, marks=pytest.mark.slow),
     pytest.param(32, cd, marks=pytest.mark.slow)]
 
