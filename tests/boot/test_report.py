@@ -15,8 +15,8 @@ MODULE = 4  # pixels
 def code_lines(text):
     """The lines of the last code: nothing but half blocks, all of one length."""
     lines = [x.strip("\r\n") for x in text.split("\n")]
-    found = [x for x in lines if len(x) == 49 and set(x) <= set(BLOCKS)]
-    return found[-25:]
+    found = [x for x in lines if len(x) == 45 and set(x) <= set(BLOCKS)]
+    return found[-23:]
 
 
 def write_pgm(path, lines):

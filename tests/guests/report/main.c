@@ -14,10 +14,11 @@
 #define TEXT_BYTES 8192u
 #define PAGE_LINES 20u
 #define PAGE_SECONDS 15u
-/* Version 7 has 45 modules a side: with a border of two, 25 lines of half blocks
- * are the whole of a text screen. At level L it holds 154 bytes. */
-#define QR_VERSION 7
-#define QR_BYTES 150u
+/* Version 6 has 41 modules a side: with a border of two, 23 lines of half blocks, and
+ * the prompt and the cursor below still fit on a text screen of 25. At level L it holds
+ * 134 bytes. */
+#define QR_VERSION 6
+#define QR_BYTES 134u
 #define QR_BORDER 2
 
 static char text[TEXT_BYTES + 64];
