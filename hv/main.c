@@ -329,7 +329,9 @@ void hv_run(void)
         reap();
         if (hv.restart_due)
             restart_waiting();
-        if (suite_wanted() && !suite_step() && !any_alive())
+        if (suite_wanted() && suite_step())
+            hv.finished = false; /* the shell may start it more than once */
+        else if (suite_wanted() && !any_alive())
             all_ended();
         v = sched_pick();
         if (v) {

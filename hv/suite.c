@@ -213,7 +213,8 @@ static void phase_start(void)
         suite_report_case(++suite.number, word, SUITE_FAIL, "no such test or group");
     }
     suite.index = 0;
-    suite.disk = frame_ptr(pmm_alloc_contig(SUITE_DISK_BYTES / HV_PAGE_SIZE, 1, 0));
+    if (!suite.disk)
+        suite.disk = frame_ptr(pmm_alloc_contig(SUITE_DISK_BYTES / HV_PAGE_SIZE, 1, 0));
     suite.canary_case = suite_pack_find(&suite.pack, "canary.canary");
     suite.phase = PHASE_NEXT;
     if (n && suite.canary_case != SUITE_NO_CASE)
@@ -427,7 +428,19 @@ static void phase_last(void)
         return;
     suite_irqs_totals();
     suite_report_totals();
+    console_set_test_mode(false);
     suite.phase = PHASE_DONE;
+}
+
+bool suite_start(const char *test)
+{
+    if (suite_wanted() && suite.phase != PHASE_DONE)
+        return false;
+    (void)str_copy(hv_options.test, test, sizeof(hv_options.test));
+    console_set_test_mode(true);
+    suite.number = 0;
+    suite.phase = PHASE_START;
+    return true;
 }
 
 bool suite_step(void)

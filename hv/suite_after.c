@@ -152,4 +152,5 @@ void suite_irqs_totals(void)
     log_raw("# longest time with interrupts off: %u ns, while cases ran: %u ns\n",
             irqs.longest[0] > irqs.longest[1] ? irqs.longest[0] : irqs.longest[1],
             irqs.longest[1]);
+    irqs.longest[0] = irqs.longest[1] = 0;
 }

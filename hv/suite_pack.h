@@ -103,7 +103,7 @@ void suite_report_plan(uint32_t n);
 void suite_report_case(uint32_t n, const char *name, enum suite_verdict v,
                        const char *why);
 void suite_report_totals(void);
-uint32_t suite_report_failed(void);
+bool suite_report_failed(void); /* in any run */
 
 /* Totals, version and each case that did not pass, one line each, filled up with
  * zeros: the disk of the reporter guest. */

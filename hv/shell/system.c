@@ -60,17 +60,12 @@ static void cmd_test(uint32_t nr_args, char *const *args)
 {
     char word[64];
 
-    if (suite_wanted()) {
-        shell_say("the suite was started already");
-        return;
-    }
     if (nr_args == 1 && suite_unknown_name(args[0], word, sizeof(word))) {
         shell_say("test: no such test or group: %s", word);
         return;
     }
-    (void)str_copy(hv_options.test, nr_args == 1 ? args[0] : "all",
-                   sizeof(hv_options.test));
-    console_set_test_mode(true);
+    if (!suite_start(nr_args == 1 ? args[0] : "all"))
+        shell_say("the suite is running already");
 }
 
 static void cmd_reboot(uint32_t nr_args, char *const *args)

@@ -64,6 +64,38 @@ def test_shell_bad_input():
         poweroff(vm)
 
 
+def test_suite_from_the_shell():
+    """As often as one likes, beside guests, whose output is their own again after."""
+    with vmlib.boot("exit=wait") as vm:
+        expect_demo(vm)
+        to_shell(vm)
+        for _ in range(2):
+            vm.send("test hc.init_twice,tk.code_limit\r")
+            vm.expect(r"KTAP version 1\s+1\.\.2\s", 10)
+            vm.expect(r"\nok 2 tk\.code_limit # SKIP ", 20)
+            vm.expect(r"# totals: pass:1 fail:0 skip:1\s", 10)
+            vm.expect(r"\(RS\) suite done rc=0", 10)
+        vm.send("\x011")
+        vm.quiet(0.3)
+        demo_command(vm, "mem")
+        said = vm.expect(r"[^\n]*KiB at 0[^\n]*", 10).group(0)
+        assert said.startswith("memory: "), said
+
+
+def test_report_comes_again():
+    """Once nothing else is left the pages are shown after each run."""
+    with vmlib.boot("demo=off exit=wait") as vm:
+        vm.expect(r"the shell of ringside", 30)
+        for _ in range(2):
+            vm.send("test hc.init_twice\r")
+            vm.expect(r"suite done rc=0", 20)
+            vm.expect(r"1 passed, 0 failed, 0 skipped", 10)
+            vm.expect(r"the end of the list; any key", 10)
+            vm.send("q")
+            vm.expect(r"guest report: ended poweroff", 10)
+            to_shell(vm)
+
+
 def test_pause_and_resume():
     with vmlib.boot() as vm:
         expect_demo(vm)

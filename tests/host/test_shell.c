@@ -13,6 +13,7 @@
 #include "hv/log.h"
 #include "hv/main.h"
 #include "hv/percpu.h"
+#include "hv/string.h"
 #include "hv/suite.h"
 #include "hv/timerq.h"
 
@@ -103,11 +104,6 @@ void console_attach(struct guest *g)
 void console_show_all(void)
 {
     called("all", NULL);
-}
-
-void console_set_test_mode(bool on)
-{
-    called(on ? "test mode" : "", NULL);
 }
 
 void console_flush(void)
@@ -205,9 +201,15 @@ bool suite_unknown_name(const char *test, char *word, uint32_t size)
     return true;
 }
 
-bool suite_wanted(void)
+static bool suite_runs;
+
+bool suite_start(const char *test)
 {
-    return hv_options.test[0] != '\0';
+    if (suite_runs)
+        return false;
+    called("suite", NULL);
+    (void)str_copy(hv_options.test, test, sizeof(hv_options.test));
+    return true;
 }
 
 void arch_reboot(void)
@@ -381,7 +383,14 @@ TEST(shell_guest_commands)
     EXPECT_EQ(web->config.on_reboot, ON_RESTART);
     keys("test tr,fl\r");
     EXPECT_STR(hv_options.test, "tr,fl");
-    EXPECT_STR(done(), "test mode() ");
+    EXPECT_STR(done(), "suite() ");
+    keys("test\r"); /* it may be done by now: the suite's to say */
+    EXPECT_STR(hv_options.test, "all");
+    EXPECT_STR(done(), "suite() ");
+    suite_runs = true;
+    EXPECT_EQ(lines_in(answer("test tr")), 1);
+    EXPECT_STR(hv_options.test, "all");
+    suite_runs = false;
 }
 
 TEST(shell_kept_guest_can_be_destroyed_and_restarted)

@@ -15,6 +15,9 @@ bool suite_wanted(void);
  * false: there is none. */
 bool suite_unknown_name(const char *test, char *word, uint32_t size);
 
+/* Starts it, with a value as of test=; again if it is done. False: it is running. */
+bool suite_start(const char *test);
+
 /* Called by the run loop of the boot CPU between time slices: starts the next
  * case when the last one is done. Returns false when the suite is finished. */
 bool suite_step(void);
