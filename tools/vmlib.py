@@ -122,8 +122,8 @@ class Vm:
         self.child.send(text)
 
     def finish(self, timeout=None):
-        """Reads until QEMU ends; returns its exit status (None: it had to be
-        stopped)."""
+        """Reads until QEMU ends; returns its exit status (-N: QEMU itself died
+        of signal N; None: it had to be stopped)."""
         try:
             self.child.expect(pexpect.EOF,
                               timeout=min(self.left(), timeout or 1e9))
@@ -132,7 +132,11 @@ class Vm:
             ended = False
         self.text += self.child.before or ""
         self.close()
-        return self.child.exitstatus if ended else None
+        if not ended:
+            return None
+        if self.child.signalstatus is not None:
+            return -self.child.signalstatus
+        return self.child.exitstatus
 
     def mon(self, command):
         """A command to QEMU's monitor; returns its answer."""
