@@ -7,8 +7,9 @@
 
 /* Random byte strings as code, at ring 1 or 3, with random registers and flags,
  * each for at most 200 virtual microseconds. At ring 3 the kernel must survive it
- * whole; at ring 1 anything may happen to this guest. */
-void gt_attack_code(uint32_t ring, uint32_t strings);
+ * whole as long as its gates are its own, and no random hypercall has loaded some;
+ * at ring 1 anything may happen to this guest. */
+void gt_attack_code(uint32_t ring, uint32_t strings, bool own_gates);
 
 /* Random hypercalls, direct and by the ring, with edge values for arguments; most
  * are legal, so that a life is not too short. */

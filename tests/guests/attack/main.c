@@ -27,14 +27,14 @@ static uint32_t seed_of_life(void)
 ATTACK(code_ring3, .expect = "success or killed: entered virtual-8086 mode")
 {
     gt_random_seed(seed_of_life());
-    gt_attack_code(3, 3000);
+    gt_attack_code(3, 3000, true);
 }
 
 /* Ring 1 may do anything to itself. */
 ATTACK(code_ring1, .expect = "whatever")
 {
     gt_random_seed(seed_of_life());
-    gt_attack_code(1, 3000);
+    gt_attack_code(1, 3000, true);
 }
 
 ATTACK(hypercalls, .expect = "any")
@@ -56,6 +56,6 @@ ATTACK(everything, .expect = "whatever")
     for (uint32_t i = 0; i < 100; i++) {
         gt_attack_tables(gt_random() % 64);
         gt_attack_hypercalls(gt_random() % 64);
-        gt_attack_code(gt_random() & 1 ? 3 : 1, gt_random() % 16);
+        gt_attack_code(gt_random() % 8 ? 3 : 1, gt_random() % 16, false);
     }
 }

@@ -10,7 +10,7 @@
 static void random_code(uint32_t arg)
 {
     gt_random_seed(arg);
-    gt_attack_code(arg & 3, STRINGS);
+    gt_attack_code(arg & 3, STRINGS, true);
 }
 
 GT_ROW(random_ring3_1, random_code, GT_BOTH, .arg = 3 | 0x100)
