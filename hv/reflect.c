@@ -20,7 +20,8 @@ static void unhandled(struct vcpu *v, uint32_t vector, uint32_t err)
 }
 
 /* Writes the frame at to as hardware would. The real IF is always set: the virtual
- * one stands in its place. */
+ * one stands in its place. QEMU 7.2 may have bits among the flags that no guest can
+ * set, VM and IOPL too (fl.rotate_before_fault), and its iret would take them. */
 HV_INLINE void put_frame(uint32_t *to, const struct vcpu *v, const struct guest_regs *r,
                          bool has_err, uint32_t err, bool from_user)
 {
@@ -28,7 +29,7 @@ HV_INLINE void put_frame(uint32_t *to, const struct vcpu *v, const struct guest_
         *to++ = err;
     to[0] = r->eip;
     to[1] = r->cs;
-    to[2] = (r->eflags & ~EFLAGS_IF) | (*v->irq_enabled & EFLAGS_IF);
+    to[2] = (r->eflags & (EFLAGS_GUEST | EFLAGS_FIXED)) | (*v->irq_enabled & EFLAGS_IF);
     if (from_user) {
         to[3] = r->esp;
         to[4] = r->ss;

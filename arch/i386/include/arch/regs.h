@@ -42,6 +42,11 @@ struct trap_frame {
 #define EFLAGS_VIP HV_BIT(20)
 #define EFLAGS_ID HV_BIT(21)
 
+/* What code at rings 1 and 3 can change; IF stands for the monitor's, always set. */
+#define EFLAGS_GUEST                                                       \
+    (EFLAGS_CF | EFLAGS_PF | EFLAGS_AF | EFLAGS_ZF | EFLAGS_SF | EFLAGS_TF | \
+     EFLAGS_DF | EFLAGS_OF | EFLAGS_NT | EFLAGS_RF | EFLAGS_AC | EFLAGS_ID)
+
 /* Vectors, SDM 3A 6.3.1. */
 enum {
     VEC_DE = 0, VEC_DB = 1, VEC_NMI = 2, VEC_BP = 3, VEC_OF = 4, VEC_BR = 5,

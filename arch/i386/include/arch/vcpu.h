@@ -26,15 +26,11 @@ struct arch_vcpu {
 #include "arch/regs.h"
 #include "switcher/switcher.h"
 
-#define ARCH_EFLAGS_GUEST                                                  \
-    (EFLAGS_CF | EFLAGS_PF | EFLAGS_AF | EFLAGS_ZF | EFLAGS_SF | EFLAGS_TF | \
-     EFLAGS_DF | EFLAGS_OF | EFLAGS_NT | EFLAGS_RF | EFLAGS_AC | EFLAGS_ID)
-
 HV_INLINE uint32_t arch_vcpu_run(uint32_t cr3)
 {
     struct guest_regs *r = (struct guest_regs *)(SW_REGS_TOP - sizeof(*r));
 
-    r->eflags = (r->eflags & ARCH_EFLAGS_GUEST) | EFLAGS_IF | EFLAGS_FIXED;
+    r->eflags = (r->eflags & EFLAGS_GUEST) | EFLAGS_IF | EFLAGS_FIXED;
     if (hv_unlikely(!(r->cs & r->ss & 1))) /* RPL 1 or 3 in both */
         return 256;
     switcher_enter(cr3);
