@@ -37,15 +37,11 @@ static void check_end(uint32_t v, const struct trap_frame *f)
 {
     /* User code may have changed its data only. */
     EXPECT_EQ(lg.reserve_mem, GABI_RESERVE_MEM);
-    /* QEMU's iret takes VM from any stack, and a gate of the guest's own then shows
-     * it: that is the emulator's doing, and no CPU's (SDM 3A 20.2.1). */
-    if (f->eflags & FLAG_VM)
-        return;
     EXPECT(v < 0x20 || v == GUEST_SYSCALL_VECTOR || v == GABI_IRQ_VECTOR);
     /* The timer may strike in the handler of another trap, behind a trap gate. */
     if (v != GABI_IRQ_VECTOR)
         EXPECT_EQ(f->cs & 3, 3);
-    EXPECT_EQ(f->eflags & FLAG_IOPL, 0);
+    EXPECT_EQ(f->eflags & (FLAG_IOPL | FLAG_VM), 0);
 }
 
 static uint32_t one_string(uint32_t ring, struct trap_frame *f)
