@@ -46,6 +46,21 @@ def screendump(vm):
     raise AssertionError("no screendump")
 
 
+def halved(width, height, pixels):
+    """A screen whose every pixel is two by two, as one of a quarter the size."""
+    out = bytearray()
+    for y in range(0, height, 2):
+        at = y * width * 3
+        row = pixels[at:at + width * 3]
+        assert row == pixels[at + width * 3:at + 2 * width * 3], f"row {y}"
+        small = bytearray(width // 2 * 3)
+        for c in range(3):
+            assert row[c::6] == row[c + 3::6], f"row {y}"
+            small[c::3] = row[c::6]
+        out += small
+    return width // 2, height // 2, bytes(out)
+
+
 def is_light(pixels, at):
     """Foreground grey or background black; anything else is no text."""
     rgb = pixels[at:at + 3]
@@ -68,9 +83,10 @@ def cell_rows(width, pixels, row, col):
 
 class Reader:
     """Screendumps to lines of text; the cursor is a cell with exchanged
-    colours and is shown as the character behind it."""
+    colours and is shown as the character behind it. scale 2: of large pixels."""
 
-    def __init__(self):
+    def __init__(self, scale=1):
+        self.scale = scale
         self.glyphs = glyphs()
         self.cursor = None
 
@@ -84,6 +100,8 @@ class Reader:
 
     def lines(self, vm):
         width, height, pixels = screendump(vm)
+        if self.scale == 2:
+            width, height, pixels = halved(width, height, pixels)
         self.cursor = None
         text = []
         for r in range(height // ROWS):

@@ -26,7 +26,7 @@ def shows_the_serial_line(vm, reader):
     """Every pixel of a screen of any size."""
     vm.quiet(0.5)
     width, height, _ = screendump(vm)
-    wanted = seen_lines(vm, width // 8, height // 16)
+    wanted = seen_lines(vm, width // 8 // reader.scale, height // 16 // reader.scale)
     assert wait_lines(lambda: reader.lines(vm), wanted) == wanted
     return wanted
 
@@ -34,7 +34,7 @@ def shows_the_serial_line(vm, reader):
 def goes_back(vm, reader, end):
     """A page, which leaves one line of the old one; no more than there is."""
     width, _, _ = screendump(vm)
-    lines = wrapped(vm.text[vm.text.index("(RS) "):], width // 8)
+    lines = wrapped(vm.text[vm.text.index("(RS) "):], width // 8 // reader.scale)
     first = max(len(lines) - 2 * len(end) + 1, 0)
     back = (lines + [""] * len(end))[first:first + len(end)]
     vm.mon("sendkey shift-pgup")
@@ -51,6 +51,7 @@ def goes_back(vm, reader, end):
 SCREENS = {
     "std": "-vga std",
     "odd": "-vga none -device VGA,xres=1400,yres=1050",
+    "large": "-vga none -device VGA,xres=2560,yres=1600,vgamem_mb=64",
     "cirrus": "-vga cirrus",
     "ramfb": "-vga none -device ramfb",
     "virtio": "-vga virtio",
@@ -64,7 +65,7 @@ IN_CHECK = (("std", 64), ("std", 32))
     for name in SCREENS for bits in (64, 32)])
 def test_firmwares_screen(scratch, name, bits):
     """Scrolls, shows the cursor, and goes back through the log."""
-    reader = Reader()
+    reader = Reader(2 if name == "large" else 1)
     with start(scratch, bits, name, SCREENS[name]) as vm:
         expect_demo(vm, "efi", 90)
         wanted = shows_the_serial_line(vm, reader)
