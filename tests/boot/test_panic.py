@@ -7,6 +7,7 @@ import re
 import subprocess
 import time
 
+import pexpect
 import pytest
 import vmlib
 from common import PROMPT, demo_command, expect_demo, poweroff
@@ -96,6 +97,28 @@ def test_nmi_tasks(nmis=200):
         status = vm.finish(60)
         assert "\nok 1 tk.task_state_holds" in vm.text.replace("\r", "")
         assert status == vmlib.EXIT_OK
+
+
+def test_debugger():
+    """make debug: stops before the first line of C, asks nothing, and knows the names
+    of both worlds."""
+    child = pexpect.spawn(os.path.join(vmlib.TOP, "tools", "run-qemu"), ["--gdb"],
+                          timeout=60, encoding="utf-8", cwd=vmlib.TOP,
+                          env=dict(os.environ, TERM="dumb"))
+    try:
+        child.expect(r"Breakpoint 1, [^\n]*boot_main[\s\S]*\(gdb\) ")
+        for command, answer in (("hbreak hv_run", "Hardware assisted breakpoint 2"),
+                                ("continue", r"Breakpoint 2, [^\n]*hv_run"),
+                                ("info address guest_main", r'Symbol "guest_main" is '),
+                                ("info address hv_run", r'Symbol "hv_run" is ')):
+            child.sendline(command)
+            child.expect(answer + r"[\s\S]*\(gdb\) ")
+        child.sendline("kill")
+        child.expect(r"\(gdb\) ")
+        child.sendline("quit")
+        child.expect(pexpect.EOF, timeout=10)
+    finally:
+        child.close(force=True)
 
 
 @pytest.mark.slow
