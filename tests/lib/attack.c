@@ -18,8 +18,8 @@ static uint8_t random_byte(void)
     return r & 1 ? (uint8_t)(r >> 8) : likely[(r >> 8) % ARRAY_COUNT(likely)];
 }
 
-/* LOCK before BTS, BTR, BTC of a register is an undefined opcode; QEMU 7.2 does not
- * know and dies of it. */
+/* LOCK before BTS, BTR, BTC of a register is an undefined opcode, and so is 0f 38 0c
+ * without VEX (SDM 2C, VPERMILPS); QEMU 7.2 does not know and dies of them. */
 static void spare_emulator(uint8_t *code, uint32_t bytes)
 {
     bool bit_test = false;
@@ -29,6 +29,10 @@ static void spare_emulator(uint8_t *code, uint32_t bytes)
     for (uint32_t i = 0; i < bytes && bit_test; i++) {
         if (code[i] == 0xf0)
             code[i] = 0x90;
+    }
+    for (uint32_t i = 0; i + 2 < bytes; i++) {
+        if (code[i] == 0x0f && code[i + 1] == 0x38 && code[i + 2] == 0x0c)
+            code[i + 2] = 0xff;
     }
 }
 
