@@ -52,6 +52,7 @@ static struct {
     uint32_t seed, lives; /* GT_AGAIN: of this life, so far */
     uint64_t again_until_ns;
     bool timed_out, runs, whatever;
+    bool peer_lost; /* the guest beside the case ended, and was to run on */
     bool cut_off; /* a life of GT_AGAIN that was long enough */
     struct timer alarm; /* so that an idle CPU looks at the deadline */
     struct suite_before before;
@@ -305,6 +306,15 @@ static void phase_before(void)
         start_main();
 }
 
+/* True if the case has a guest beside it that is declared to run on. */
+static bool peer_runs_on(void)
+{
+    const struct suite_case *c = current();
+
+    return c->with != SUITE_NO_CASE && !(c->flags & GT_BEFORE) &&
+           strcmp(suite.pack.cases[c->with].expect, "runs") == 0;
+}
+
 static void phase_run(void)
 {
     if (!suite.end.ended && !past_deadline())
@@ -318,6 +328,8 @@ static void phase_run(void)
     } else if (suite.runs && !suite_is_skip(&suite.end)) {
         suite.timed_out = true; /* it should not have ended */
     }
+    suite.peer_lost = peer_runs_on() && suite.peer_end.ended &&
+                      !suite_is_skip(&suite.peer_end);
     if (suite.peer)
         guest_request_end(suite.peer, "suite: the case is over");
     suite.beats_at_end = canary_word();
@@ -376,6 +388,10 @@ static enum suite_verdict judge(char *why, uint32_t bytes)
     }
     if (v == SUITE_FAIL)
         return v;
+    if (suite.peer_lost) {
+        hv_snprintf(why, bytes, "the guest beside it ended: %s", suite.peer_end.reason);
+        return SUITE_FAIL;
+    }
     return aftermath_is_good(why, bytes) ? v : SUITE_FAIL;
 }
 
