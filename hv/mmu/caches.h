@@ -27,9 +27,7 @@ struct link_cache {
     uint32_t pgd;            /* CR3 for SET_PTE */
     uint32_t allows;         /* P, PS, and RW and US of the shadow directory entry */
     uint32_t rmap_one;       /* rmap_one() of entry 0 */
-    uint32_t gframe;         /* host frame of the guest's table */
-    uint32_t gfirst;         /* byte offset in it of the entry for shadow entry 0 */
-    uint32_t *gents;         /* that entry, if the frame is in the direct map, or NULL */
+    uint32_t *gents;         /* the guest's entry for shadow entry 0; frame_ptr_kept() */
     struct shadow_table *table;
     uint64_t *ents;
     struct evidence dir; /* the guest's directory still names this table */

@@ -9,13 +9,13 @@
 #define AROUND 32u
 
 /* Fills neighbours of leaf i that the CPU could load without a fault and without
- * writing to the guest's tables: present with A set. The directory has A. */
+ * writing to the guest's tables: present with A set. The directory has A. gents: the
+ * guest's entry for leaf 0. */
 HV_INLINE void fill_around(const struct guest *g, struct shadow_table *t, uint32_t i,
-                           const uint8_t *page, bool pae)
+                           const uint32_t *gents, bool pae)
 {
     uint32_t first = i & ~(AROUND - 1), step = pae ? 2 : 1;
-    const uint32_t *e = (const uint32_t *)(const void *)page +
-                        guest_index(g, t, first) * step;
+    const uint32_t *e = gents + first * step;
     uint32_t *ent = (uint32_t *)(t->ents + first);
     uint32_t have = t->present[first / 32], last = g->mmu->gpte_last;
     uint32_t one = rmap_one(t, first);
@@ -212,7 +212,8 @@ HV_INLINE void fill_leaf(struct vcpu *v, struct shadow_table *t, uint32_t va,
     page = gpage_known(g, w->table_gfn);
     if (!neighbours_wanted(page, pae ? i : (va >> HV_PAGE_SHIFT) & 1023u, pae))
         return;
-    fill_around(g, t, i, page, pae);
+    fill_around(g, t, i, (const uint32_t *)(const void *)page +
+                             guest_index(g, t, 0) * (pae ? 2 : 1), pae);
 }
 
 /* Makes the address accessible in the current root. */
@@ -293,8 +294,7 @@ HV_INLINE uint32_t fill_neighbours(struct shadow_mmu *m, uint32_t i, bool pae)
     const uint32_t *e = link_guest_entry(&m->link, i, pae) + (pae ? 2 : 1);
 
     if (((uintptr_t)e & HV_PAGE_MASK) && (*e & (PT_P | PT_A)) == (PT_P | PT_A))
-        fill_around(m->guest, m->link.table, i,
-                    gpage_known(m->guest, m->link.table->key & KEY_GFN), pae);
+        fill_around(m->guest, m->link.table, i, m->link.gents, pae);
     return SHADOW_FILLED;
 }
 
@@ -426,7 +426,7 @@ static HV_NOINLINE void *write_ptr_slow(struct vcpu *v, gva_t dst)
     } else {
         m->writable.va = gva_page(dst);
         m->writable.frame = p->frame & GPAGE_FRAME;
-        m->writable.bytes = frame_ptr_kept(HFN(m->writable.frame));
+        m->writable.bytes = frame_ptr_kept(KEPT_WRITABLE, HFN(m->writable.frame));
         p->frame |= GPAGE_REMEMBERED;
     }
     return (uint8_t *)frame_ptr(HFN(p->frame & GPAGE_FRAME)) + gva_offset(dst);
@@ -519,7 +519,7 @@ bool gva_patch(struct vcpu *v, gva_t dst, const void *src, uint32_t len)
 
 void shadow_vcpu_moves(struct vcpu *v)
 {
-    v->guest->mmu->writable.va = 1;
+    cache_forget(v->guest->mmu); /* what it has in kept windows is another's now */
 }
 
 void shadow_check_pin(struct vcpu *v)

@@ -96,11 +96,7 @@ HV_INLINE struct shadow_table *root_l1(const struct shadow_root *r, uint32_t va)
 /* The guest's entry for shadow entry i of the remembered table. */
 HV_INLINE uint32_t *link_guest_entry(const struct link_cache *l, uint32_t i, bool pae)
 {
-    uint32_t *e = l->gents;
-
-    if (hv_unlikely(!e))
-        e = (uint32_t *)(void *)((uint8_t *)frame_ptr(HFN(l->gframe)) + l->gfirst);
-    return e + (pae ? i * 2 : i);
+    return l->gents + (pae ? i * 2 : i);
 }
 
 /* What the table of va was found by, from directory page dir_gfn with this entry in
@@ -176,12 +172,9 @@ HV_INLINE void link_remember(struct shadow_mmu *m, const struct shadow_root *r,
     m->link.allows = ((uint32_t)r->pd[va >> 30]->ents[va_l2(va)] & (PT_RW | PT_US)) |
                      PT_P | PT_PS;
     m->link.rmap_one = rmap_one(t, 0);
-    m->link.gframe = g->pages[t->key & KEY_GFN].frame & GPAGE_FRAME;
-    m->link.gfirst = guest_index(g, t, 0) * (g->pae ? 8 : 4);
-    m->link.gents = NULL;
-    if (frame_is_direct(HFN(m->link.gframe)))
-        m->link.gents = (uint32_t *)(void *)((uint8_t *)frame_ptr(HFN(m->link.gframe)) +
-                                             m->link.gfirst);
+    m->link.gents = (uint32_t *)frame_ptr_kept(
+        KEPT_TABLE, HFN(g->pages[t->key & KEY_GFN].frame & GPAGE_FRAME));
+    m->link.gents += guest_index(g, t, 0) * (g->pae ? 2 : 1);
     m->link.table = t;
     m->link.ents = t->ents;
 }

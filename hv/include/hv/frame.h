@@ -9,10 +9,16 @@
  * PMM_DIRECT hands out). */
 #define HV_DIRECT_END 0xc0000000u
 
+/* Frames whose pointers are kept beyond the next use of frame_ptr(). */
+enum kept_frame {
+    KEPT_WRITABLE, /* where the guest's last trap frame went */
+    KEPT_TABLE,    /* the guest's table of its last fault */
+};
+
 #ifdef HV_HOST_TEST
 void *frame_ptr(hfn_t f); /* provided by tests/host/fake-arch */
 hfn_t frame_of_ptr(const void *p);
-#define frame_ptr_kept frame_ptr
+#define frame_ptr_kept(which, f) frame_ptr(f)
 #else
 /* Slow path: maps a HIGH frame. See arch/i386/window.c. */
 void *arch_window_map(hfn_t f);
@@ -27,14 +33,15 @@ HV_INLINE void *frame_ptr(hfn_t f)
 }
 
 /* See frame_ptr_kept(). */
-void *arch_window_keep(hfn_t f);
+void *arch_window_keep(enum kept_frame which, hfn_t f);
 
-/* The same, but good until the next call of this for a HIGH frame on this CPU. */
-HV_INLINE void *frame_ptr_kept(hfn_t f)
+/* The same, but good until the next call of this on this CPU for the same purpose and
+ * a HIGH frame: for the vCPU that is loaded, and no other. */
+HV_INLINE void *frame_ptr_kept(enum kept_frame which, hfn_t f)
 {
     if (hv_likely(f.v < (HV_DIRECT_END >> HV_PAGE_SHIFT)))
         return (void *)(uintptr_t)(f.v << HV_PAGE_SHIFT);
-    return arch_window_keep(f);
+    return arch_window_keep(which, f);
 }
 
 /* The frame of a byte in the direct map. */

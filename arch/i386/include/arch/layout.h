@@ -25,7 +25,7 @@
 #define LAYOUT_DF_STACK_PAGES 2
 #define LAYOUT_WINDOWS 0xffd00000     /* windows onto HIGH frames */
 #define LAYOUT_WINDOW_COUNT 64
-#define LAYOUT_WINDOW_KEPT 0xffd40000 /* right behind them: arch_window_keep() */
+#define LAYOUT_WINDOWS_KEPT 0xffd40000 /* right behind them: arch_window_keep() */
 
 /* Guest-virtual addresses from here up are the switcher's (design 2). */
 #define LAYOUT_GUEST_TOP 0xffc00000
