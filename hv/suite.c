@@ -108,8 +108,11 @@ static void add_disk(struct guest_config *g)
     str_copy(d->name, "vda", sizeof(d->name));
     d->data = suite.disk;
     d->bytes = SUITE_DISK_BYTES;
-    for (uint32_t i = 0; i < SUITE_DISK_BYTES; i++)
+    for (uint32_t i = 0; i < SUITE_DISK_BYTES; i++) {
         suite.disk[i] = (uint8_t)(i / 512 + i);
+        if (i % 1024 == 0)
+            arch_preempt_point();
+    }
 }
 
 static struct guest *start_guest(uint32_t index, const char *name)
