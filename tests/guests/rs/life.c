@@ -189,7 +189,7 @@ static void in_fault_of_user(uint32_t how)
     gt_frame(3, &f);
     memcpy(phys_ptr(f.eip), codes[how], 3);
     __asm__ volatile("pushl %%eax; pushl %%edx; pushl $0x202; pushl %%esi; pushl %%edi;"
-                     "xorl %%ecx, %%ecx; iretl"
+                     "movw %%ax, %%ds; xorl %%ecx, %%ecx; iretl" /* DS of ring 1 ends there */
                      : : "a"(f.ss), "d"(f.esp), "S"(f.cs), "D"(f.eip), "b"(0x66660000));
 }
 
