@@ -87,6 +87,17 @@ uint32_t gt_run_bytes(uint32_t ring, const void *code, uint32_t bytes,
     return trap_run(f, 0);
 }
 
+uint32_t gt_store(uint32_t ring, uint32_t va, uint32_t value)
+{
+    static const uint8_t code[] = {0x89, 0x03, 0x0f, 0x0b}; /* mov [ebx], eax; ud2 */
+    struct trap_frame f;
+
+    gt_frame(ring, &f);
+    f.eax = value;
+    f.ebx = va;
+    return gt_run_bytes(ring, code, sizeof(code), &f);
+}
+
 void gt_sleep_ns(uint32_t delta_ns)
 {
     uint32_t before = irq_count[GABI_IRQ_TIMER];

@@ -166,6 +166,9 @@ uint32_t gt_run_bytes(uint32_t ring, const void *code, uint32_t bytes,
 /* Prepares *f for gt_run_bytes: registers 0, code address, stack. */
 void gt_frame(uint32_t ring, struct trap_frame *f);
 
+/* Stores a word at va from that ring: VEC_UD if it went in, else what came of it. */
+uint32_t gt_store(uint32_t ring, uint32_t va, uint32_t value);
+
 /* Where gt_run_bytes puts ring 1 code, and the end of its stack. */
 extern uint8_t gt_kernel_code[GUEST_PAGE_BYTES];
 extern uint8_t gt_kernel_stack[2 * GUEST_PAGE_BYTES];

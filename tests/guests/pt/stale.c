@@ -9,13 +9,7 @@
 
 static bool can_write(uint32_t va)
 {
-    static const uint8_t store[] = {0x89, 0x03, 0x0f, 0x0b};
-    struct trap_frame f;
-
-    gt_frame(1, &f);
-    f.ebx = va;
-    f.eax = peek32(va);
-    return gt_run_bytes(1, store, 4, &f) == VEC_UD;
+    return gt_store(1, va, peek32(va)) == VEC_UD;
 }
 
 static bool can_read(uint32_t va)

@@ -54,9 +54,7 @@ enum { DIRECT, HIGH_HALF, SECOND, USER, UNMAPPED };
 
 static void write_by(uint32_t how, uint32_t i)
 {
-    static const uint8_t store[] = {0x89, 0x03, 0x0f, 0x0b};
     uint32_t off = entry_offset();
-    struct trap_frame f;
 
     switch (how) {
     case DIRECT:
@@ -69,10 +67,7 @@ static void write_by(uint32_t how, uint32_t i)
         poke32(SECOND_ALIAS + off, value(i));
         break;
     case USER:
-        gt_frame(3, &f);
-        f.eax = value(i);
-        f.ebx = USER_ALIAS + off;
-        EXPECT_EQ(gt_run_bytes(3, store, 4, &f), VEC_UD);
+        EXPECT_EQ(gt_store(3, USER_ALIAS + off, value(i)), VEC_UD);
         break;
     default: /* gone again before the flush */
         pt_set(pt_root, KERNEL_ALIAS, table | PTE_KERNEL);

@@ -89,9 +89,7 @@ static void by_stack(uint32_t i)
 
 static void write_by(uint32_t how, uint32_t i)
 {
-    static const uint8_t store[] = {0x89, 0x03, 0x0f, 0x0b};
     uint32_t off = entry_offset();
-    struct trap_frame f;
 
     switch (how) {
     case DIRECT:
@@ -108,10 +106,7 @@ static void write_by(uint32_t how, uint32_t i)
             pt_set(pt_root, KERNEL_ALIAS, 0);
         break;
     case USER:
-        gt_frame(3, &f);
-        f.eax = value(i);
-        f.ebx = USER_ALIAS + off;
-        EXPECT_EQ(gt_run_bytes(3, store, 4, &f), VEC_UD);
+        EXPECT_EQ(gt_store(3, USER_ALIAS + off, value(i)), VEC_UD);
         break;
     case DISK:
         by_disk(i);
