@@ -18,11 +18,13 @@ static uint32_t hash_of(uint32_t key)
     return (key ^ (key >> 8) ^ (key >> 15)) & (HASH_BUCKETS - 1);
 }
 
-struct shadow_table *table_find(const struct shadow_mmu *m, uint32_t key)
+/* The table with this key, or NULL; *others: how many of its bucket come before. */
+HV_INLINE struct shadow_table *chain_find(const struct shadow_mmu *m, uint32_t key,
+                                          uint32_t *others)
 {
     uint32_t id = m->hash[hash_of(key)];
 
-    while (id) {
+    for (*others = 0; id; (*others)++) {
         struct shadow_table *t = table_by_id(m, id);
 
         if (t->key == key)
@@ -30,6 +32,13 @@ struct shadow_table *table_find(const struct shadow_mmu *m, uint32_t key)
         id = t->hash_next;
     }
     return NULL;
+}
+
+struct shadow_table *table_find(const struct shadow_mmu *m, uint32_t key)
+{
+    uint32_t others;
+
+    return chain_find(m, key, &others);
 }
 
 static void hash_remove(struct shadow_mmu *m, struct shadow_table *t)
@@ -92,15 +101,12 @@ static void pool_give(struct shadow_mmu *m, struct shadow_table *t)
 
 struct shadow_table *table_get(struct shadow_mmu *m, uint32_t key)
 {
-    uint32_t bucket = hash_of(key), n = 0;
-    struct shadow_table *t;
+    uint32_t bucket = hash_of(key), others;
+    struct shadow_table *t = chain_find(m, key, &others);
 
-    for (uint32_t id = m->hash[bucket]; id; id = t->hash_next, n++) {
-        t = table_by_id(m, id);
-        if (t->key == key)
-            return t;
-    }
-    t = n < CHAIN_MAX ? pool_take(m) : NULL;
+    if (t)
+        return t;
+    t = others < CHAIN_MAX ? pool_take(m) : NULL;
     if (!t)
         return NULL;
     t->key = key;
