@@ -28,7 +28,7 @@ HV_INLINE void fill_around(const struct guest *g, struct shadow_table *t, uint32
             gpte > last || (pae && e[k * step + 1]))
             continue;
         leaf_put(ent + k * 2, &pages[gpte >> HV_PAGE_SHIFT], gpte, one);
-        have |= 1u << k % 32;
+        have |= 1u << k;
     }
     t->present[first / 32] = have;
     t->words |= 1u << (first / 32);
