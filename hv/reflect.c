@@ -51,22 +51,13 @@ static HV_NOINLINE bool push_slow(struct vcpu *v, uint32_t esp, uint32_t vector,
     return false;
 }
 
-/* Inline, once with an error code and once without. */
-HV_INLINE void reflect(struct vcpu *v, uint32_t vector, bool has_err, uint32_t err)
+/* To the handler of a gate that is there. Inline, for each kind of frame. */
+HV_INLINE void enter_handler(struct vcpu *v, uint32_t vector, uint32_t hi, bool has_err,
+                             uint32_t err, bool from_user)
 {
-    const struct guest *g = v->guest;
     struct guest_regs *r = v->regs;
-    uint32_t hi = g->vidt_hi[vector], esp = r->esp;
-    bool from_user = (r->ss & 2) != 0; /* RPL is 1 or 3 */
+    uint32_t esp = (from_user ? v->esp1 - 8 : r->esp) - (has_err ? 16 : 12);
 
-    /* Before INIT no gate can be loaded, so irq_enabled is there below. */
-    if (hv_unlikely(!(hi & GATE_P))) {
-        unhandled(v, vector, err);
-        return;
-    }
-    if (from_user)
-        esp = v->esp1 - 8;
-    esp -= has_err ? 16 : 12;
     if (hv_likely((esp & ~HV_PAGE_MASK) == v->writable->va &&
                   (esp & HV_PAGE_MASK) <= HV_PAGE_SIZE - 24)) {
         put_frame((uint32_t *)(void *)(v->writable->bytes + (esp & HV_PAGE_MASK)), v, r,
@@ -78,10 +69,23 @@ HV_INLINE void reflect(struct vcpu *v, uint32_t vector, bool has_err, uint32_t e
     if (from_user)
         r->ss = v->ss1;
     r->cs = SEL_GUEST_CS;
-    r->eip = (hi & 0xffff0000u) | (g->vidt_lo[vector] & 0xffffu);
+    r->eip = v->guest->vidt_eip[vector];
     r->eflags &= ~CLEARED;
     if (!(hi & GATE_TRAP))
         *v->irq_enabled = 0;
+}
+
+HV_INLINE void reflect(struct vcpu *v, uint32_t vector, bool has_err, uint32_t err)
+{
+    uint32_t hi = v->guest->vidt_hi[vector];
+
+    /* Before INIT no gate can be loaded, so irq_enabled is there when one is. */
+    if (hv_unlikely(!(hi & GATE_P)))
+        unhandled(v, vector, err);
+    else if (v->regs->ss & 2) /* RPL is 1 or 3 */
+        enter_handler(v, vector, hi, has_err, err, true);
+    else
+        enter_handler(v, vector, hi, has_err, err, false);
 }
 
 void reflect_plain(struct vcpu *v, uint32_t vector)

@@ -86,7 +86,7 @@ static bool is_syscall_vector(const struct guest *g, uint32_t vec)
 static void build_gate(struct vcpu *v, uint32_t vec)
 {
     struct guest *g = v->guest;
-    uint32_t hi = g->vidt_hi[vec], lo = g->vidt_lo[vec];
+    uint32_t hi = g->vidt_hi[vec], eip = g->vidt_eip[vec];
     bool direct = (g->direct_mask[vec / 32] >> (vec % 32)) & 1;
     struct vidt_choice c =
         vidt_choose(vec, hi, direct, is_syscall_vector(g, vec), g->uses_vmcall);
@@ -95,9 +95,9 @@ static void build_gate(struct vcpu *v, uint32_t vec)
     if (c.kind == VIDT_DIRECT) {
         uint32_t real = (hi & ~(3u << 13)) | (c.dpl << 13);
 
-        gate = ((uint64_t)real << 32) | lo;
+        gate = ((uint64_t)real << 32) | (uint32_t)SEL_GUEST_CS << 16 | (eip & 0xffffu);
     } else if (c.kind == VIDT_THUNK) {
-        arch_vcpu_set_thunk(v, (hi & 0xffff0000u) | (lo & 0xffffu));
+        arch_vcpu_set_thunk(v, eip);
         gate = arch_thunk_gate(c.dpl);
     }
     arch_vcpu_set_idt(v, vec, gate);
@@ -106,6 +106,7 @@ static void build_gate(struct vcpu *v, uint32_t vec)
 void vidt_load(struct vcpu *v, uint32_t vec, uint32_t lo, uint32_t hi)
 {
     struct guest *g = v->guest;
+    uint32_t eip = (hi & 0xffff0000u) | (lo & 0xffffu);
 
     if (vec > 255) {
         guest_kill(g, "setting idt entry %u", vec);
@@ -114,17 +115,16 @@ void vidt_load(struct vcpu *v, uint32_t vec, uint32_t lo, uint32_t hi)
     if (vec == VEC_NMI || vec == VEC_DF || vec == 15 || vec == VEC_HCALL)
         return;
     if (!(hi & GATE_P)) {
-        lo = hi = 0;
+        eip = hi = 0;
     } else if (GATE_TYPE(hi) != TYPE_INT && GATE_TYPE(hi) != TYPE_TRAP) {
         guest_kill(g, "bad IDT type %u", GATE_TYPE(hi));
         return;
     } else {
-        lo = ((uint32_t)SEL_GUEST_CS << 16) | (lo & 0xffffu);
         hi &= 0xffffef00u;
     }
-    if (g->vidt_lo[vec] == lo && g->vidt_hi[vec] == hi)
+    if (g->vidt_eip[vec] == eip && g->vidt_hi[vec] == hi)
         return; /* Linux loads all 256 whenever it loads the IDT */
-    g->vidt_lo[vec] = lo;
+    g->vidt_eip[vec] = eip;
     g->vidt_hi[vec] = hi;
     build_gate(v, vec);
 }
@@ -136,7 +136,7 @@ bool vidt_present(const struct guest *g, uint32_t vector)
 
 uint32_t vidt_handler(const struct guest *g, uint32_t vector)
 {
-    return (g->vidt_hi[vector] & 0xffff0000u) | (g->vidt_lo[vector] & 0xffffu);
+    return g->vidt_eip[vector];
 }
 
 bool vidt_is_interrupt_gate(const struct guest *g, uint32_t vector)

@@ -290,7 +290,7 @@ TEST(idt_entries)
     expect_kill("bad IDT type 5");
     call(HCALL_LOAD_IDT_ENTRY, 3, 0x00501234, 0xc000ee00, 0);
     EXPECT_EQ(g->vidt_hi[3], 0xc000ee00);
-    EXPECT_EQ(g->vidt_lo[3], 0x00611234);
+    EXPECT_EQ(g->vidt_eip[3], 0xc0001234);
 }
 
 /* ---- SHUTDOWN (HC-16) ---- */

@@ -42,7 +42,7 @@ static void start(void)
     for (uint32_t i = 0; i < 50; i++)
         sf_poke(v, (TABLE << 12) + i * 4, (60 - i) << 12 | 0x63);
     for (uint32_t i = 0; i < 256; i++) {
-        v->guest->vidt_lo[i] = 0x00610000 | (0x1000 + i);
+        v->guest->vidt_eip[i] = 0xc0101000 + i;
         v->guest->vidt_hi[i] = 0xc0100000 | (i & 1 ? 0x8f00 : 0xee00);
     }
     memset(&regs, 0, sizeof(regs));
