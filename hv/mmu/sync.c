@@ -323,23 +323,57 @@ static void resync_watched(struct shadow_mmu *m, struct watch *w)
     }
 }
 
+/* The same for what small programs have: one table of the page, its leaves in one word,
+ * and all of them right, as most are that were announced. The page's rmap is as listed.
+ * false: it is not so. Nothing that a full comparison needs is lost. */
+HV_INLINE bool resync_small(struct shadow_mmu *m, const struct watch *w, bool pae)
+{
+    const struct shadow_table *t = w->table[0];
+    struct gpage *p = w->page;
+    uint32_t frame = p->frame, word;
+    const uint32_t *gents;
+
+    if (hv_unlikely(!t || (frame & (GPAGE_PT | GPAGE_REMEMBERED)) != GPAGE_PT_ONE ||
+                    (t->words & (t->words - 1)) || !t->words ||
+                    !frame_is_direct(HFN(frame & GPAGE_FRAME))))
+        return false;
+    p->frame = frame & ~GPAGE_DIRTY;
+    if ((w->rmap & RMAP_COUNT) == 1)
+        *(uint64_t *)(uintptr_t)w->ent &= ~(uint64_t)PT_D;
+    m->resyncs++;
+    word = (uint32_t)__builtin_ctz(t->words);
+    gents = frame_ptr(HFN(frame & GPAGE_FRAME));
+    if (!pae && (t->key & KEY_QUADRANT(1)))
+        gents += ENTRIES;
+    gents += word * (pae ? 64 : 32);
+    return !(pae ? skip_right_pae(gents, (uint32_t *)(t->ents + word * 32), t->present[word])
+                 : skip_right_2level(gents, (uint32_t *)(t->ents + word * 32),
+                                     t->present[word]));
+}
+
 /* The flush by the list: true if that was all. Comparing a table changes leaves
  * only; a directory that was written, or a link that goes, needs the long way. */
-static bool flush_watched(struct shadow_mmu *m, const struct shadow_root *r)
+HV_INLINE bool flush_watched(struct shadow_mmu *m, const struct shadow_root *r, bool pae)
 {
     struct watch *w = m->watch.page, *end = w + m->watch.nr;
-    uint32_t compared = 0;
+    uint32_t leaves = 0; /* compared since the last preemption point */
 
     for (; w != end; w++) {
-        if (hv_likely(witness_is_clean(w->page, w->ent, w->rmap)))
-            continue;
+        if (hv_likely(w->page->rmap == w->rmap)) {
+            if (hv_likely(witness_is_clean(w->page, w->ent, w->rmap)))
+                continue;
+            if (hv_likely(resync_small(m, w, pae))) {
+                leaves += 32;
+                continue;
+            }
+        }
         if (!w->table[0])
             return false;
-        compared += w->table[0]->words & (w->table[0]->words - 1) ? LEAVES_A_STEP
-                                                                  : LEAVES_A_STEP / 4;
         resync_watched(m, w);
-        if (compared >= LEAVES_A_STEP) {
-            compared = 0;
+        leaves += w->table[0]->words & (w->table[0]->words - 1) ? LEAVES_A_STEP
+                                                                : LEAVES_A_STEP / 4;
+        if (leaves >= LEAVES_A_STEP) {
+            leaves = 0;
             mmu_preempt_point(m); /* between tables */
         }
         if (m->watch.root != r)
@@ -379,7 +413,8 @@ void shadow_flush_user(struct vcpu *v)
         return;
     if (g->pae)
         root_reload_pdptes(m, r);
-    if (m->watch.root != r || !flush_watched(m, r))
+    if (m->watch.root != r ||
+        !(g->pae ? flush_watched(m, r, true) : flush_watched(m, r, false)))
         flush_user_slow(m, r, g->kernel_address >> 21);
     if (m->pin_gen != pins)
         shadow_check_pin(v);
