@@ -62,46 +62,45 @@ HV_INLINE struct gpage *slot_owner(struct gpage *pages, const uint32_t *slot)
 }
 
 /* The guest has cleared entry i of the remembered table. */
-HV_INLINE void zap_linked(struct shadow_mmu *m, struct gpage *pages, uint32_t i)
+HV_INLINE void zap_linked(const struct link_cache *l, struct gpage *pages, uint32_t i)
 {
-    uint32_t *slot = (uint32_t *)(m->link.ents + i);
+    uint32_t *slot = (uint32_t *)(l->ents + i);
     struct gpage *p;
 
     if (!(slot[0] & PT_P))
         return;
     p = slot_owner(pages, slot);
-    leaf_gone(m, p, slot[0]);
-    rmap_del(p, m->link.rmap_one + i * RMAP_NEXT);
+    leaf_gone(l->mmu, p, slot[0]);
+    rmap_del(p, l->rmap_one + i * RMAP_NEXT);
     slot[0] = 0;
     slot[1] = 0;
-    mark_absent(m->link.table, i);
+    mark_absent(l->table, i);
 }
 
 /* It has written one where none was. Not inline: it would take registers from the
  * loop over the ring. */
-static HV_NOINLINE void install_linked(struct shadow_mmu *m, struct gpage *pages,
-                                       uint32_t i, uint32_t lo)
+static HV_NOINLINE void install_linked(const struct link_cache *l, uint32_t i, uint32_t lo)
 {
-    leaf_put((uint32_t *)(m->link.ents + i), &pages[lo >> HV_PAGE_SHIFT], lo,
-             m->link.rmap_one + i * RMAP_NEXT);
-    mark_present(m->link.table, i);
+    leaf_put((uint32_t *)(l->ents + i), &l->pages[lo >> HV_PAGE_SHIFT], lo,
+             l->rmap_one + i * RMAP_NEXT);
+    mark_present(l->table, i);
 }
 
 /* It has written another present one; P, A and the limit were checked, and guest
  * memory holds just this. */
-HV_INLINE void replace_linked(struct shadow_mmu *m, struct gpage *pages, uint32_t i,
+HV_INLINE void replace_linked(const struct link_cache *l, struct gpage *pages, uint32_t i,
                               uint32_t lo)
 {
-    uint32_t one = m->link.rmap_one + i * RMAP_NEXT;
-    uint32_t *slot = (uint32_t *)(m->link.ents + i);
+    uint32_t one = l->rmap_one + i * RMAP_NEXT;
+    uint32_t *slot = (uint32_t *)(l->ents + i);
     struct gpage *p;
 
     if (!(slot[0] & PT_P)) {
-        install_linked(m, pages, i, lo);
+        install_linked(l, i, lo);
         return;
     }
     p = slot_owner(pages, slot);
-    leaf_gone(m, p, slot[0]);
+    leaf_gone(l->mmu, p, slot[0]);
     rmap_del(p, one);
     leaf_put(slot, &pages[lo >> HV_PAGE_SHIFT], lo, one);
 }
@@ -123,42 +122,36 @@ static HV_NOINLINE bool set_again(const uint32_t *slot, const uint32_t *end,
 /* One call on the remembered table, or where nothing is to be done. gents: the
  * guest's entries for it. slot, end, status: see set_again(); NULL for a call that
  * is not in the ring. false: nothing was done, take the long way. */
-HV_INLINE bool set_pte_quick(struct shadow_mmu *m, struct gpage *pages,
+HV_INLINE bool set_pte_quick(const struct link_cache *l, struct gpage *pages,
                              const uint32_t *gents, uint32_t pgd, uint32_t va, uint32_t lo,
                              uint32_t hi, bool pae, const uint32_t *slot,
                              const uint32_t *end, const uint8_t *status)
 {
-    if (hv_likely(va - m->link.first < m->link.set_pte_bytes && pgd == m->link.pgd)) {
-        uint32_t at = (va - m->link.first) >> HV_PAGE_SHIFT;
+    const struct nothing_cache *none;
 
-        if (hv_likely((lo & (PT_P | PT_A | PT_PS)) == (PT_P | PT_A) &&
-                      lo <= m->gpte_last)) {
+    if (hv_likely(va - l->first < l->set_pte_bytes && pgd == l->pgd)) {
+        uint32_t at = (va - l->first) >> HV_PAGE_SHIFT;
+
+        if (hv_likely((lo & (PT_P | PT_A | PT_PS)) == (PT_P | PT_A) && lo <= l->gpte_last)) {
             gents += pae ? at * 2 : at;
             if (*gents != lo || (pae && (hi | gents[1])))
                 return false;
-            replace_linked(m, pages, at, lo);
+            replace_linked(l, pages, at, lo);
             return true;
         }
         if (lo & PT_P)
             return false;
         /* Behind the last slot there is more of lguest_data to look at. */
         if (!(slot && slot[SLOT_WORDS + 2] == va && set_again(slot, end, status)))
-            zap_linked(m, pages, at);
+            zap_linked(l, pages, at);
         return true;
     }
-    if (va >> 21 != m->nothing.region || pgd != m->nothing.pgd ||
-        !evidence_holds(&m->nothing.dir, pae) || (m->nothing.page->frame & GPAGE_PT))
+    none = &l->mmu->nothing;
+    if (va >> 21 != none->region || pgd != none->pgd || !evidence_holds(&none->dir, pae) ||
+        (none->page->frame & GPAGE_PT))
         return false;
     /* Entries that kill do so here, too. */
-    return !(lo & PT_P) || (!(lo & PT_PS) && lo <= m->gpte_last && !(pae && hi));
-}
-
-/* The guest's entries for the remembered table, if one is. */
-HV_INLINE const uint32_t *linked_gents(const struct shadow_mmu *m)
-{
-    if (!m->link.set_pte_bytes)
-        return NULL;
-    return link_guest_entry(&m->link, 0, false);
+    return !(lo & PT_P) || (!(lo & PT_PS) && lo <= l->gpte_last && !(pae && hi));
 }
 
 /* ---- the long way ---- */
@@ -188,7 +181,7 @@ static void forget_leaf(struct vcpu *v, uint32_t pgd, uint32_t va)
         m->nothing.region = va >> 21;
         m->nothing.pgd = pgd;
         m->nothing.page = &g->pages[w.table_gfn];
-        evidence_take(&m->nothing.dir, g, pgd, va, w.dir_gfn, w.pde);
+        evidence_take(&m->nothing.dir, g, pgd, va, w.dir_gfn, w.pde, g->pae);
         return;
     }
     t = table_find(m, l1_key(g, w.table_gfn, va));
@@ -259,8 +252,8 @@ static void set_pte_slow(struct vcpu *v, uint32_t pgd, uint32_t va, uint32_t lo,
     announce_leaf(m, t, va, lo, hi);
     if (t->pinned)
         shadow_check_pin(v);
-    else if (r == v->root && va >> 21 != (g->kernel_address - 1) >> 21)
-        link_remember(m, r, va, t, true);
+    else if (r == v->root)
+        link_remember(v, va);
 }
 
 static HV_NOINLINE void set_pte_checked(struct vcpu *v, uint32_t pgd, uint32_t va)
@@ -268,6 +261,10 @@ static HV_NOINLINE void set_pte_checked(struct vcpu *v, uint32_t pgd, uint32_t v
     struct guest *g = v->guest;
     uint32_t lo = v->hcall_c, hi = g->pae ? v->hcall_d : 0;
 
+    if (va < g->kernel_address && link_switch(v, va)) {
+        shadow_set_pte(v, pgd, va); /* at most once more: it is the one now */
+        return;
+    }
     if (hv_unlikely((lo & PT_PS) || lo >> HV_PAGE_SHIFT >= g->limit_pages || hi)) {
         if ((lo & PT_P) && (lo & (PT_A | PT_D))) {
             guest_kill(g, "bad page table entry %#x%08x", hi, lo);
@@ -280,28 +277,26 @@ static HV_NOINLINE void set_pte_checked(struct vcpu *v, uint32_t pgd, uint32_t v
 
 void shadow_set_pte(struct vcpu *v, uint32_t pgd, uint32_t va)
 {
-    const struct guest *g = v->guest;
-    struct shadow_mmu *m = g->mmu;
-    const uint32_t *gents = linked_gents(m);
-    bool done = g->pae ? set_pte_quick(m, g->pages, gents, pgd, va, v->hcall_c,
-                                       v->hcall_d, true, NULL, NULL, NULL)
-                       : set_pte_quick(m, g->pages, gents, pgd, va, v->hcall_c, 0, false,
-                                       NULL, NULL, NULL);
+    const struct link_cache *l = v->link;
+    bool done = v->guest->pae ? set_pte_quick(l, l->pages, l->gents, pgd, va, v->hcall_c,
+                                              v->hcall_d, true, NULL, NULL, NULL)
+                              : set_pte_quick(l, l->pages, l->gents, pgd, va, v->hcall_c, 0,
+                                              false, NULL, NULL, NULL);
 
     if (!done)
         set_pte_checked(v, pgd, va);
 }
 
-HV_INLINE uint32_t set_ptes(struct shadow_mmu *m, uint8_t *status, const uint32_t *slot,
-                            uint32_t max, bool pae)
+HV_INLINE uint32_t set_ptes(const struct link_cache *l, uint8_t *status,
+                            const uint32_t *slot, uint32_t max, bool pae)
 {
-    const uint32_t *gents = linked_gents(m), *end = slot + max * SLOT_WORDS;
-    struct gpage *pages = m->guest->pages;
+    const uint32_t *gents = l->gents, *end = slot + max * SLOT_WORDS;
+    struct gpage *pages = l->pages;
     uint8_t *at = status;
 
     for (; slot != end; slot += SLOT_WORDS) {
         if (*at == SHADOW_SLOT_FREE || slot[0] != HCALL_SET_PTE ||
-            !set_pte_quick(m, pages, gents, slot[1], hv_read_once(slot[2]),
+            !set_pte_quick(l, pages, gents, slot[1], hv_read_once(slot[2]),
                            hv_read_once(slot[3]), pae ? hv_read_once(slot[4]) : 0, pae,
                            slot, end, at))
             break;
@@ -313,11 +308,9 @@ HV_INLINE uint32_t set_ptes(struct shadow_mmu *m, uint8_t *status, const uint32_
 uint32_t shadow_set_ptes(struct vcpu *v, uint8_t *status, const uint32_t *slots,
                          uint32_t max)
 {
-    struct shadow_mmu *m = v->guest->mmu;
-
     if (v->guest->pae)
-        return set_ptes(m, status, slots, max, true);
-    return set_ptes(m, status, slots, max, false);
+        return set_ptes(v->link, status, slots, max, true);
+    return set_ptes(v->link, status, slots, max, false);
 }
 
 /* ---- SET_PGD, SET_PMD ---- */

@@ -199,12 +199,19 @@ static void check_caches(struct audit *a)
         else if (a->g->pages[frame_owner[ent >> 12]].frame >> 28)
             wrong(a, "the remembered page is a page table", m->writable.va);
     }
-    if (m->link.bytes) {
-        current_leaf(a, m->link.first, &pde, &t);
-        if (!t || t != m->link.table || (pde & 6) != (m->link.allows & 6))
-            wrong(a, "the remembered table is not linked there", m->link.first);
-        else if (m->link.set_pte_bytes && t->pinned)
-            wrong(a, "the table for SET_PTE has pinned pages", m->link.first);
+    for (uint32_t n = 0; n < LINKS; n++) {
+        const struct link_cache *l = &m->links[n];
+
+        if (!(m->links_live >> n & 1)) {
+            if (a->g->vcpu->link == l)
+                wrong(a, "a forgotten table is in use", l->first);
+            continue;
+        }
+        current_leaf(a, l->first, &pde, &t);
+        if (!t || t != l->table || (pde & 6) != (l->allows & 6))
+            wrong(a, "the remembered table is not linked there", l->first);
+        else if (l->set_pte_bytes && t->pinned)
+            wrong(a, "the table for SET_PTE has pinned pages", l->first);
     }
     for (uint32_t n = 0; m->watch.root && n < m->watch.nr; n++) {
         const struct watch *w = &m->watch.page[n];

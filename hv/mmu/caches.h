@@ -4,6 +4,7 @@
  * and the audit compares it with a look. */
 #pragma once
 
+#include "hv/frame.h"
 #include "hv/guest.h"
 
 struct shadow_table;
@@ -19,8 +20,13 @@ struct evidence {
 /* What a table covers. */
 #define LINK_BYTES 0x200000u
 
-/* The table that faults and SET_PTE of the current root found last. */
+/* A table of the current root that faults and SET_PTE have found. A process has its
+ * text, its stack and the kernel to touch in turns: some are kept, each for other
+ * addresses, and v->link is the one that was of use last. */
 struct link_cache {
+    struct shadow_mmu *mmu;
+    struct gpage *pages;     /* the guest's, and gpte_last of the mmu, for the short ways */
+    uint32_t gpte_last;
     uint32_t first;          /* address of entry 0 */
     uint32_t bytes;          /* LINK_BYTES; 0: nothing remembered */
     uint32_t set_pte_bytes;  /* the same, if SET_PTE may use it */
@@ -30,8 +36,12 @@ struct link_cache {
     uint32_t *gents;         /* the guest's entry for shadow entry 0; frame_ptr_kept() */
     struct shadow_table *table;
     uint64_t *ents;
-    struct evidence dir; /* the guest's directory still names this table */
+    bool pae;
+    /* The guest's directory still names this table; taken when an access is denied. */
+    struct evidence dir;
 };
+
+#define LINKS FRAME_KEPT_TABLES
 
 /* A 2 MiB of a root that is not the current one, where SET_PTE has nothing to do:
  * no shadow of its table exists. */

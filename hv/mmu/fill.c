@@ -216,6 +216,15 @@ HV_INLINE void fill_leaf(struct vcpu *v, struct shadow_table *t, uint32_t va,
                              guest_index(g, t, 0) * (pae ? 2 : 1), pae);
 }
 
+/* What a process touches for the first time the guest will fill in, and say so. */
+static void remember_denied(struct vcpu *v, uint32_t va)
+{
+    if (root_l1(v->root, va)) {
+        link_remember(v, va);
+        link_take_evidence(v, va);
+    }
+}
+
 /* Makes the address accessible in the current root. */
 HV_INLINE enum walk_result fill_format(struct vcpu *v, uint32_t va, uint32_t access,
                                        bool pae)
@@ -227,8 +236,11 @@ HV_INLINE enum walk_result fill_format(struct vcpu *v, uint32_t va, uint32_t acc
         enum walk_result r = guest_walk(g, v->root->gcr3, va, access, &w, pae);
         struct shadow_table *t;
 
-        if (hv_unlikely(r != WALK_OK))
+        if (hv_unlikely(r != WALK_OK)) {
+            if (r == WALK_ABSENT || r == WALK_DENIED)
+                remember_denied(v, va);
             return r;
+        }
         if ((access & PT_RW) && hv_unlikely(!(g->pages[w.gfn].frame & GPAGE_OURS)))
             quiet_end(g->mmu, w.gfn);
         t = linked_table(v->root, va, &w, pae);
@@ -238,8 +250,7 @@ HV_INLINE enum walk_result fill_format(struct vcpu *v, uint32_t va, uint32_t acc
         }
         if (hv_likely(t != NULL)) {
             fill_leaf(v, t, va, &w, pae);
-            link_remember(g->mmu, v->root, va, t,
-                          va >> 21 < (g->kernel_address - 1) >> 21 && !t->pinned);
+            link_remember(v, va);
             return WALK_OK;
         }
         link_again(v);
@@ -259,10 +270,10 @@ static HV_NOINLINE enum walk_result fill(struct vcpu *v, uint32_t va, uint32_t a
 
 /* The entry does not allow the access: the guest's own fault, unless the directories
  * name another table by now, which the CPU would look at when it tries again. */
-HV_INLINE uint32_t denied_linked(const struct shadow_mmu *m, const uint32_t *e,
+HV_INLINE uint32_t denied_linked(const struct link_cache *l, const uint32_t *e,
                                  uint32_t access, bool pae)
 {
-    const struct evidence *dir = &m->link.dir;
+    const struct evidence *dir = &l->dir;
     uint32_t gpte;
 
     if (!evidence_holds(dir, pae) || (pae && (dir->word[0][1] | dir->word[1][1])))
@@ -270,91 +281,84 @@ HV_INLINE uint32_t denied_linked(const struct shadow_mmu *m, const uint32_t *e,
     gpte = hv_read_once(*e);
     if (!(gpte & PT_P))
         return access;
-    if ((gpte & PT_PS) || gpte > m->gpte_last || (pae && e[1]) ||
-        !(access & ~(gpte & m->link.allows)))
+    if ((gpte & PT_PS) || gpte > l->gpte_last || (pae && e[1]) ||
+        !(access & ~(gpte & l->allows)))
         return SHADOW_LONG_WAY;
     return access | PF_ERR_P;
 }
 
-static HV_NOINLINE uint32_t denied_linked_2level(const struct shadow_mmu *m,
-                                                 const uint32_t *e, uint32_t access)
-{
-    return denied_linked(m, e, access, false);
-}
-
-static HV_NOINLINE uint32_t denied_linked_pae(const struct shadow_mmu *m,
-                                              const uint32_t *e, uint32_t access)
-{
-    return denied_linked(m, e, access, true);
-}
-
 /* An entry that the guest has used before: those beside it may be of use, too. */
-HV_INLINE uint32_t fill_neighbours(struct shadow_mmu *m, uint32_t i, bool pae)
+HV_INLINE uint32_t fill_neighbours(const struct link_cache *l, uint32_t i, bool pae)
 {
-    const uint32_t *e = link_guest_entry(&m->link, i, pae) + (pae ? 2 : 1);
+    const uint32_t *e = link_guest_entry(l, i, pae) + (pae ? 2 : 1);
 
     if (((uintptr_t)e & HV_PAGE_MASK) && (*e & (PT_P | PT_A)) == (PT_P | PT_A))
-        fill_around(m->guest, m->link.table, i, m->link.gents, pae);
+        fill_around(l->mmu->guest, l->table, i, l->gents, pae);
     return SHADOW_FILLED;
 }
 
-static HV_NOINLINE uint32_t fill_neighbours_2level(struct shadow_mmu *m, uint32_t i)
+static HV_NOINLINE uint32_t fill_neighbours_2level(const struct link_cache *l, uint32_t i)
 {
-    return fill_neighbours(m, i, false);
+    return fill_neighbours(l, i, false);
 }
 
-static HV_NOINLINE uint32_t fill_neighbours_pae(struct shadow_mmu *m, uint32_t i)
+static HV_NOINLINE uint32_t fill_neighbours_pae(const struct link_cache *l, uint32_t i)
 {
-    return fill_neighbours(m, i, true);
+    return fill_neighbours(l, i, true);
 }
 
 /* As few values alive at a time as there are registers. */
-HV_INLINE uint32_t fill_linked(const struct guest *g, struct shadow_mmu *m, uint32_t i,
-                               uint32_t access, bool pae)
+HV_INLINE uint32_t fill_linked(const struct link_cache *l, uint32_t i, uint32_t access,
+                               bool pae)
 {
-    uint32_t *e = link_guest_entry(&m->link, i, pae), *slot;
+    uint32_t *e = link_guest_entry(l, i, pae), *slot;
     uint32_t gpte = hv_read_once(*e), want;
 
-    if (hv_unlikely((gpte & m->link.allows & (access | PT_P | PT_PS)) != (access | PT_P)))
-        return pae ? denied_linked_pae(m, e, access) : denied_linked_2level(m, e, access);
-    if (gpte > m->gpte_last || (pae && e[1]))
+    if (hv_unlikely((gpte & l->allows & (access | PT_P | PT_PS)) != (access | PT_P)))
+        return denied_linked(l, e, access, pae);
+    if (gpte > l->gpte_last || (pae && e[1]))
         return SHADOW_LONG_WAY;
-    slot = (uint32_t *)(m->link.ents + i);
+    slot = (uint32_t *)(l->ents + i);
     if (slot[0] & PT_P)
         return SHADOW_LONG_WAY;
     want = gpte | PT_A | (access & PT_RW) << 5; /* D is five bits above RW */
     if (want == gpte) {
-        leaf_put(slot, &g->pages[want >> HV_PAGE_SHIFT], want, m->link.rmap_one + i * RMAP_NEXT);
-        mark_present(m->link.table, i);
-        return pae ? fill_neighbours_pae(m, i) : fill_neighbours_2level(m, i);
+        leaf_put(slot, &l->pages[want >> HV_PAGE_SHIFT], want, l->rmap_one + i * RMAP_NEXT);
+        mark_present(l->table, i);
+        return pae ? fill_neighbours_pae(l, i) : fill_neighbours_2level(l, i);
     }
     /* A run touched for the first time has A clear in the next entry, too. */
     if (!guest_entry_set(e, gpte, want))
         return SHADOW_LONG_WAY;
-    leaf_put(slot, &g->pages[want >> HV_PAGE_SHIFT], want, m->link.rmap_one + i * RMAP_NEXT);
-    mark_present(m->link.table, i);
+    leaf_put(slot, &l->pages[want >> HV_PAGE_SHIFT], want, l->rmap_one + i * RMAP_NEXT);
+    mark_present(l->table, i);
     return SHADOW_FILLED;
 }
 
-static HV_NOINLINE uint32_t fill_linked_pae(struct shadow_mmu *m, uint32_t i,
+static HV_NOINLINE uint32_t fill_linked_2level(const struct link_cache *l, uint32_t i,
+                                               uint32_t access)
+{
+    return fill_linked(l, i, access, false);
+}
+
+static HV_NOINLINE uint32_t fill_linked_pae(const struct link_cache *l, uint32_t i,
                                             uint32_t access)
 {
-    return fill_linked(m->guest, m, i, access, true);
+    return fill_linked(l, i, access, true);
 }
 
 uint32_t shadow_fault_linked(const struct vcpu *v, gva_t gva, uint32_t hw_err)
 {
-    const struct guest *g = v->guest;
-    struct shadow_mmu *m = g->mmu;
-    uint32_t access = hw_err & (PT_RW | PT_US), at = gva.v - m->link.first;
+    const struct link_cache *l = v->link;
+    uint32_t access = hw_err & (PT_RW | PT_US), at = gva.v - l->first;
 
     _Static_assert(PT_RW << 5 == PT_D, "fill_linked() shifts one to the other");
-    if (hv_unlikely(at >= m->link.bytes))
+    if (hv_unlikely(at >= l->bytes))
         return SHADOW_LONG_WAY;
     at >>= HV_PAGE_SHIFT;
-    if (g->pae)
-        return fill_linked_pae(m, at, access);
-    return fill_linked(g, m, at, access, false);
+    if (l->pae)
+        return fill_linked_pae(l, at, access);
+    return fill_linked_2level(l, at, access);
 }
 
 uint32_t shadow_fault_walk(struct vcpu *v, gva_t gva, uint32_t hw_err)
@@ -367,6 +371,12 @@ uint32_t shadow_fault_walk(struct vcpu *v, gva_t gva, uint32_t hw_err)
             if (access & PT_US)
                 return access | PF_ERR_P; /* everything is the supervisor's */
             return linear_fault(v, gva.v) ? SHADOW_FILLED : access;
+        }
+        if (link_switch(v, gva.v)) {
+            uint32_t err = shadow_fault_linked(v, gva, hw_err);
+
+            if (hv_likely(err != SHADOW_LONG_WAY))
+                return err;
         }
         r = fill(v, gva.v, access);
         if (hv_likely(r == WALK_OK || r == WALK_KILLED))
@@ -543,11 +553,12 @@ HV_INLINE struct shadow_table *writable_in(const struct vcpu *v, uint32_t va)
 static bool pin_pages(struct vcpu *v)
 {
     struct shadow_mmu *m = v->guest->mmu;
+    struct shadow_table *t = NULL;
 
-    for (uint32_t i = 0; i < v->stack_pages; i++) {
-        uint32_t va = v->esp1 - 1 - i * HV_PAGE_SIZE;
-        struct shadow_table *t = va < LAYOUT_GUEST_TOP ? writable_in(v, va) : NULL;
-
+    for (uint32_t i = 0, va = v->esp1 - 1; i < v->stack_pages; i++, va -= HV_PAGE_SIZE) {
+        if (t && va_l1(va) != ENTRIES - 1 && ((uint32_t)t->ents[va_l1(va)] & PT_RW))
+            continue; /* the page below is most often in the same table */
+        t = va < LAYOUT_GUEST_TOP ? writable_in(v, va) : NULL;
         if (hv_unlikely(!t)) {
             if (!filled_leaf(v, va, PT_RW)) {
                 guest_kill(v->guest, "bad stack page %#x", va);
@@ -557,7 +568,7 @@ static bool pin_pages(struct vcpu *v)
         }
         if (hv_unlikely(!t->pinned)) {
             t->pinned = 1;
-            m->link.set_pte_bytes = 0; /* it looks whether the table is pinned */
+            links_forget(v, m); /* which look whether the table is pinned */
         }
     }
     return true;

@@ -5,7 +5,13 @@
 
 #include "walk.h"
 
-enum walk_result { WALK_OK, WALK_ABSENT, WALK_DENIED, WALK_KILLED };
+enum walk_result {
+    WALK_OK,
+    WALK_NO_TABLE, /* a directory entry is not present */
+    WALK_ABSENT,   /* the table's is not */
+    WALK_DENIED,
+    WALK_KILLED,
+};
 
 /* A walk of the guest's own tables for one address. */
 struct walk {
@@ -45,7 +51,7 @@ again:
     e += pae ? va_l2(va) * 2 : va >> 22;
     w->pde = hv_read_once(*e);
     if (!(w->pde & PT_P))
-        return WALK_ABSENT;
+        return WALK_NO_TABLE;
     w->table_gfn = w->pde >> HV_PAGE_SHIFT;
     if (hv_unlikely((w->pde & GPDE_BAD) || (pae && hv_read_once(e[1])) ||
                     w->table_gfn >= g->limit_pages))
@@ -73,6 +79,14 @@ again:
         w->pte |= set;
     }
     return WALK_OK;
+}
+
+/* PAE: the top-level entries, at e, are what they were. Those that no directory was
+ * linked by do not matter, but they change with the others. */
+HV_INLINE bool top_words_same(const struct shadow_root *r, const volatile uint32_t *e)
+{
+    return !((e[0] ^ r->seen[0]) | e[1] | (e[2] ^ r->seen[1]) | e[3] |
+             (e[4] ^ r->seen[2]) | e[5] | (e[6] ^ r->seen[3]) | e[7]);
 }
 
 /* Only finds the frame of the table that holds va's PTE (dir_gfn, table_gfn, pde); no

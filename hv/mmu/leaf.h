@@ -6,11 +6,21 @@
 #include "rmap.h"
 
 /* Other tables from now on, but none has changed. */
-HV_INLINE void cache_forget(struct shadow_mmu *m)
+HV_INLINE void links_forget(struct vcpu *v, struct shadow_mmu *m)
+{
+    m->links_live = 0;
+    v->link = &m->links[LINKS];
+}
+
+HV_INLINE void cache_forget_of(struct vcpu *v, struct shadow_mmu *m)
 {
     m->writable.va = 1;
-    m->link.bytes = 0;
-    m->link.set_pte_bytes = 0;
+    links_forget(v, m);
+}
+
+HV_INLINE void cache_forget(struct shadow_mmu *m)
+{
+    cache_forget_of(m->guest->vcpu, m);
 }
 
 HV_INLINE void cache_drop(struct shadow_mmu *m)

@@ -41,8 +41,6 @@
 #define RMAP_COUNT 0xffu
 #define RMAP_MANY 0xffu /* saturated: never counted down */
 
-enum shadow_level { SHADOW_L1 = 1, SHADOW_L2 = 2 };
-
 /* Key of a table. Linear-mode tables have the page number of their first
  * address instead of a guest frame. */
 #define KEY_QUADRANT(q) ((uint32_t)(q) << 20)
@@ -83,7 +81,7 @@ struct table_chunk {
 #define MAX_ROOTS 16u
 #define HASH_BUCKETS 256u
 #define CHAIN_MAX 40u /* keys alike: a guest chooses its pages; see table_get() */
-#define MAX_CHUNKS (sizeof(void *) == 4 ? 192u : 64u) /* of pointers, in one page */
+#define MAX_CHUNKS (sizeof(void *) == 4 ? 192u : 32u) /* of pointers, in one page */
 
 struct shadow_root {
     uint64_t *pdpt; /* 4 entries; directly mapped, below 4 GiB */
@@ -98,8 +96,10 @@ struct shadow_root {
     const uint64_t *top_ent;
     uint32_t top_rmap;
     /* PAE: the low dwords of the four entries when they were looked at, raw[] where
-     * a directory is linked; the high ones were 0. */
+     * a directory is linked; the high ones were 0. words: where they are, or NULL if
+     * that address does not stay. */
     bool has_seen;
+    const volatile uint32_t *words;
     uint32_t seen[4];
     uint32_t pin_esp1, pin_pages, pin_gen; /* this stack is pinned here if pin_gen is m's */
 };
@@ -116,9 +116,10 @@ struct shadow_mmu {
     struct shadow_root roots[MAX_ROOTS];
     struct shadow_root *root_hint[MAX_ROOTS]; /* by page number of CR3 */
     /* Remembered for speed, dropped by cache_drop() whenever a link or a right
-     * goes: the page of the last gva_write_ptr (1: none), and a table. */
+     * goes: the page of the last gva_write_ptr (1: none), and some tables. */
     struct write_cache writable;
-    struct link_cache link;
+    struct link_cache links[LINKS + 1]; /* the last stays empty */
+    uint32_t links_live, link_next; /* bit n: links[n] says something; the next to go */
     struct nothing_cache nothing;
     struct kernel_cache kernel;
     struct watch_list watch;

@@ -2,7 +2,7 @@
 /* T:300 The shadow cache: pool, hash, links, roots.  See mmu.h for the rules.  A
  * free table is always all zero, so taking one costs nothing and giving one
  * back costs what is in it. */
-#include "walk.h"
+#include "guest_walk.h"
 
 #include "hv/arch_if.h"
 #include "hv/log.h"
@@ -130,6 +130,25 @@ struct shadow_table *table_get(struct shadow_mmu *m, uint32_t key)
     return t;
 }
 
+/* 32 leaves of a table whose presence bits are in one word. */
+static HV_NOINLINE void leaves_free(struct shadow_mmu *m, struct shadow_table *t, uint32_t w)
+{
+    struct gpage *pages = m->guest->pages;
+    uint64_t *ents = t->ents + w * 32;
+    uint32_t one = rmap_one(t, w * 32);
+
+    for (uint32_t bits = t->present[w]; bits; bits &= bits - 1) {
+        uint32_t k = (uint32_t)__builtin_ctz(bits);
+        struct gpage *p = &pages[owner_of(ents[k])];
+
+        leaf_gone(m, p, (uint32_t)ents[k]);
+        rmap_del(p, one + k * RMAP_NEXT);
+        ents[k] = 0;
+    }
+    t->present[w] = 0;
+    m->pin_gen += t->pinned;
+}
+
 static void table_free(struct shadow_mmu *m, struct shadow_table *t)
 {
     for (uint32_t n = 1; t->words; t->words &= t->words - 1, n++) {
@@ -137,14 +156,10 @@ static void table_free(struct shadow_mmu *m, struct shadow_table *t)
 
         if (n % WORDS_A_STEP == 0)
             mmu_preempt_point(m);
-        while (t->present[w]) {
-            uint32_t i = w * 32 + (uint32_t)__builtin_ctz(t->present[w]);
-
-            if (t->key & KEY_L2)
-                dir_zap(m, t, i);
-            else
-                leaf_zap(m, t, i);
-        }
+        if (!(t->key & KEY_L2))
+            leaves_free(m, t, w);
+        while (t->present[w])
+            dir_zap(m, t, w * 32 + (uint32_t)__builtin_ctz(t->present[w]));
     }
     t->ents[SWITCHER_ENTRY] = 0;
     t->pinned = 0;
@@ -233,6 +248,7 @@ void root_release(struct shadow_mmu *m, struct shadow_root *r)
     r->gcr3 = NO_CR3;
     r->top_ent = &always_dirty;
     r->has_seen = false;
+    r->words = NULL;
 }
 
 static struct shadow_root *root_oldest(struct shadow_mmu *m,
@@ -290,6 +306,7 @@ struct shadow_root *root_make(struct vcpu *v, uint32_t gcr3)
         r->top_rmap = 0;
         r->top_ent = &always_dirty;
         r->has_seen = false;
+        r->words = NULL;
         r->in_use = true;
         r->pin_gen = m->pin_gen - 1;
         memset(r->raw, 0, sizeof(r->raw));
@@ -335,7 +352,7 @@ void pool_make_room(struct vcpu *v)
 static void use_root(struct vcpu *v, struct shadow_root *r)
 {
     v->root = r;
-    cache_forget(v->guest->mmu);
+    cache_forget_of(v, v->guest->mmu);
     r->used_stamp = ++v->guest->mmu->stamp;
     v->arch.cr3 = r->hcr3;
     shadow_check_pin(v);
@@ -397,6 +414,11 @@ int shadow_create(struct guest *g)
         m->root_hint[i] = &m->roots[0];
         m->roots[i].gcr3 = NO_CR3;
         m->roots[i].hcr3 = (uint32_t)(uintptr_t)m->roots[i].pdpt;
+    }
+    for (uint32_t i = 0; i <= LINKS; i++) {
+        m->links[i].mmu = m;
+        m->links[i].pages = g->pages;
+        m->links[i].gpte_last = m->gpte_last;
     }
     g->vcpu->writable = &m->writable;
     use_root(g->vcpu, root_make(g->vcpu, g->boot_pgdir));
@@ -462,29 +484,22 @@ static void remember_top(struct shadow_mmu *m, struct shadow_root *r)
         for (uint32_t i = 0; i < 4; i++)
             r->seen[i] = r->raw[i] ? r->raw[i] : e[i * 2];
         r->has_seen = !(e[1] | e[3] | e[5] | e[7]);
+        r->words = r->has_seen && frame_is_direct(HFN(r->top->frame & GPAGE_FRAME)) ? e : NULL;
         return;
     }
     r->top_rmap = r->top->rmap;
     r->top_ent = dirty_witness(m, r->top);
 }
 
-/* The entries are what they were. Those that no directory was linked by do not
- * matter, but they change with the others. */
-HV_INLINE bool top_words_same(const struct shadow_root *r)
+HV_INLINE bool top_is_same(const struct shadow_root *r)
 {
-    const volatile uint32_t *e;
-
-    if (!r->has_seen)
-        return false;
-    e = top_entries(r);
-    return !((e[0] ^ r->seen[0]) | e[1] | (e[2] ^ r->seen[1]) | e[3] |
-             (e[4] ^ r->seen[2]) | e[5] | (e[6] ^ r->seen[3]) | e[7]);
+    return r->has_seen && top_words_same(r, top_entries(r));
 }
 
 /* PAE: the CPU would read the four top-level entries now (SDM 3A 4.4.1). */
 void root_reload_pdptes(struct shadow_mmu *m, struct shadow_root *r)
 {
-    if (hv_likely(top_words_same(r)))
+    if (hv_likely(top_is_same(r)))
         return;
     for (uint32_t i = 0; i < 4; i++) {
         /* Afresh each time: root_drop_pd() lets interrupts in, and what they do
@@ -548,8 +563,8 @@ void shadow_new_pgtable(struct vcpu *v, uint32_t gcr3)
     struct shadow_root *r = root_hinted(m, gcr3);
 
     if (hv_likely(r->gcr3 == gcr3 && (witness_is_clean(r->top, r->top_ent, r->top_rmap) ||
-                                      top_words_same(r)))) {
-        cache_forget(m);
+                                      top_is_same(r)))) {
+        cache_forget_of(v, m);
         r->used_stamp = ++m->stamp;
         v->root = r;
         v->arch.cr3 = r->hcr3;

@@ -33,15 +33,15 @@ static void resync_leaf(struct shadow_mmu *m, struct shadow_table *t, uint32_t i
                         uint32_t gpte, uint32_t hi)
 {
     uint64_t ent = t->ents[i];
-    uint32_t want = leaf_expected(m->guest, ent, gpte, hi);
+    uint32_t want = gpte & PT_P ? leaf_expected(m->guest, ent, gpte, hi) : 0;
     uint32_t have = (uint32_t)ent & PT_LOW & ~PT_D;
 
-    if (hv_likely(want == have))
-        return;
     if (!want) {
         leaf_zap(m, t, i);
         return;
     }
+    if (want == have)
+        return;
     if (!(want & PT_RW)) {
         leaf_gone(m, &m->guest->pages[owner_of(ent)], (uint32_t)ent);
         ent &= ~(uint64_t)PT_D;
@@ -411,7 +411,7 @@ void shadow_flush_user(struct vcpu *v)
 
     if (g->linear)
         return;
-    if (g->pae)
+    if (g->pae && !(hv_likely(r->words != NULL) && hv_likely(top_words_same(r, r->words))))
         root_reload_pdptes(m, r);
     if (m->watch.root != r ||
         !(g->pae ? flush_watched(m, r, true) : flush_watched(m, r, false)))

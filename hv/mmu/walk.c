@@ -21,11 +21,59 @@ enum walk_result walk_pdpte(struct guest *g, uint32_t gcr3, uint32_t va,
     uint32_t lo = e[0], hi = e[1];
 
     if (!(lo & PT_P))
-        return WALK_ABSENT;
+        return WALK_NO_TABLE;
     if ((lo & GPDPTE_BAD) || hi || lo >> HV_PAGE_SHIFT >= g->limit_pages)
         return walk_bad(g, "page directory entry", lo, hi);
     *dir_gfn = lo >> HV_PAGE_SHIFT;
     return WALK_OK;
+}
+
+/* Of the last ones the one to use now: that of the same addresses, or the oldest. */
+static struct link_cache *link_slot(struct vcpu *v, struct shadow_mmu *m, uint32_t va)
+{
+    uint32_t n;
+
+    if (va - v->link->first < v->link->bytes)
+        return &m->links[v->link - m->links];
+    n = m->link_next++ % LINKS;
+    m->links_live |= 1u << n;
+    v->link = &m->links[n];
+    return &m->links[n];
+}
+
+void link_remember(struct vcpu *v, uint32_t va)
+{
+    const struct guest *g = v->guest;
+    const struct shadow_root *r = v->root;
+    struct link_cache *l = link_slot(v, g->mmu, va);
+    uint32_t ent = (uint32_t)r->pd[va >> 30]->ents[va_l2(va)];
+    struct shadow_table *t = table_of(ent);
+
+    l->first = va & ~(LINK_BYTES - 1);
+    l->bytes = LINK_BYTES;
+    l->set_pte_bytes = va >> 21 < (g->kernel_address - 1) >> 21 && !t->pinned ? LINK_BYTES : 0;
+    l->pgd = r->gcr3;
+    l->pae = g->pae;
+    l->allows = (ent & (PT_RW | PT_US)) | PT_P | PT_PS;
+    l->dir.word[0] = NULL;
+    l->gents = (uint32_t *)frame_ptr_kept(
+        KEPT_TABLE + (enum kept_frame)(l - g->mmu->links),
+        HFN(g->pages[t->key & KEY_GFN].frame & GPAGE_FRAME));
+    if (t->key & KEY_QUADRANT(1)) /* 2-level only */
+        l->gents += ENTRIES;
+    l->rmap_one = rmap_one(t, 0);
+    l->table = t;
+    l->ents = t->ents;
+}
+
+void link_take_evidence(struct vcpu *v, uint32_t va)
+{
+    const struct guest *g = v->guest;
+    const struct shadow_root *r = v->root;
+    struct link_cache *l = &g->mmu->links[v->link - g->mmu->links];
+
+    evidence_of_link(&l->dir, g, r, va, l->table,
+                     (uint32_t)r->pd[va >> 30]->ents[va_l2(va)], g->pae);
 }
 
 static uint32_t pde_index(const struct guest *g, uint32_t va)

@@ -103,28 +103,24 @@ HV_INLINE uint32_t *link_guest_entry(const struct link_cache *l, uint32_t i, boo
  * it; PAE: and from the page of CR3. Pages outside of the direct map have no address
  * that stays: no evidence then. */
 HV_INLINE void evidence_take(struct evidence *e, const struct guest *g, uint32_t gcr3,
-                             uint32_t va, uint32_t dir_gfn, uint32_t pde)
+                             uint32_t va, uint32_t dir_gfn, uint32_t pde, bool pae)
 {
     uint32_t frame = g->pages[dir_gfn].frame & GPAGE_FRAME;
+    uint32_t top = pae ? g->pages[gcr3 >> HV_PAGE_SHIFT].frame & GPAGE_FRAME : 0;
+    const uint32_t *word;
 
-    e->word[0] = e->word[1] = NULL;
-    if (!frame_is_direct(HFN(frame)))
+    e->word[0] = NULL;
+    if (hv_unlikely(!frame_is_direct(HFN(frame)) || !frame_is_direct(HFN(top))))
         return;
     e->word[0] = (const uint32_t *)frame_ptr(HFN(frame)) +
-                 (g->pae ? va_l2(va) * 2 : va >> 22);
+                 (pae ? va_l2(va) * 2 : va >> 22);
     e->value[0] = pde;
-    e->word[1] = e->word[0];
-    e->value[1] = pde;
-    if (!g->pae)
+    if (!pae)
         return;
-    frame = g->pages[gcr3 >> HV_PAGE_SHIFT].frame & GPAGE_FRAME;
-    if (!frame_is_direct(HFN(frame))) {
-        e->word[0] = NULL;
-        return;
-    }
-    e->word[1] = (const uint32_t *)frame_ptr(HFN(frame)) +
-                 (gcr3 & (HV_PAGE_MASK & ~31u)) / 4 + (va >> 30) * 2;
-    e->value[1] = *e->word[1];
+    word = (const uint32_t *)frame_ptr(HFN(top)) + (gcr3 & (HV_PAGE_MASK & ~31u)) / 4 +
+           (va >> 30) * 2;
+    e->word[1] = word;
+    e->value[1] = hv_read_once(*word);
 }
 
 HV_INLINE bool evidence_holds(const struct evidence *e, bool pae)
@@ -134,47 +130,46 @@ HV_INLINE bool evidence_holds(const struct evidence *e, bool pae)
 }
 
 /* The same for a table that is linked already: only if the guest's directory names
- * it now, with the rights that the link has. */
+ * it now, with the rights that the link has (ent). */
 HV_INLINE void evidence_of_link(struct evidence *e, const struct guest *g,
                                 const struct shadow_root *r, uint32_t va,
-                                const struct shadow_table *t)
+                                const struct shadow_table *t, uint32_t ent, bool pae)
 {
-    const struct shadow_table *pd = r->pd[va >> 30];
-    uint32_t ent = (uint32_t)pd->ents[va_l2(va)], pde;
+    uint32_t key = r->pd[va >> 30]->key, pde;
 
-    evidence_take(e, g, r->gcr3, va, pd->key & KEY_GFN, 0);
+    evidence_take(e, g, r->gcr3, va, key & KEY_GFN, 0, pae);
     if (hv_unlikely(!e->word[0]))
         return;
     pde = hv_read_once(*e->word[0]);
     e->value[0] = pde;
-    if (!g->pae)
-        e->value[1] = pde;
-    else if (e->value[1] != (pd->key << HV_PAGE_SHIFT | PT_P))
-        e->word[0] = NULL;
     if ((pde ^ (t->key << HV_PAGE_SHIFT)) & ~HV_PAGE_MASK ||
         (pde & (GPDE_BAD | PT_P | PT_A | PT_RW | PT_US)) !=
-            (PT_P | PT_A | (ent & (PT_RW | PT_US))))
+            (PT_P | PT_A | (ent & (PT_RW | PT_US))) ||
+        (pae && e->value[1] != (key << HV_PAGE_SHIFT | PT_P)))
         e->word[0] = NULL;
 }
 
-/* Remembers the table of va in the current root r for faults, and for SET_PTE
- * if that is a user address with nothing pinned in the table. */
-HV_INLINE void link_remember(struct shadow_mmu *m, const struct shadow_root *r,
-                             uint32_t va, struct shadow_table *t, bool set_pte)
-{
-    struct guest *g = m->guest;
+/* Remembers the table of va, which is linked in the current root, as v->link: for
+ * faults, and for SET_PTE if that is a user address with nothing pinned in the table. */
+void link_remember(struct vcpu *v, uint32_t va);
 
-    m->link.first = va & ~(LINK_BYTES - 1);
-    m->link.bytes = LINK_BYTES;
-    m->link.set_pte_bytes = set_pte ? LINK_BYTES : 0;
-    m->link.pgd = r->gcr3;
-    evidence_of_link(&m->link.dir, g, r, va, t);
-    m->link.allows = ((uint32_t)r->pd[va >> 30]->ents[va_l2(va)] & (PT_RW | PT_US)) |
-                     PT_P | PT_PS;
-    m->link.rmap_one = rmap_one(t, 0);
-    m->link.gents = (uint32_t *)frame_ptr_kept(
-        KEPT_TABLE, HFN(g->pages[t->key & KEY_GFN].frame & GPAGE_FRAME));
-    m->link.gents += guest_index(g, t, 0) * (g->pae ? 2 : 1);
-    m->link.table = t;
-    m->link.ents = t->ents;
+/* v->link, which has the table of va: what its directory says now. */
+void link_take_evidence(struct vcpu *v, uint32_t va);
+
+/* True if v->link has another table now, which covers va. */
+HV_INLINE bool link_switch(struct vcpu *v, uint32_t va)
+{
+    struct shadow_mmu *m = v->guest->mmu;
+
+    if (va - v->link->first < v->link->bytes)
+        return false;
+    for (uint32_t live = m->links_live; live; live &= live - 1) {
+        struct link_cache *l = &m->links[__builtin_ctz(live)];
+
+        if (va - l->first < LINK_BYTES) {
+            v->link = l;
+            return true;
+        }
+    }
+    return false;
 }

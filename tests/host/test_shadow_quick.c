@@ -119,8 +119,8 @@ static void remember_table(uint32_t pte)
     guest_writes(pte, DATA << 12 | RWUSAD);
     EXPECT(reaches(VA, SF_READ, DATA));
     sf_set_pte(v, root_at(ROOT), VA, DATA << 12 | RWUSAD, 0);
-    EXPECT(v->guest->mmu->link.first == (VA & ~(LINK_BYTES - 1)) &&
-           v->guest->mmu->link.set_pte_bytes);
+    EXPECT(v->link->first == (VA & ~(LINK_BYTES - 1)) &&
+           v->link->set_pte_bytes);
 }
 
 /* Two announcements in the ring, the first that the entry is clear. What is there in
@@ -280,8 +280,8 @@ static void kernel_address(void)
     EXPECT(reaches(va, SF_WRITE, DATA));
     shadow_new_pgtable(v, root_at(ROOT));
     EXPECT(reaches(va, SF_WRITE, DATA));
-    EXPECT(v->guest->mmu->link.first == (va & ~(LINK_BYTES - 1)) &&
-           v->guest->mmu->link.bytes);
+    EXPECT(v->link->first == (va & ~(LINK_BYTES - 1)) &&
+           v->link->bytes);
     monitor_writes(pte, (DATA + 1) << 12 | RWUSAD);
     monitor_writes(other, (DATA + 1) << 12 | RWUSAD);
     sf_set_pte(v, root_at(ROOT), va, (DATA + 1) << 12 | RWUSAD, 0);
@@ -557,8 +557,8 @@ static void directory_forbids(void)
     sf_poke(v, pte, DATA << 12 | RWUSAD);
     sf_poke(v, next, (DATA + 1) << 12 | 7);
     EXPECT(reaches(VA, SF_READ, DATA));
-    EXPECT(v->guest->mmu->link.first == (VA & ~(LINK_BYTES - 1)) &&
-           v->guest->mmu->link.bytes);
+    EXPECT(v->link->first == (VA & ~(LINK_BYTES - 1)) &&
+           v->link->bytes);
     EXPECT(faults(VA + 4096, SF_WRITE, SF_WRITE | 1));
     EXPECT(faults(VA + 4096, SF_USER, SF_USER | 1));
     EXPECT_EQ(sf_peek(v, next), (DATA + 1) << 12 | 7);

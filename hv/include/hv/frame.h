@@ -10,9 +10,10 @@
 #define HV_DIRECT_END 0xc0000000u
 
 /* Frames whose pointers are kept beyond the next use of frame_ptr(). */
+#define FRAME_KEPT_TABLES 4u
 enum kept_frame {
     KEPT_WRITABLE, /* where the guest's last trap frame went */
-    KEPT_TABLE,    /* the guest's table of its last fault */
+    KEPT_TABLE,    /* the first of FRAME_KEPT_TABLES: guest's tables of its last faults */
 };
 
 #ifdef HV_HOST_TEST

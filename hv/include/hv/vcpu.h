@@ -11,6 +11,7 @@
 
 struct guest;
 struct shadow_root;
+struct link_cache;
 
 /* The page that ring 1's tables last let the monitor write to (va 1: none). The
  * bytes are frame_ptr_kept(): this CPU's, and for the vCPU that runs on it. */
@@ -36,6 +37,7 @@ struct vcpu {
     struct guest *guest;
     struct shadow_root *root; /* current; never NULL once running */
     const struct write_cache *writable; /* kept up to date by shadow paging */
+    const struct link_cache *link;      /* and this, which is its own */
     /* Alias of lguest_data.hcall_status. Before INIT, and for guests with the
      * old register order, a byte that always says "look closer". */
     const volatile uint8_t *hcall_status;

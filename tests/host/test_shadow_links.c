@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* More of what shadow paging remembers for speed: several tables at once, small tables
+ * that a flush compares on the spot, the second page of a stack.
+ *
+ * units: tests/host/shadow_fixture.c tests/host/shadow_guest.c hv/gmem.c
+ * units: hv/mmu/walk.c hv/mmu/shadow.c hv/mmu/fill.c hv/mmu/sync.c hv/mmu/announce.c
+ * units: hv/mmu/rmap.c hv/mmu/quiet.c hv/mmu/linear.c hv/mmu/audit.c
+ */
+#include "shadow_guest.h"
+
+#define VA 0x00400000u
+#define VA2 0x00600000u /* 2-level: the other half of the same table */
+
+/* ---- remembered tables ---- */
+
+/* Several tables are remembered at once; each answers for its own addresses, and none
+ * for those of a root that is no longer loaded. */
+static void tables_in_turns(void)
+{
+    uint32_t va[LINKS + 1], pte[LINKS + 1];
+
+    make_root2();
+    for (uint32_t i = 0; i <= LINKS; i++) {
+        va[i] = VA + i * 0x00800000u;
+        pte[i] = pte_at(ROOT, va[i]);
+        sf_poke(v, pte[i], (DATA + i) << 12 | RWUSAD);
+        EXPECT(reaches(va[i], SF_READ, DATA + i));
+    }
+    for (uint32_t n = 0; n < 3; n++) {
+        for (uint32_t i = 0; i <= LINKS; i++) {
+            uint32_t page = va[i] + (n + 1) * HV_PAGE_SIZE;
+            uint32_t entry = pte[i] + (n + 1) * entry_bytes();
+
+            EXPECT(faults(page, SF_WRITE, SF_WRITE));
+            guest_writes(entry, (DATA + 8 + i) << 12 | RWUSAD);
+            sf_set_pte(v, root_at(ROOT), page, (DATA + 8 + i) << 12 | RWUSAD, 0);
+            EXPECT_EQ(sf_hardware(v, page, SF_WRITE).outcome, SF_OK);
+            EXPECT(reaches(page, SF_WRITE, DATA + 8 + i));
+        }
+    }
+    sf_poke(v, pte_at(ROOT2, va[1]), (DATA + 20) << 12 | RWUSAD);
+    shadow_new_pgtable(v, root_at(ROOT2));
+    EXPECT(faults(va[2], SF_READ, 0));
+    EXPECT(reaches(va[1], SF_READ, DATA + 20));
+}
+
+TEST(several_tables_are_remembered_at_once)
+{
+    for_both(tables_in_turns);
+}
+
+/* What told that one table was still the directory's says nothing of the table that
+ * took its place among the remembered ones. */
+static void evidence_of_before(void)
+{
+    uint32_t first = VA + 0x08000000u, other, page;
+
+    sf_poke(v, pte_at(ROOT, first), DATA << 12 | RWUSAD);
+    EXPECT(reaches(first, SF_READ, DATA));
+    EXPECT(faults(first + HV_PAGE_SIZE, SF_READ, 0)); /* now it is known */
+    for (uint32_t i = 0; i < LINKS; i++) {
+        sf_poke(v, pte_at(ROOT, VA + i * 0x00800000u), (DATA + 1 + i) << 12 | RWUSAD);
+        EXPECT(reaches(VA + i * 0x00800000u, SF_READ, DATA + 1 + i));
+    }
+    page = VA + (LINKS - 1) * 0x00800000u + HV_PAGE_SIZE;
+    other = next_table++;
+    sf_poke(v, (other << 12) + (pte_at(ROOT, page) & 0xfff), (DATA + 9) << 12 | RWUSAD);
+    guest_writes(pde_at(ROOT, page), other << 12 | RWUSAD);
+    EXPECT(reaches(page, SF_READ, DATA + 9));
+}
+
+TEST(a_remembered_table_has_its_own_evidence)
+{
+    for_both(evidence_of_before);
+}
+
+/* ---- a flush, and small tables ---- */
+
+/* The second half of a 2-level table, while what its leaves say stands in the first
+ * half as well, which nobody has used. */
+TEST(a_flush_compares_the_right_half_of_a_table)
+{
+    uint32_t pte, pte2;
+
+    start(false);
+    pte = pte_at(ROOT, VA);
+    pte2 = pte_at(ROOT, VA2);
+    guest_writes(pte, DATA << 12 | RWUSAD);
+    guest_writes(pte2, DATA << 12 | RWUSAD);
+    EXPECT(reaches(VA2, SF_WRITE, DATA));
+    shadow_flush_user(v);
+    shadow_flush_user(v);
+    EXPECT(v->guest->mmu->watch.root == v->root);
+    guest_writes(pte2, (DATA + 1) << 12 | RWUSAD);
+    shadow_flush_user(v);
+    EXPECT(reaches(VA2, SF_READ, DATA + 1));
+    stop();
+}
+
+/* A PAE guest that hangs another directory into its top level and flushes. */
+TEST(a_flush_sees_a_changed_top_level)
+{
+    uint32_t va = 0x40400000u, other;
+
+    start(true);
+    sf_poke(v, pte_at(ROOT, va), DATA << 12 | RWUSAD);
+    EXPECT(reaches(va, SF_READ, DATA));
+    shadow_flush_user(v);
+    shadow_flush_user(v);
+    other = next_table++;
+    sf_poke(v, (other << 12) + (pde_at(ROOT, va) & 0xfff), next_table << 12 | RWUSAD);
+    sf_poke(v, (next_table << 12) + (pte_at(ROOT, va) & 0xfff), (DATA + 1) << 12 | RWUSAD);
+    next_table++;
+    guest_writes(root_at(ROOT) + 8, other << 12 | 1);
+    shadow_flush_user(v);
+    EXPECT(reaches(va, SF_READ, DATA + 1));
+    stop();
+}
+
+/* A stack over the border of two tables, when the first one has a page at the place
+ * where the stack's second page would be in it. */
+static void stack_over_a_border(void)
+{
+    uint32_t first = 0x00800000u, second = first - HV_PAGE_SIZE;
+    uint32_t decoy = first + LINK_BYTES - HV_PAGE_SIZE;
+
+    sf_poke(v, pte_at(ROOT, first), DATA << 12 | 0x63);
+    sf_poke(v, pte_at(ROOT, second), (DATA + 1) << 12 | 0x63);
+    sf_poke(v, pte_at(ROOT, decoy), (DATA + 2) << 12 | 0x63);
+    EXPECT(reaches(first, SF_WRITE, DATA));
+    EXPECT(reaches(decoy, SF_WRITE, DATA + 2));
+    v->esp1 = first + HV_PAGE_SIZE;
+    v->stack_pages = 2;
+    v->attention |= VCPU_ATTN_PIN;
+    EXPECT(sf_enter(v));
+    EXPECT_EQ(sf_hardware(v, second, SF_WRITE).outcome, SF_OK);
+}
+
+TEST(a_stack_in_two_tables_is_pinned_in_both)
+{
+    for_both(stack_over_a_border);
+}
