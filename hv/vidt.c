@@ -126,7 +126,10 @@ void vidt_load(struct vcpu *v, uint32_t vec, uint32_t lo, uint32_t hi)
         return; /* Linux loads all 256 whenever it loads the IDT */
     g->vidt_eip[vec] = eip;
     g->vidt_hi[vec] = hi;
-    build_gate(v, vec);
+    /* Hardware's vectors keep the stub that was there from the start, whatever the
+     * guest wants of them. */
+    if (vec < 32 || is_syscall_vector(g, vec))
+        build_gate(v, vec);
 }
 
 bool vidt_present(const struct guest *g, uint32_t vector)
