@@ -66,6 +66,9 @@ struct sink {
 static char ring[RING_BYTES];
 static uint32_t ring_head; /* bytes ever written; wraps at 4 GiB */
 static bool ring_wrapped;
+/* Up to here nobody's bytes are written over: a look at every sink finds that out, and
+ * it can only get better. */
+static uint32_t ring_safe;
 static struct sink sinks[MAX_SINKS];
 static uint32_t nr_sinks;
 static uint32_t dropped;
@@ -96,6 +99,22 @@ bool console_is_busy(void)
     return busy && !panicking;
 }
 
+/* What a sink has not taken in time is lost for it. */
+static void drop_overwritten(void)
+{
+    ring_safe = ring_head + RING_BYTES;
+    for (uint32_t i = 0; i < nr_sinks; i++) {
+        uint32_t behind = ring_head - sinks[i].tail;
+
+        if (behind > RING_BYTES) {
+            dropped += behind - RING_BYTES;
+            behind = RING_BYTES;
+            sinks[i].tail = ring_head - RING_BYTES;
+        }
+        ring_safe = hv_min_u32(ring_safe - ring_head, RING_BYTES - behind) + ring_head;
+    }
+}
+
 void console_put(const char *bytes, uint32_t n)
 {
     uint32_t off = ring_head & (RING_BYTES - 1);
@@ -112,14 +131,8 @@ void console_put(const char *bytes, uint32_t n)
         memcpy(ring, bytes + first, n - first);
     ring_wrapped = ring_wrapped || n >= RING_BYTES - off;
     ring_head += n;
-    for (uint32_t i = 0; i < nr_sinks; i++) {
-        uint32_t behind = ring_head - sinks[i].tail;
-
-        if (behind > RING_BYTES) {
-            dropped += behind - RING_BYTES;
-            sinks[i].tail = ring_head - RING_BYTES;
-        }
-    }
+    if ((int32_t)(ring_safe - ring_head) < 0)
+        drop_overwritten();
 }
 
 void console_begin_line(void)
@@ -201,6 +214,14 @@ uint32_t console_guest_room(void)
             room = hv_min_u32(room, GUEST_BACKLOG - hv_min_u32(behind, GUEST_BACKLOG));
     }
     return room;
+}
+
+bool console_has_guest_room(uint32_t n)
+{
+    if ((int32_t)(ring_safe - ring_head - n) >= (int32_t)(RING_BYTES - GUEST_BACKLOG))
+        return true;
+    drop_overwritten(); /* a new bound for the next time */
+    return n <= console_guest_room();
 }
 
 static bool has_backlog(void)
@@ -481,6 +502,7 @@ void console_add(const struct console_ops *ops)
     if (ops->tx == NULL)
         s->tail = ring_head;
     nr_sinks++;
+    drop_overwritten();
     console_leave();
 }
 
