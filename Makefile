@@ -38,12 +38,12 @@ monitor-cflags := -m32 -march=i686 -mtune=generic -std=gnu11 -O2 -g -ffreestandi
   -Wall -Wextra -Werror -Wconversion -Wshadow -Wstrict-prototypes \
   -Wmissing-prototypes -Wvla -Wundef -Wcast-qual -Wframe-larger-than=512 \
   $(if $(DEBUG),-DHV_DEBUG)
-# Filling instructions inside of functions, and aligning the stack for SSE at each call,
-# cost more than they gain here; clang
-# has no such switches.
+# What costs more than it gains here, counted in instructions: filling inside of
+# functions, aligning the stack for SSE at each call, and three passes that keep more
+# values at hand than i386 has registers. clang has no such switches.
 gcc-only := $(if $(findstring clang,$(CC)),,yes)
 monitor-cflags += $(if $(gcc-only),-fno-align-loops -fno-align-jumps -fno-align-labels \
-  -mpreferred-stack-boundary=2)
+  -mpreferred-stack-boundary=2 -fno-tree-pre -fno-tree-scev-cprop -fno-code-hoisting)
 monitor-ldflags := -m elf_i386 -nostdlib -static -z max-page-size=4096 \
   -z noexecstack --build-id=none --fatal-warnings --orphan-handling=error
 # No -g: NASM writes the folder's absolute name into it, and the same sources
@@ -58,15 +58,16 @@ inc-drivers := -Ihv/include -Iarch/i386/include
 inc-boot := -Ihv/include -Iarch/i386/include -Iswitcher/include
 inc-for = $(inc-$(firstword $(subst /, ,$(1)))) -I$(gen)
 
-# The C library routines must not be turned into calls of themselves.
-cflags-hv/lib/string.c := -fno-builtin \
+# The C library routines must not be turned into calls of themselves. They call nothing,
+# so nobody needs their frames.
+cflags-hv/lib/string.c := -fno-builtin -fomit-frame-pointer \
   $(if $(gcc-only),-fno-tree-loop-distribute-patterns)
 
 # On the way of every exit one more register is worth more than a frame in a
 # backtrace; the monitor's own backtrace then goes on by looking at the stack.
 hot-src := hv/run.c hv/exit.c hv/exit_fault.c hv/exit_io.c hv/hcall.c hv/ring.c \
   hv/reflect.c hv/vgdt.c hv/virq.c hv/vtime.c hv/mmu/fill.c hv/mmu/sync.c hv/mmu/announce.c \
-  hv/mmu/shadow.c
+  hv/mmu/shadow.c hv/mmu/walk.c hv/vidt.c hv/gmem.c hv/console_guest.c hv/vdev/lgbus.c
 $(foreach s,$(hot-src),$(eval cflags-$(s) := -fomit-frame-pointer))
 
 # ---- what there is ----
