@@ -256,9 +256,9 @@ void guest_destroy(struct guest *g)
 /* Frames the monitor spends on the guest besides the guest's own pages. */
 static uint32_t overhead_frames(const struct guest *g)
 {
-    return shadow_overhead_frames(g) + g->pages_order_frames +
-        frames_for(sizeof(struct guest)) + frames_for(sizeof(struct vcpu)) + 3 +
-        (g->limit_pages - g->ram_pages);
+    return shadow_overhead_frames(g) + vdev_overhead_frames(g) + g->pages_order_frames +
+        frames_for(sizeof(struct guest)) + frames_for(sizeof(struct vcpu)) +
+        ARCH_VCPU_FRAMES + (g->limit_pages - g->ram_pages);
 }
 
 static void print_exits(const struct vcpu *v)

@@ -100,6 +100,11 @@ void vdev_destroy(struct guest *g)
     }
 }
 
+uint32_t vdev_overhead_frames(const struct guest *g)
+{
+    return g->vdevs ? g->vdevs->own_frames : 0;
+}
+
 /* ---- public entries ---- */
 
 bool vdev_notify(struct guest *g, uint32_t addr)

@@ -58,6 +58,23 @@ def test_too_little(mib):
         assert "PANIC" not in vm.text
 
 
+def test_info_counts_all_that_a_guest_costs():
+    """What `info` says is what comes back when the guest goes."""
+    with vmlib.boot("exit=wait", cpu="max") as vm:
+        expect_demo(vm)
+        vm.send("\x010")
+        vm.quiet(0.3)
+        vm.send("info demo\r")
+        told = vm.expect(r"memory (\d+) KiB, overhead (\d+) KiB", 10)
+        free = []
+        for command in ("mem", "destroy demo", "mem"):
+            vm.quiet(0.3)
+            vm.send(command + "\r")
+            if command == "mem":
+                free.append(int(vm.expect(r"(\d+) KiB free", 10).group(1)))
+        assert free[1] - free[0] == int(told.group(1)) + int(told.group(2))
+
+
 def test_a_guest_larger_than_the_machine(demo):
     with vmlib.boot(memory=128, modules=[(demo, "kernel:big memory=1000"),
                                          (demo, "kernel:small memory=8")]) as vm:

@@ -20,6 +20,9 @@ uint32_t vdev_pages(const struct guest_config *c);
 int vdev_create(struct guest *g) HV_MUST_CHECK;
 void vdev_destroy(struct guest *g);
 
+/* Frames of the monitor's own that the devices take, for `info`. */
+uint32_t vdev_overhead_frames(const struct guest *g);
+
 /* NOTIFY hypercall (ABI 10a decoding order). Returns false if the address
  * means nothing: the caller then kills. Bounded work per call. */
 bool vdev_notify(struct guest *g, uint32_t addr) HV_MUST_CHECK;

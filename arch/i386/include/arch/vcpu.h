@@ -18,6 +18,8 @@ struct arch_vcpu {
     uint8_t *fxsave; /* 512 bytes, 16-aligned */
 };
 
+#define ARCH_VCPU_FRAMES 3u /* that it takes besides itself: regs, thunk, idt */
+
 /* Enters the guest, see hv/arch_if.h: the vCPU that is loaded, whose regs page is at
  * its fixed address.  Whatever the guest did to its regs page,
  * ring 0 loads only flags and selectors that keep it in its rings. */
