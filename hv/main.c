@@ -100,6 +100,8 @@ static const char *end_word(enum guest_end e)
 
 static enum guest_on_end policy(const struct guest *g)
 {
+    if (g->restart_asked)
+        return ON_RESTART;
     if (g->end == END_POWEROFF)
         return g->config.on_poweroff;
     if (g->end == END_REBOOT)

@@ -145,7 +145,7 @@ static void cmd_restart(uint32_t nr_args, char *const *args)
     (void)nr_args;
     if (g == NULL)
         return;
-    g->config.on_reboot = ON_RESTART;
+    g->restart_asked = true;
     g->hasty_ends = 0;
     g->restart_at_ns = 0;
     if (g->state == GUEST_ENDED) { /* kept by preserve: it ends once more */

@@ -45,6 +45,22 @@ def test_reboot_destroy(demo):
         assert vm.text.count("started kernel") == 1
 
 
+def test_restart_from_the_shell_leaves_the_policy(demo):
+    """It is for this once: on_reboot= holds again afterwards."""
+    with vmlib.boot(modules=[(demo, "kernel:d memory=8 on_reboot=destroy")]) as vm:
+        expect_demo(vm)
+        vm.send("\x010")
+        vm.quiet(0.3)
+        vm.send("restart d\r")
+        assert vm.expect(ENDED, 15).group(2) == "reboot"
+        vm.expect(STARTED, 15)
+        vm.expect(PROMPT, 15)
+        demo_command(vm, "reboot")
+        assert vm.expect(ENDED, 15).group(2) == "reboot"
+        assert vm.finish(15) == vmlib.EXIT_OK
+        assert vm.text.count("started kernel") == 2
+
+
 def test_crash_restart(demo):
     with vmlib.boot(modules=[(demo, "kernel:d memory=8 on_crash=restart")]) as vm:
         expect_demo(vm)

@@ -380,7 +380,7 @@ TEST(shell_guest_commands)
     EXPECT_EQ(web->config.on_crash, ON_DESTROY);
     keys("restart web\r");
     EXPECT_EQ(web->end, END_REBOOT);
-    EXPECT_EQ(web->config.on_reboot, ON_RESTART);
+    EXPECT(web->restart_asked);
     keys("test tr,fl\r");
     EXPECT_STR(hv_options.test, "tr,fl");
     EXPECT_STR(done(), "suite() ");

@@ -65,6 +65,7 @@ struct guest {
 
     struct log_limit log_limit;
     uint32_t restarts;
+    bool restart_asked; /* from the shell, whatever on_reboot= says */
     uint32_t hasty_ends; /* lives in a row, this one too, that were over at once */
     uint64_t restart_at_ns; /* ended, and waits for its next life; 0: does not */
     uint64_t started_ns;
