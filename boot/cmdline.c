@@ -135,8 +135,14 @@ HV_INIT static bool set_loglvl(struct hv_options *o, struct span v)
 
 HV_INIT static bool set_test(struct hv_options *o, struct span v)
 {
-    if (v.n >= sizeof(o->test))
+    struct span rest = v, name;
+
+    if (v.n >= sizeof(o->test) || span_ends(v, ','))
         return false;
+    while (span_cut(&rest, ',', &name)) {
+        if (name.n == 0)
+            return false;
+    }
     memcpy(o->test, v.p, v.n);
     o->test[v.n] = '\0';
     return v.n > 0;

@@ -78,22 +78,20 @@ uint32_t suite_pack_find(const struct suite_pack *p, const char *name)
     return SUITE_NO_CASE;
 }
 
-/* Next word of a comma list; false at the end. */
+/* Next word of a comma list, which may be empty; false at the end. */
 static bool next_word(const char **list, char *word, uint32_t bytes)
 {
     const char *s = *list;
     uint32_t n = 0;
 
-    while (*s == ',')
-        s++;
-    if (!*s)
+    if (!s)
         return false;
     for (; *s && *s != ','; s++) {
         if (n + 1 < bytes)
             word[n++] = *s;
     }
     word[n] = '\0';
-    *list = s;
+    *list = *s ? s + 1 : NULL;
     return true;
 }
 

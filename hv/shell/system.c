@@ -61,7 +61,7 @@ static void cmd_test(uint32_t nr_args, char *const *args)
     char word[64];
 
     if (nr_args == 1 && suite_unknown_name(args[0], word, sizeof(word))) {
-        shell_say("test: no such test or group: %s", word);
+        shell_say("test: no such test or group: \"%s\"", word);
         return;
     }
     if (!suite_start(nr_args == 1 ? args[0] : "all"))

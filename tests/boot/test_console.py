@@ -43,7 +43,7 @@ def test_shell_knows_its_commands():
 
 BAD_LINES = [
     "frobnicate", "info", "info nobody", "pause nobody", "destroy", "start",
-    "console nobody", "test no.such", "resume nobody extra words", "bt 99 99",
+    "console nobody", "test no.such", "test ,", "test hc,", "resume nobody extra words", "bt 99 99",
     "x" * 2000, "\x7f\x7f\x1b[A\x1b[B", "list ;;; %s%n",
 ]
 
