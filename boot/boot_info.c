@@ -237,6 +237,7 @@ HV_INIT static const char *add_string(struct boot_info *bi,
 HV_INIT void boot_info_add_module(struct boot_info *bi, uint64_t base,
                                   uint64_t bytes, struct boot_string s)
 {
+    struct span_text shown;
     const char *string;
 
     bi->modules_seen++;
@@ -250,12 +251,14 @@ HV_INIT void boot_info_add_module(struct boot_info *bi, uint64_t base,
     if (!string)
         return;
     if (bytes == 0) {
-        boot_complain(bi, "module %u: empty, not used", bi->modules_seen);
+        boot_complain(bi, "module \"%s\": empty, not used",
+                      span_show(span_of(string), &shown));
         return;
     }
     if (!range_fits64(base, bytes, BOOT_PHYS_END)) {
-        boot_complain(bi, "module %u: at 0x%llx, above what can be reached, "
-                      "not used", bi->modules_seen, (unsigned long long)base);
+        boot_complain(bi, "module \"%s\": at 0x%llx, above what can be reached, "
+                      "not used", span_show(span_of(string), &shown),
+                      (unsigned long long)base);
         return;
     }
     bi->modules[bi->nr_modules++] =

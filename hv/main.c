@@ -313,7 +313,7 @@ static void refuse_suite(void)
 void hv_run(void)
 {
     print_banner();
-    hv.guests_refused = boot_info.nr_modules > 0 && log_config_errors() > 0;
+    hv.guests_refused = boot_info.modules_seen > 0 && log_config_errors() > 0;
     hv_init_free();
     sched_init();
     rmap_init();

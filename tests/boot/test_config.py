@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Hostile and mistaken configuration: one clear line each, the guest that it
 concerns is not started, all others are, and exit=debug-exit reports failure."""
+import os
+
 import pytest
 import vmlib
 from common import BANNER, ENDED, STARTED, expect_demo, monitor_lines, poweroff
@@ -151,6 +153,17 @@ def test_unknown_test_is_a_failure():
     status, text = vmlib.run("test=no.such.case", timeout=60)
     assert status == vmlib.EXIT_FAIL
     assert "no.such.case" in text
+
+
+def test_empty_kernel(scratch):
+    """The line names the module, and nothing else runs in the guest's place."""
+    empty = os.path.join(scratch, "empty")
+    with open(empty, "wb"):
+        pass
+    with vmlib.boot(modules=[(empty, "kernel:x memory=8")]) as vm:
+        vm.expect(r"\(RS\) module \"[^\"]*empty[^\"]*\": empty, not used", 30)
+        assert vm.finish(20) == vmlib.EXIT_FAIL
+        assert "started kernel" not in vm.text
 
 
 @pytest.mark.parametrize("words", [
