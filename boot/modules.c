@@ -9,6 +9,8 @@
 #include "hv/loader.h"
 #include "hv/main.h"
 
+#define DISK_SECTOR_BYTES 512u
+
 static struct mod_table table HV_INIT_BSS;
 static struct guest_config scratch HV_INIT_BSS;
 
@@ -307,6 +309,20 @@ HV_INIT static void attach(struct mod_table *t, const struct boot_module *m)
 
 /* ---- pass 4: each guest as a whole ---- */
 
+/* Disks have whole sectors (virtio 1.0, 5.2.4). */
+HV_INIT static bool disk_size_ok(const char *guest, char unit, uint32_t bytes)
+{
+    if (bytes < DISK_SECTOR_BYTES) {
+        log_config_error("guest %s: not started: disk vd%c has %u bytes, a sector "
+                         "has %u", guest, unit, bytes, DISK_SECTOR_BYTES);
+        return false;
+    }
+    if (bytes % DISK_SECTOR_BYTES != 0)
+        log_warn("guest %s: disk vd%c: its last %u bytes are no whole sector and "
+                 "are left out", guest, unit, bytes % DISK_SECTOR_BYTES);
+    return true;
+}
+
 HV_INIT static bool fill_disks(struct guest_config *c,
                                const struct mod_guest *g)
 {
@@ -323,6 +339,8 @@ HV_INIT static bool fill_disks(struct guest_config *c,
                              (char)('a' + c->nr_disks));
             return false;
         }
+        if (!disk_size_ok(g->name, (char)('a' + unit), d->module->bytes))
+            return false;
         hv_snprintf(out->name, sizeof(out->name), "vd%c", (char)('a' + unit));
         out->read_only = d->read_only;
         out->data = (uint8_t *)(uintptr_t)module_blob(d->module).data;

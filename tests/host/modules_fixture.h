@@ -11,7 +11,7 @@
 
 static __attribute__((unused)) struct boot_info bi;
 static __attribute__((unused)) uint8_t elf[64] = "\177ELF";
-static __attribute__((unused)) uint8_t data[64] = "initrd";
+static __attribute__((unused)) uint8_t data[512] = "initrd";
 
 /* Modules lie 0x10000 apart from 0x200000 on. */
 static __attribute__((unused)) void add(const char *string, void *bytes, uint32_t len)

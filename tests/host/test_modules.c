@@ -426,6 +426,30 @@ TEST(eight_disks)
     EXPECT_STR(only("a")->disks[7].name, "vdh");
 }
 
+TEST(a_disk_has_whole_sectors)
+{
+    static uint8_t bytes[1025];
+
+    start();
+    add_kernel("kernel:a");
+    add("disk:a:vda", bytes, 512);
+    add("disk:a:vdb", bytes, 1024);
+    EXPECT_EQ(build(), 0);
+    EXPECT_EQ(fake_log_lines, 0);
+    start();
+    add_kernel("kernel:a");
+    add("disk:a:vda", bytes, 1025);
+    EXPECT_EQ(build(), 0); /* worth a line, no refusal */
+    EXPECT(fake_log_has("disk vda: its last 1 bytes are no whole sector"));
+    EXPECT_EQ(only("a")->nr_disks, 1);
+    start();
+    add_kernel("kernel:a");
+    add("disk:a:vda", bytes, 511);
+    EXPECT_EQ(build(), 1);
+    EXPECT(fake_log_has("disk vda has 511 bytes, a sector has 512"));
+    EXPECT_EQ(fake_guests_added, 0);
+}
+
 TEST(an_image_that_is_none)
 {
     start();
