@@ -178,8 +178,10 @@ static int build(struct guest *g, char *err, uint32_t err_bytes)
     struct load_result image;
     int rc;
 
-    hv_snprintf(err, err_bytes, "not enough memory for %u KiB",
-                g->ram_pages * (HV_PAGE_SIZE / 1024));
+    hv_snprintf(err, err_bytes, "not enough memory for %u KiB: %u KiB are free%s",
+                g->ram_pages * (HV_PAGE_SIZE / 1024),
+                pmm_guest_frames() * (HV_PAGE_SIZE / 1024),
+                hv_options.guestmem_high ? " above the direct map (guestmem=high)" : "");
     rc = alloc_memory(g);
     if (rc == 0)
         rc = create_vcpu(g);

@@ -256,7 +256,8 @@ static int elf_get_segment(struct load_plan *p, uint32_t phoff, uint32_t i,
                          s->paddr);
     if (!range_fits(s->paddr, s->memsz, p->ram_bytes))
         return load_fail(p, "segment %u: 0x%x bytes at 0x%x do not fit into "
-                         "memory of 0x%x", i, s->memsz, s->paddr, p->ram_bytes);
+                         "memory: give memory=%u or more", i, s->memsz, s->paddr,
+                         load_mib((uint64_t)s->paddr + s->memsz));
     return 0;
 }
 
@@ -337,8 +338,9 @@ static int bz_plan_unpacked(struct load_plan *p, const uint8_t *d)
         at = hv_max_u32(at, BZ_ALIGN);
     if (get32(d + BZ_PREF_ADDRESS + 4) != 0 ||
         !range_fits(at, bytes, p->ram_bytes))
-        return load_fail(p, "the image unpacks itself to 0x%x bytes at 0x%x, "
-                         "memory is 0x%x", bytes, at, p->ram_bytes);
+        return load_fail(p, "the image unpacks itself to 0x%x bytes at 0x%x: give "
+                         "memory=%u or more", bytes, at,
+                         load_mib((uint64_t)at + bytes));
     p->image_end = hv_max_u32(p->image_end, at + bytes);
     return 0;
 }
@@ -358,8 +360,9 @@ static int bz_plan(struct load_plan *p)
         return load_fail(p, "zImage, not bzImage");
     p->payload_bytes = size - p->setup_bytes;
     if (!range_fits(BZ_PAYLOAD_PA, p->payload_bytes, p->ram_bytes))
-        return load_fail(p, "bzImage of 0x%x bytes does not fit into memory of "
-                         "0x%x", p->payload_bytes, p->ram_bytes);
+        return load_fail(p, "bzImage of 0x%x bytes does not fit into memory: give "
+                         "memory=%u or more", p->payload_bytes,
+                         load_mib((uint64_t)BZ_PAYLOAD_PA + p->payload_bytes));
     p->image_end = BZ_PAYLOAD_PA + p->payload_bytes;
     p->entry = get32(d + BZ_CODE32_START);
     if (p->entry < BZ_PAYLOAD_PA || p->entry >= p->image_end)

@@ -55,8 +55,9 @@ static int place_initrd(struct load_plan *p)
         return 0;
     if (bytes > p->ram_bytes ||
         p->ram_bytes - ((bytes + HV_PAGE_MASK) & ~HV_PAGE_MASK) < p->image_end) {
-        load_fail(p, "initrd of 0x%x bytes does not fit above the image in "
-                  "memory of 0x%x", bytes, p->ram_bytes);
+        load_fail(p, "initrd of 0x%x bytes does not fit above the image: give "
+                  "memory=%u or more", bytes,
+                  load_mib((uint64_t)p->image_end + bytes + HV_PAGE_MASK));
         return -HV_E2BIG;
     }
     p->initrd_bytes = (bytes + HV_PAGE_MASK) & ~HV_PAGE_MASK;
@@ -84,8 +85,9 @@ static int place_tables(struct load_plan *p)
     pages = 1u + (p->pae ? 1u : 0u) + p->pte_pages;
     if (p->initrd_pa / HV_PAGE_SIZE <= pages ||
         p->initrd_pa - pages * HV_PAGE_SIZE < p->image_end) {
-        load_fail(p, "boot page tables of %u pages do not fit above the image "
-                  "in memory of 0x%x", pages, p->ram_bytes);
+        load_fail(p, "boot page tables of %u pages do not fit above the image: "
+                  "give more than memory=%u", pages,
+                  load_mib(p->ram_bytes));
         return -HV_E2BIG;
     }
     p->pgdir = p->initrd_pa - HV_PAGE_SIZE;

@@ -36,6 +36,12 @@ struct load_plan {
 /* Writes the sentence and returns -HV_EINVAL. */
 int load_fail(struct load_plan *p, const char *fmt, ...) HV_PRINTF(2, 3);
 
+/* What memory= has to be for something that ends there. */
+HV_INLINE uint32_t load_mib(uint64_t end)
+{
+    return (uint32_t)((end + HV_MIB(1) - 1) >> 20);
+}
+
 /* Copies to guest memory in pieces, with a preemption point after each. */
 int load_copy(struct load_plan *p, uint32_t pa, const void *src, uint32_t len)
     HV_MUST_CHECK;

@@ -268,7 +268,7 @@ TEST(bzimage_refusals)
     image[0x211] = 0;
     refused("zImage");
     good_bz(4, RAM_BYTES - 0x100000 + 1);
-    refused("does not fit into memory");
+    refused("does not fit into memory: give memory=5 or more");
     good_bz(4, 0x1000);
     put32(0x214, 0xfffff);
     refused("entry 0xfffff");
