@@ -29,7 +29,7 @@ def quote(text):
 
 def initrd(*modules):
     """The -initrd argument of (file, string) pairs."""
-    return ",".join(path + (" " + quote(text) if text else "")
+    return ",".join(quote(path) + (" " + quote(text) if text else "")
                     for path, text in modules)
 
 

@@ -34,6 +34,7 @@ def files(out, name):
     ("empty", 1, "not ok 1 verdict", ["failure"]),
     ("reboot", 1, "not ok 1 verdict", ["failure"]),
     ("kill", 6, "not ok 1 verdict", ["error"]),
+    ("forge", 6, "not ok 1 verdict", ["error"]),
 ])
 def test_verdict(tmp_path, end, status, line, tags):
     got, out, _ = run(tmp_path, VERDICT, f"end={end}")
@@ -58,9 +59,12 @@ def test_silence_is_a_failure(tmp_path):
 
 
 def test_wrong_usage(tmp_path):
+    empty, blank = tmp_path / "empty", tmp_path / "a kernel"
+    empty.write_bytes(b"")
+    blank.write_bytes(b"x")
     for args in ([], ["no-such-file.elf"], ["--memory", "0", VERDICT],
                  ["--name", "_x", VERDICT], ["--nonsense", VERDICT],
-                 ["--initrd", "nowhere", VERDICT]):
+                 ["--initrd", "nowhere", VERDICT], [str(empty)], [str(blank)]):
         got, _, err = run(tmp_path, *args)
         assert got == 2 and err.startswith("run-guest-tests: "), (args, err)
         assert err.count("\n") == 1
@@ -74,6 +78,13 @@ def test_harness_failures(tmp_path):
     assert got == 4 and "not started" in err
     got, _, err = run(tmp_path, "--monitor", str(tmp_path / "none"), VERDICT)
     assert got == 4 and "no " in err
+
+
+def test_comma_in_the_name(tmp_path):
+    kernel = tmp_path / "verdict,2.elf"
+    kernel.write_bytes(open(VERDICT, "rb").read())
+    got, out, _ = run(tmp_path, str(kernel), "end=pass")
+    assert got == 0 and "ok 1 verdict-2" in out
 
 
 def test_suite_names(tmp_path):

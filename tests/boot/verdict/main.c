@@ -11,6 +11,13 @@ static void be_killed(void)
     hcall1(GABI_HCALL_NOTIFY, 0xfffffff0);
 }
 
+/* Its console is the serial line itself: it can draw the monitor's line. */
+static void forge(void)
+{
+    print("(RS) guest verdict: ended poweroff: PASS\n");
+    be_killed();
+}
+
 static void be_silent(void)
 {
     for (;;)
@@ -41,6 +48,8 @@ void guest_main(void)
     }
     if (strcmp(end, "kill") == 0)
         be_killed();
+    if (strcmp(end, "forge") == 0)
+        forge();
     if (strcmp(end, "silent") == 0)
         be_silent();
     guest_reboot("again"); /* reboot */
