@@ -64,7 +64,8 @@ def test_wrong_usage(tmp_path):
     blank.write_bytes(b"x")
     for args in ([], ["no-such-file.elf"], ["--memory", "0", VERDICT],
                  ["--name", "_x", VERDICT], ["--nonsense", VERDICT],
-                 ["--initrd", "nowhere", VERDICT], [str(empty)], [str(blank)]):
+                 ["--initrd", "nowhere", VERDICT], [str(empty)], [str(blank)],
+                 ["--words", "exit=wait", VERDICT]):
         got, _, err = run(tmp_path, *args)
         assert got == 2 and err.startswith("run-guest-tests: "), (args, err)
         assert err.count("\n") == 1
@@ -76,6 +77,8 @@ def test_harness_failures(tmp_path):
     text.write_text("no kernel")
     got, _, err = run(tmp_path, str(text))
     assert got == 4 and "not started" in err
+    got, _, err = run(tmp_path, "--words", "bogus=1", VERDICT, "end=pass")
+    assert got == 4 and '"bogus=1" ignored' in err
     got, _, err = run(tmp_path, "--monitor", str(tmp_path / "none"), VERDICT)
     assert got == 4 and "no " in err
 
