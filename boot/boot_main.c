@@ -21,6 +21,7 @@
 #include "hv/main.h"
 #include "hv/percpu.h"
 #include "hv/pmm.h"
+#include "hv/shadow.h"
 #include "hv/timerq.h"
 #include "switcher/switcher.h"
 
@@ -63,6 +64,7 @@ static HV_INIT void boot_on_cpu_stack(void)
     cpu_report();
     acpi_report();
     boot_stop_leftovers();
+    rmap_init(); /* takes long on a large machine: before any timer can be late */
     arch_irq_init();
     timerq_init();
     arch_time_init();
