@@ -103,7 +103,7 @@ static int alloc_memory(struct guest *g)
     hfn_t table;
 
     g->pages_order_frames = frames_for(g->limit_pages * (uint32_t)sizeof(struct gpage));
-    table = pmm_alloc_contig(g->pages_order_frames, 1, 0);
+    table = pmm_alloc_table(g->pages_order_frames);
     if (hfn_is_none(table))
         return -HV_ENOMEM;
     g->pages = frame_ptr(table);
@@ -134,7 +134,7 @@ static void free_memory(struct guest *g)
             arch_preempt_point();
     }
     table = HFN((uintptr_t)g->pages >> HV_PAGE_SHIFT);
-    pmm_free_contig(table, g->pages_order_frames);
+    pmm_free_table(table, g->pages_order_frames);
     g->pages = NULL;
 }
 

@@ -139,12 +139,17 @@ static void count_free(uint32_t f, uint32_t n)
         pmm.free_high += n;
 }
 
-static hfn_t take(uint32_t f)
+static void claim(uint32_t f)
 {
     hv_assert_slow(pmm.refs[f] == 0);
     bit_clear(f);
     count_free(f, ~0u);
     pmm.refs[f] = 1;
+}
+
+static hfn_t take(uint32_t f)
+{
+    claim(f);
     memset(frame_ptr(HFN(f)), 0, HV_PAGE_SIZE);
     return HFN(f);
 }
@@ -247,17 +252,23 @@ static uint32_t find_run(uint32_t from, uint32_t end, uint32_t n,
     }
 }
 
-hfn_t pmm_alloc_contig(uint32_t n, uint32_t align, uint32_t below_limit)
+static uint32_t find_contig(uint32_t n, uint32_t align, uint32_t end)
 {
-    uint32_t end = DIRECT_LIMIT, f = NONE;
+    uint32_t f = NONE;
 
     hv_assert(n != 0 && align != 0 && (align & (align - 1)) == 0);
-    if (below_limit != 0)
-        end = hv_min_u32(end, below_limit >> HV_PAGE_SHIFT);
     if (end > LOW_FRAMES)
         f = find_run(LOW_FRAMES, end, n, align);
-    if (f == NONE)
-        f = find_run(0, end, n, align);
+    return f == NONE ? find_run(0, end, n, align) : f;
+}
+
+hfn_t pmm_alloc_contig(uint32_t n, uint32_t align, uint32_t below_limit)
+{
+    uint32_t end = DIRECT_LIMIT, f;
+
+    if (below_limit != 0)
+        end = hv_min_u32(end, below_limit >> HV_PAGE_SHIFT);
+    f = find_contig(n, align, end);
     if (f == NONE)
         return HFN_NONE;
     for (uint32_t i = 0; i < n; i++)
@@ -269,6 +280,35 @@ void pmm_free_contig(hfn_t f, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++)
         pmm_unref(HFN(f.v + i));
+}
+
+/* Claiming takes some tens of instructions a frame, filling it more than a
+ * thousand. */
+#define FRAMES_A_STEP 16u
+
+hfn_t pmm_alloc_table(uint32_t n)
+{
+    uint32_t f = find_contig(n, 1, DIRECT_LIMIT);
+
+    if (f == NONE)
+        return HFN_NONE;
+    for (uint32_t i = 0; i < n; i++)
+        claim(f + i);
+    for (uint32_t i = 0; i < n; i++) {
+        if (i % FRAMES_A_STEP == 0)
+            arch_preempt_point();
+        memset(frame_ptr(HFN(f + i)), 0, HV_PAGE_SIZE);
+    }
+    return HFN(f);
+}
+
+void pmm_free_table(hfn_t f, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        if (i % FRAMES_A_STEP == 0)
+            arch_preempt_point();
+        pmm_unref(HFN(f.v + i));
+    }
 }
 
 /* ---- figures ---- */

@@ -184,6 +184,45 @@ TEST(contiguous_ranges)
     EXPECT_EQ(pmm_free_frames(), before);
 }
 
+/* A table of a large guest: taken whole at once, as what comes in between may
+ * allocate, then prepared a few frames at a time. */
+static hfn_t taken[1001];
+
+static void take_one(void)
+{
+    taken[fake_arch.preempt_points - 1] = pmm_alloc(PMM_DIRECT);
+}
+
+TEST(large_tables_let_interrupts_in)
+{
+    uint32_t before, points;
+    hfn_t f;
+
+    small_machine();
+    before = pmm_free_frames();
+    fake_arch.preempt_points = 0;
+    fake_arch.on_preempt = take_one;
+    f = pmm_alloc_table(1001);
+    fake_arch.on_preempt = NULL;
+    REQUIRE(!hfn_is_none(f));
+    points = fake_arch.preempt_points;
+    EXPECT(points >= 1001 / 32);
+    for (uint32_t i = 0; i < points; i++)
+        EXPECT(taken[i].v < f.v || taken[i].v >= f.v + 1001);
+    for (uint32_t k = 0; k < 1001; k++) {
+        REQUIRE(may_be_handed_out(f.v + k));
+        EXPECT_EQ(pmm_refcount(HFN(f.v + k)), 1);
+        for (uint32_t i = 0; i < 4096; i++)
+            REQUIRE(((uint8_t *)frame_ptr(HFN(f.v + k)))[i] == 0);
+    }
+    EXPECT_EQ(pmm_free_frames(), before - 1001 - points);
+    fake_arch.preempt_points = 0;
+    pmm_free_table(f, 1001);
+    EXPECT(fake_arch.preempt_points >= 1001 / 32);
+    EXPECT_EQ(pmm_free_frames(), before - points);
+    EXPECT(hfn_is_none(pmm_alloc_table(0x4000)));
+}
+
 /* RAM above the direct map, reached by chunks of the fake's. */
 static void large_machine(void)
 {

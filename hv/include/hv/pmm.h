@@ -20,6 +20,11 @@ hfn_t pmm_alloc(enum pmm_zone zone);
  * zero-filled; below_limit: all of it under this physical address (0: any). */
 hfn_t pmm_alloc_contig(uint32_t n, uint32_t align, uint32_t below_limit);
 
+/* The same with a preemption point every few frames, both ways: for what grows with
+ * a guest or the machine. No frame of it is anybody else's in between. */
+hfn_t pmm_alloc_table(uint32_t n);
+void pmm_free_table(hfn_t f, uint32_t n);
+
 /* Adds a reference; drops one and frees the frame at 0. */
 void pmm_ref(hfn_t f);
 void pmm_unref(hfn_t f);
