@@ -187,6 +187,21 @@ HV_INIT static enum copied copy_string(char *dst, uint32_t size,
     }
 }
 
+/* Half a word would be another word; its key alone is one that the parser refuses,
+ * so that a test= does not get lost. */
+HV_INIT static uint32_t without_half_word(const char *line, uint32_t n)
+{
+    uint32_t end = n;
+
+    while (n > 0 && !span_is_blank(line[n - 1]))
+        n--;
+    for (uint32_t i = n; i < end; i++) {
+        if (line[i] == '=')
+            return i + 1;
+    }
+    return n;
+}
+
 HV_INIT void boot_info_set_cmdline(struct boot_info *bi, struct boot_string s)
 {
     enum copied c = copy_string(bi->cmdline, BOOT_CMDLINE_BYTES, s);
@@ -194,9 +209,7 @@ HV_INIT void boot_info_set_cmdline(struct boot_info *bi, struct boot_string s)
 
     if (c == COPIED)
         return;
-    /* Half a word would be another word. */
-    while (n > 0 && !span_is_blank(bi->cmdline[n - 1]))
-        n--;
+    n = without_half_word(bi->cmdline, n);
     bi->cmdline[n] = '\0';
     if (c == COPIED_CUT)
         boot_complain(bi, "command line: longer than %u bytes, the rest is "

@@ -258,6 +258,7 @@ HV_INIT static void parse_word(struct hv_options *o, struct span word)
         if (name.n < word.n && keys[i].set(o, value))
             return;
         *o = before; /* a refused word changes nothing */
+        o->test_refused = o->test_refused || keys[i].set == set_test;
         log_config_error("command line: \"%s\" ignored: %s wants %s",
                          span_show(word, &shown), keys[i].key, keys[i].wants);
         return;

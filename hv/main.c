@@ -22,7 +22,7 @@ static struct {
     uint32_t nr_configs;
     struct guest_config *configs[GUEST_MAX];
     uint32_t failures;
-    bool guests_refused; /* modules were there, and complaints: no demo instead */
+    bool guests_refused; /* modules or test=, and complaints: no demo instead */
     struct timer restart_timer; /* the guest of restart_at_ns that is next */
     bool restart_due;
     bool finished; /* the last guest has ended; exit=wait stays here */
@@ -308,6 +308,7 @@ static void refuse_suite(void)
     if (hv_options.exit_mode != EXIT_WAIT)
         hv_finish(false);
     hv_options.test[0] = '\0';
+    hv.guests_refused = true;
 }
 
 void hv_run(void)
@@ -317,7 +318,7 @@ void hv_run(void)
     hv_init_free();
     sched_init();
     timer_init(&hv.restart_timer, restart_timer_fired);
-    if (suite_wanted() && log_config_errors())
+    if (hv_options.test_refused || (suite_wanted() && log_config_errors()))
         refuse_suite();
     start_guests();
     for (;;) {

@@ -2,6 +2,7 @@
 """Hostile and mistaken configuration: one clear line each, the guest that it
 concerns is not started, all others are, and exit=debug-exit reports failure."""
 import os
+import re
 
 import pytest
 import vmlib
@@ -164,6 +165,25 @@ def test_empty_kernel(scratch):
         vm.expect(r"\(RS\) module \"[^\"]*empty[^\"]*\": empty, not used", 30)
         assert vm.finish(20) == vmlib.EXIT_FAIL
         assert "started kernel" not in vm.text
+
+
+@pytest.mark.parametrize("length", [256, 3000])
+def test_a_test_list_that_is_too_long_is_a_failure(length):
+    """Neither the demo nor silence in its place."""
+    words = "exit=debug-exit console=com1 test=" + ("hc.init_twice," * 250)[:length]
+    status, text = vmlib.run(words, timeout=60)
+    assert status == vmlib.EXIT_FAIL
+    assert re.search(r'^\(RS\) command line: "test=.*" ignored: test wants .* at most 255 '
+                     "characters", text, re.M)
+    assert "(RS) suite done rc=1" in text
+    assert "guest demo" not in text
+
+
+def test_a_refused_test_run_leads_to_the_shell():
+    with vmlib.boot("test= exit=wait") as vm:
+        vm.expect(r"\(RS\) suite done rc=1")
+        vm.expect("the shell is here")
+        assert "guest demo" not in vm.text
 
 
 @pytest.mark.parametrize("words", [

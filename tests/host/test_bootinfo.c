@@ -357,6 +357,16 @@ TEST(command_line_of_any_length)
     EXPECT_EQ(strlen(bi.cmdline) % 8, 0); /* no half word is left */
     EXPECT_EQ(log_config_errors(), 1);
 
+    /* ... but for the key of a word that was cut: the parser refuses it. */
+    memcpy(big + BOOT_CMDLINE_BYTES - 100, " test=", 6);
+    memset(big + BOOT_CMDLINE_BYTES - 94, 'x', 90);
+    memset(big + BOOT_CMDLINE_BYTES - 4, 'x', 10);
+    clear();
+    boot_info_set_cmdline(&bi, text(big));
+    EXPECT_EQ(strlen(bi.cmdline), BOOT_CMDLINE_BYTES - 94);
+    EXPECT_STR(bi.cmdline + BOOT_CMDLINE_BYTES - 100, " test=");
+    EXPECT(fake_log_has("longer than 2047 bytes"));
+
     big[BOOT_CMDLINE_BYTES - 1] = '\0';
     clear();
     boot_info_set_cmdline(&bi, text(big));

@@ -160,6 +160,8 @@ TEST(refusals_are_counted_and_change_nothing)
             printf("%s: %u errors\n", bad[i], log_config_errors());
         EXPECT_EQ(log_config_errors(), 1);
         EXPECT_EQ(fake_log_lines, 1);
+        EXPECT_EQ(o.test_refused, strcmp(bad[i], "test=") == 0);
+        o.test_refused = false;
         EXPECT_EQ(memcmp(&plain, &o, sizeof(o)), 0);
     }
 }
@@ -185,11 +187,27 @@ TEST(long_words)
     memcpy(line, "test=", 5);
     EXPECT_EQ(parse(line), 1);
     EXPECT_STR(o.test, "");
+    EXPECT(o.test_refused);
     EXPECT(strlen(fake_log_last()) < 200);
     line[5 + 255] = '\0';
     EXPECT_EQ(parse(line), 0);
     EXPECT_EQ(strlen(o.test), 255);
+    EXPECT(!o.test_refused);
     line[5 + 255] = 'x';
     line[5 + 256] = '\0';
     EXPECT_EQ(parse(line), 1);
+    EXPECT(o.test_refused);
+}
+
+/* A suite that was asked for and cannot be run must not look like none at all. */
+TEST(a_refused_test_is_remembered)
+{
+    (void)parse("test=");
+    EXPECT(o.test_refused);
+    (void)parse("demo=off test");
+    EXPECT(o.test_refused);
+    (void)parse("test= timeout=3 test=hc");
+    EXPECT(o.test_refused);
+    (void)parse("timeout=0 test=hc");
+    EXPECT(!o.test_refused);
 }

@@ -26,6 +26,7 @@ struct hv_options {
     bool demo_off;
     int loglvl; /* enum log_level */
     char test[256]; /* "" : none */
+    bool test_refused; /* a test= was there that could not be understood */
     enum hv_exit_mode exit_mode;
     uint32_t timeout_s;
     uint32_t smp; /* 0: all */
