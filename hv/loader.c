@@ -13,7 +13,7 @@
 #include "hv/string.h"
 
 #define COPY_BYTES 32768u
-#define SCAN_BYTES 16384u
+#define SCAN_BYTES 4096u
 
 /* ELF32, System V ABI chapter 4 and 5. */
 enum {

@@ -2,6 +2,7 @@
 /* The pure half of the suite: the blob, what test= selects, how an end is
  * judged, and the KTAP lines. It starts no guest. */
 
+#include "hv/arch_if.h"
 #include "hv/embedded.h"
 #include "hv/log.h"
 #include "hv/pmm.h"
@@ -9,6 +10,9 @@
 #include "hv/string.h"
 #include "suite_pack.h"
 #include "version.h"
+
+/* Cases that are compared with a word between two preemption points. */
+#define CASES_A_STEP 256u
 
 static uint32_t passed, failed, skipped;
 static bool failed_before; /* in an earlier run: the machine's verdict keeps it */
@@ -112,6 +116,8 @@ static uint32_t select_word(const struct suite_pack *p, const char *word,
     uint32_t hits = 0;
 
     for (uint32_t i = 0; i < p->nr_cases; i++) {
+        if (i % CASES_A_STEP == 0)
+            arch_preempt_point();
         if (!word_selects(p, &p->cases[i], word))
             continue;
         hits++;

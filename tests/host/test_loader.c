@@ -303,8 +303,8 @@ TEST(long_scans_have_preemption_points)
     make_elf(0x200000, 0x100000, s, 1);
     fake_arch.preempt_points = 0;
     EXPECT_EQ(load(), 0);
-    /* scan by 16 KiB, copy by 32 KiB; not at every byte either */
-    EXPECT(fake_arch.preempt_points >= 0x180000 / 16384 + 0x180000 / 32768);
-    EXPECT(fake_arch.preempt_points < 0x180000 / 4096);
+    /* scan by 4 KiB (12 instructions a byte), copy by 32 KiB; not at every byte either */
+    EXPECT(fake_arch.preempt_points >= 0x180000 / 4096 + 0x180000 / 32768);
+    EXPECT(fake_arch.preempt_points < 0x180000 / 1024);
     EXPECT_EQ(memcmp(ram + 0x100000, image + 0x200, 0x180000), 0);
 }
