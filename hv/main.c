@@ -317,7 +317,7 @@ void hv_run(void)
     hv.guests_refused = boot_info.modules_seen > 0 && log_config_errors() > 0;
     hv_init_free();
     sched_init();
-    timer_init(&hv.restart_timer, restart_timer_fired);
+    timer_init_own(&hv.restart_timer, restart_timer_fired);
     if (hv_options.test_refused || (suite_wanted() && log_config_errors()))
         refuse_suite();
     start_guests();

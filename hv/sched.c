@@ -26,7 +26,7 @@ static void slice_over(struct timer *t)
 void sched_init(void)
 {
     list_init(&this_cpu()->run_queue);
-    timer_init(&slice_timer, slice_over);
+    timer_init_own(&slice_timer, slice_over);
 }
 
 void sched_add(struct vcpu *v)

@@ -99,8 +99,9 @@ bool suite_is_as_before(const struct suite_before *b, char *why, uint32_t bytes)
     return false;
 }
 
-/* The scheduler's slice comes and goes, so only the smallest number that was ever
- * seen means something. */
+/* Guests that were there before the suite arm and cancel theirs, so only the
+ * smallest number that was ever seen means something. The monitor's own do not
+ * count: a slow UART has what a case wrote for seconds, and is polled so long. */
 bool suite_timers_are_down(uint32_t armed)
 {
     static uint32_t floor = UINT32_MAX;

@@ -30,6 +30,13 @@ void timer_init(struct timer *t, void (*fire)(struct timer *t))
     list_init(&t->link);
     t->deadline_ns = 0;
     t->fire = fire;
+    t->is_own = false;
+}
+
+void timer_init_own(struct timer *t, void (*fire)(struct timer *t))
+{
+    timer_init(t, fire);
+    t->is_own = true;
 }
 
 bool timer_is_armed(const struct timer *t)
@@ -131,4 +138,14 @@ void timerq_run(void)
 uint32_t timerq_count(void)
 {
     return this_cpu()->nr_timers;
+}
+
+uint32_t timerq_count_guests(void)
+{
+    const struct list *queue = &this_cpu()->timers;
+    uint32_t n = 0;
+
+    for (struct list *l = queue->next; l != queue; l = l->next)
+        n += !timer_of(l)->is_own;
+    return n;
 }

@@ -192,7 +192,7 @@ static HV_INIT void start_clock(const struct calibration *c, bool tsc_usable)
     if (!tsc_usable && c->pit_counts) {
         clock.pit_last = pit_counter_read();
         clock.pit_clock = true;
-        timer_init(&clock.keepalive, keepalive_fired);
+        timer_init_own(&clock.keepalive, keepalive_fired);
         timer_arm(&clock.keepalive, KEEPALIVE_NS);
         return;
     }

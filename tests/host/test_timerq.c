@@ -130,6 +130,27 @@ TEST(timerq_cancelled_timer_does_not_fire)
     EXPECT_STR(fired, "a");
 }
 
+/* What a case of the suite may not leave behind. */
+TEST(timerq_counts_guests_apart)
+{
+    struct named *a = make('a'), *b = make('b'), *c = make('c');
+
+    timerq_init();
+    timer_init_own(&a->t, a->t.fire);
+    timer_arm(&a->t, 10);
+    EXPECT_EQ(timerq_count_guests(), 0);
+    timer_arm(&b->t, 5);
+    timer_arm(&c->t, 20);
+    EXPECT_EQ(timerq_count(), 3);
+    EXPECT_EQ(timerq_count_guests(), 2);
+    advance(10); /* a and b */
+    EXPECT_STR(fired, "ba");
+    EXPECT_EQ(timerq_count(), 1);
+    EXPECT_EQ(timerq_count_guests(), 1);
+    timer_cancel(&c->t);
+    EXPECT_EQ(timerq_count_guests(), 0);
+}
+
 TEST(timerq_rearming_replaces)
 {
     struct named *a = make('a');
