@@ -27,9 +27,13 @@ const machine = new V86({
 });
 
 const end = new RegExp(until);
-let line = "";
+let line = "", finished = false;
 
 function finish(code) {
+    if (finished) {
+        return; // more bytes come until the line is written
+    }
+    finished = true;
     process.stdout.write(line + "\n", () => process.exit(code));
 }
 
