@@ -1,7 +1,8 @@
 # Guest tests: one image per folder of tests/guests/, packed into one blob that
 # the monitor embeds (test=).
 
-guest-test-lib := tests/lib/gtest.c tests/lib/abi_life.c tests/lib/attack.c
+guest-test-lib := tests/lib/gtest.c tests/lib/abi_life.c tests/lib/attack.c \
+  tests/lib/needs.c
 guest-test-names := $(notdir $(patsubst %/,%,$(sort $(dir $(wildcard tests/guests/*/*.c)))))
 
 # The reporter's QR encoder: Debian's source, which make setup fetches. Without it

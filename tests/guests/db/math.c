@@ -4,6 +4,7 @@
  * such instruction itself, and nobody gets interrupt 13 of the PC for it. */
 
 #include "gtest.h"
+#include "needs.h"
 
 /* 1 / 0 with the division error unmasked: pending from here on. */
 GT_CODE(code_pending, "fninit; fldcw (%ebx); fld1; fldz; .byte 0xde, 0xf9; ud2");
@@ -51,6 +52,7 @@ GT_CASE(error_is_kept, GT_BOTH, .with = "error_peer")
 {
     struct trap_frame f;
 
+    gt_need_math_errors();
     for (uint32_t i = 0; i < 60; i++) {
         uint32_t ring = i & 1 ? 3 : 1, start;
 

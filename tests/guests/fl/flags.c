@@ -2,6 +2,7 @@
 /* Flags: what a guest can and cannot do to the real EFLAGS (FL-01 to FL-11). */
 
 #include "gtest.h"
+#include "needs.h"
 
 GT_CODE(code_popf, "pushl %eax; popfl; pushfl; popl %ebx; ud2");
 GT_CODE(code_pushf, "pushfl; popl %ebx; ud2");
@@ -243,6 +244,7 @@ GT_CASE(single_step, GT_BOTH)
     static const uint8_t ends[] = {1, 3, 5, 6};
     struct trap_frame f;
 
+    gt_need_steps();
     for (uint32_t ring = 1; ring <= 3; ring += 2) {
         pt_set(pt_root, 0x41000000, 0);
         pt_write(pt_root, 0x41000000, page_alloc() | PTE_USER);
@@ -268,6 +270,7 @@ GT_CASE(single_step_hcall, GT_BOTH)
 {
     struct trap_frame f;
 
+    gt_need_steps();
     gt_frame(1, &f);
     f.eflags |= FLAG_TF | FLAG_DF | FLAG_AC | FLAG_NT;
     f.eax = GABI_HCALL_FLUSH_ASYNC;

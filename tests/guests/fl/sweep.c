@@ -5,6 +5,7 @@
  * the run, is swept beside in steps. */
 
 #include "gtest.h"
+#include "needs.h"
 
 #define FREE (FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_DF | FLAG_OF | \
               FLAG_NT | FLAG_AC | FLAG_ID)
@@ -53,6 +54,7 @@ static void sweep_tf(uint32_t ring)
     struct trap_frame f;
     uint32_t n = 0;
 
+    gt_need_steps();
     for (uint32_t w = FLAG_TF; w <= ALL_BITS; w += 0x6f1, n++) {
         uint32_t word = w | FLAG_TF, start;
 

@@ -5,6 +5,7 @@
  * leaves for the next is in group residue. */
 
 #include "gtest.h"
+#include "needs.h"
 
 struct fxsave {
     uint32_t word[128];
@@ -280,7 +281,7 @@ GT_CASE(fxsave_places, GT_BOTH)
         EXPECT_EQ_AT(k, peek32(page + k), 0);
 }
 
-/* Over the end of a page whose neighbour is not there, or is not 16-aligned. */
+/* Over the end of a page whose neighbour is not there. */
 GT_CASE(fxsave_crosses_page, GT_BOTH)
 {
     uint32_t va = 0x42000000, at = va + GUEST_PAGE_BYTES - 64;
@@ -293,8 +294,23 @@ GT_CASE(fxsave_crosses_page, GT_BOTH)
         EXPECT_EQ(gt_run(ring, code_fxsave, &f), VEC_PF);
         EXPECT_EQ(trap_seen.cr2 & ~GUEST_PAGE_MASK, va + GUEST_PAGE_BYTES);
         EXPECT_EQ(f.errcode, ring == 3 ? 6 : 2);
-        fxsave_at(ring, GT_USER_DATA + 8, VEC_GP, 0);
     }
+}
+
+/* At an address that is no multiple of 16, in memory that is there. */
+GT_CASE(fxsave_not_aligned, GT_BOTH)
+{
+    struct trap_frame f, plain;
+
+    gt_user_setup();
+    gt_frame(1, &f);
+    f.ebx = GT_USER_DATA;
+    plain = f;
+    f.ebx += 8;
+    gt_need_trap(VEC_GP, code_fxsave_start, (uint32_t)(code_fxsave_end - code_fxsave_start),
+                 &f, &plain, "FXSAVE takes any address here");
+    for (uint32_t ring = 1; ring <= 3; ring += 2)
+        fxsave_at(ring, GT_USER_DATA + 8, VEC_GP, 0);
 }
 
 /* FP-07: no state that the monitor does not switch: XSAVE and AVX are undefined. */

@@ -4,6 +4,7 @@
  * hardware would push, with the virtual IF in it. */
 
 #include "gtest.h"
+#include "needs.h"
 
 #define FLAGS_SEEN (FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_DF | \
                     FLAG_OF | FLAG_IOPL | FLAG_NT | FLAG_VM | FLAG_ID)
@@ -115,6 +116,10 @@ static void each_way(uint32_t which)
     static const uint32_t gates[] = {GATE_INTERRUPT, GATE_TRAP};
     const struct fault *x = &faults[which];
 
+    if (which == MF)
+        gt_need_math_errors();
+    if (which == BR)
+        gt_need_bound();
     for (uint32_t ring = 1; ring <= 3; ring += 2) {
         for (uint32_t g = 0; g < 2; g++) {
             prepare(x, ring);
