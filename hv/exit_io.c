@@ -159,8 +159,8 @@ static bool emulate(struct vcpu *v, const struct insn *in)
     return true;
 }
 
-/* Port I/O of one or two bytes without a prefix, the everyday case, straight
- * from the page it lies in. false: look with the decoder. */
+/* Port I/O without a prefix, or of 16 bits with the port in DX: the everyday case,
+ * straight from the page it lies in. false: look with the decoder. */
 static bool quick_port_io(struct vcpu *v)
 {
     struct guest_regs *r = v->regs;
@@ -171,8 +171,16 @@ static bool quick_port_io(struct vcpu *v)
     if (!code)
         return false;
     op = code[0];
-    if ((op & 0xf4) != 0xe4) /* e4-e7, ec-ef */
-        return false;
+    if ((op & 0xf4) != 0xe4) { /* e4-e7, ec-ef */
+        if (op != 0x66 || (code[1] & 0xfd) != 0xed)
+            return false;
+        if (code[1] & 2)
+            port_out(v, (uint16_t)r->edx, 2, r->eax & 0xffffu);
+        else
+            r->eax = (r->eax & ~0xffffu) | (port_in(v, (uint16_t)r->edx, 2) & 0xffffu);
+        r->eip += 2;
+        return true;
+    }
     port = op & 8 ? (uint16_t)r->edx : code[1];
     width = op & 1 ? 4 : 1;
     mask = op & 1 ? 0xffffffffu : 0xffu;
