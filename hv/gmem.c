@@ -114,21 +114,21 @@ bool gmem_zero(struct guest *g, gpa_t dst, uint32_t len)
 /* Up to a NUL, or max bytes: how many. Reads each byte of the guest's once. */
 static uint32_t copy_text(char *to, const volatile char *from, uint32_t max)
 {
-    uint32_t n = 0;
+    char *at = to, *words = to + (max & ~3u), *end = to + max;
 
-    for (; max - n >= 4; n += 4) {
-        uint32_t w = *(const volatile swar_text_t *)(const volatile void *)(from + n);
+    for (; at != words; at += 4, from += 4) {
+        uint32_t w = *(const volatile swar_text_t *)(const volatile void *)from;
 
-        *(swar_text_t *)(void *)(to + n) = w;
+        *(swar_text_t *)(void *)at = w;
         if (swar_has_nul(w)) {
-            while (to[n] != '\0')
-                n++;
-            return n;
+            while (*at != '\0')
+                at++;
+            return (uint32_t)(at - to);
         }
     }
-    while (n < max && (to[n] = from[n]) != '\0')
-        n++;
-    return n;
+    while (at != end && (*at = *from++) != '\0')
+        at++;
+    return (uint32_t)(at - to);
 }
 
 uint32_t gmem_read_string(struct guest *g, char *dst, gpa_t src, uint32_t size)

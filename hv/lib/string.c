@@ -12,9 +12,9 @@ typedef uint32_t __attribute__((may_alias, aligned(1))) word_t;
 void *memcpy(void *dst, const void *src, size_t n)
 {
     uint8_t *d = dst;
-    const uint8_t *s = src;
+    const uint8_t *s = src, *end;
 
-    for (; n >= 16; n -= 16, d += 16, s += 16) {
+    for (end = s + (n & ~(size_t)15); s != end; d += 16, s += 16) {
         word_t *dw = (word_t *)(void *)d;
         const word_t *sw = (const word_t *)(const void *)s;
 
@@ -23,9 +23,9 @@ void *memcpy(void *dst, const void *src, size_t n)
         dw[2] = sw[2];
         dw[3] = sw[3];
     }
-    for (; n >= 4; n -= 4, d += 4, s += 4)
+    for (end = s + (n & 12); s != end; d += 4, s += 4)
         *(word_t *)(void *)d = *(const word_t *)(const void *)s;
-    while (n-- > 0)
+    for (end = s + (n & 3); s != end;)
         *d++ = *s++;
     return dst;
 }

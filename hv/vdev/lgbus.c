@@ -211,7 +211,8 @@ static void early_string(struct vdev_set *s, uint32_t addr)
         left -= n;
     }
     s->busy = false;
-    vdev_run(s); /* for input that came meanwhile */
+    if (hv_unlikely(s->kicked))
+        vdev_run(s); /* for input that came meanwhile */
 }
 
 /* Nothing lies at two of these addresses, so the order of the ABI (status,
