@@ -34,15 +34,15 @@ HV_INLINE void fill_around(const struct guest *g, struct shadow_table *t, uint32
     t->words |= 1u << (first / 32);
 }
 
-/* Worth looking around: the next page, or the one before, would go in. A run
- * that the guest touches for the first time has A clear there. */
-HV_INLINE bool neighbours_wanted(const uint8_t *page, uint32_t gi, bool pae)
+/* Worth looking around: the next page, or the one before, would go in, and has not. A
+ * run that the guest touches for the first time has A clear there; and where single
+ * entries come and go, as a kernel's temporary mappings do, those beside are there. */
+HV_INLINE bool neighbours_wanted(const struct shadow_table *t, const uint32_t *gents,
+                                 uint32_t i, bool pae)
 {
-    const uint32_t *e = (const uint32_t *)(const void *)page;
-    uint32_t step = pae ? 2 : 1, last = pae ? 511 : 1023;
-    uint32_t next = e[(gi < last ? gi + 1 : gi - 1) * step];
+    uint32_t n = i ^ 1; /* in the same word of presence */
 
-    return (next & (PT_P | PT_A)) == (PT_P | PT_A);
+    return (gents[pae ? n * 2 : n] & (PT_P | PT_A)) == (PT_P | PT_A) && !entry_present(t, n);
 }
 
 /* Links every directory entry whose table is cached already and whose A bit is
@@ -198,7 +198,7 @@ HV_INLINE void fill_leaf(struct vcpu *v, struct shadow_table *t, uint32_t va,
     uint32_t i = va_l1(va);
     uint32_t flags = leaf_flags(w->pte, p);
     uint64_t ent = t->ents[i];
-    const uint8_t *page;
+    const uint32_t *gents;
 
     if (hv_unlikely(ent)) {
         if (owner_of(ent) == w->gfn && !((uint32_t)ent & ~flags & (PT_RW | PT_US))) {
@@ -209,11 +209,11 @@ HV_INLINE void fill_leaf(struct vcpu *v, struct shadow_table *t, uint32_t va,
         check_pin(v, g->mmu, v->root);
     }
     leaf_install(t, i, p, flags);
-    page = gpage_known(g, w->table_gfn);
-    if (!neighbours_wanted(page, pae ? i : (va >> HV_PAGE_SHIFT) & 1023u, pae))
-        return;
-    fill_around(g, t, i, (const uint32_t *)(const void *)page +
-                             guest_index(g, t, 0) * (pae ? 2 : 1), pae);
+    gents = (const uint32_t *)(const void *)gpage_known(g, w->table_gfn);
+    if (!pae && (t->key & KEY_QUADRANT(1)))
+        gents += ENTRIES;
+    if (neighbours_wanted(t, gents, i, pae))
+        fill_around(g, t, i, gents, pae);
 }
 
 /* What a process touches for the first time the guest will fill in, and say so. */
@@ -290,9 +290,7 @@ HV_INLINE uint32_t denied_linked(const struct link_cache *l, const uint32_t *e,
 /* An entry that the guest has used before: those beside it may be of use, too. */
 HV_INLINE uint32_t fill_neighbours(const struct link_cache *l, uint32_t i, bool pae)
 {
-    const uint32_t *e = link_guest_entry(l, i, pae) + (pae ? 2 : 1);
-
-    if (((uintptr_t)e & HV_PAGE_MASK) && (*e & (PT_P | PT_A)) == (PT_P | PT_A))
+    if (neighbours_wanted(l->table, l->gents, i, pae))
         fill_around(l->mmu->guest, l->table, i, l->gents, pae);
     return SHADOW_FILLED;
 }

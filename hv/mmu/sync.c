@@ -402,6 +402,13 @@ static HV_NOINLINE void flush_user_slow(struct shadow_mmu *m, struct shadow_root
     watch_root(m, r, end);
 }
 
+/* PAE: a load of CR3 would read the four top-level entries. */
+HV_INLINE void reload_if_changed(struct shadow_mmu *m, struct shadow_root *r)
+{
+    if (m->guest->pae && !(hv_likely(r->words != NULL) && hv_likely(top_words_same(r, r->words))))
+        root_reload_pdptes(m, r);
+}
+
 void shadow_flush_user(struct vcpu *v)
 {
     struct guest *g = v->guest;
@@ -411,8 +418,7 @@ void shadow_flush_user(struct vcpu *v)
 
     if (g->linear)
         return;
-    if (g->pae && !(hv_likely(r->words != NULL) && hv_likely(top_words_same(r, r->words))))
-        root_reload_pdptes(m, r);
+    reload_if_changed(m, r);
     if (m->watch.root != r ||
         !(g->pae ? flush_watched(m, r, true) : flush_watched(m, r, false)))
         flush_user_slow(m, r, g->kernel_address >> 21);
@@ -432,7 +438,14 @@ static void flush_chunk(struct shadow_mmu *m, uint32_t c)
         left &= left - 1;
         if (gpage_is_dirty(m, &m->guest->pages[gfn])) {
             t->idle = 0;
-            resync_page(m, gfn);
+            if (hv_likely((m->guest->pages[gfn].frame & GPAGE_PT) == GPAGE_PT_ONE &&
+                          !(t->key & KEY_L2))) {
+                start_clean(m, &m->guest->pages[gfn]);
+                resync_l1(m, t);
+                mmu_preempt_point(m); /* between tables */
+            } else {
+                resync_page(m, gfn);
+            }
         } else if (++t->idle == IDLE_FLUSHES) {
             t->idle = 0;
             quiet_begin(m, gfn);
@@ -447,12 +460,7 @@ void shadow_flush_all(struct vcpu *v)
 
     if (g->linear)
         return;
-    if (g->pae) {
-        for (uint32_t i = 0; i < MAX_ROOTS; i++) {
-            if (m->roots[i].in_use)
-                root_reload_pdptes(m, &m->roots[i]);
-        }
-    }
+    reload_if_changed(m, v->root); /* the others when they are loaded */
     for (uint32_t c = 0; c < m->nr_chunks; c++) {
         if (!m->chunks[c]->loose)
             continue;
