@@ -11,9 +11,9 @@ TOOLS = ("bench", "check-linux", "make-new-test", "matrix", "mutate", "run-bochs
          "run-checks", "run-guest-tests", "run-suite", "run-v86", "symbolize", "tour")
 
 
-def call(tool, *args):
+def call(tool, *args, **settings):
     return subprocess.run([os.path.join(vmlib.TOP, "tools", tool), *args],
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          env=os.environ | settings, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                           timeout=20)
 
 
@@ -35,3 +35,11 @@ def test_mistakes(args, status):
     assert done.returncode == status
     said = done.stdout + done.stderr
     assert said.startswith(args[0] + ": ") and said.count("\n") == 1, said
+
+
+@pytest.mark.parametrize("setting", ["MEMORY", "AUDIT"])
+def test_a_setting_that_is_no_number(setting):
+    done = call("check-linux", "/no/such/folder", **{setting: "abc"})
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"check-linux: {setting}=abc: ")
+    assert done.stderr.count("\n") == 1
