@@ -411,6 +411,11 @@ void pm_access_maybe(uint32_t va, uint32_t access)
 {
     struct pm_walk w = pm_walk(root, va, access);
 
+    allow_stale(va, access); /* or by what the directories said before */
+    for (uint32_t i = 0; i < nr_gains; i++) {
+        if (gains[i] != w.pde_gpa && gains[i] != w.pte_gpa)
+            (void)may_gain(gains[i], A | (access & SF_WRITE ? D : 0));
+    }
     if (w.pte_gpa)
         (void)may_gain(w.pde_gpa, w.pde_gpa == w.pte_gpa ? A | D : A);
     if (w.outcome == SF_OK)

@@ -406,4 +406,5 @@ TEST(model_seeds_that_failed)
     with_stack = true; /* a top-level entry changed, was used and changed back */
     run_guest(300083, 1000, 0);
     run_guest(301523, 4000, 0); /* a fault linked another directory over the stack's */
+    run_guest(7502263, 2000, 14); /* pinned through a top level that was written since */
 }
