@@ -216,15 +216,6 @@ HV_INLINE void fill_leaf(struct vcpu *v, struct shadow_table *t, uint32_t va,
         fill_around(g, t, i, gents, pae);
 }
 
-/* What a process touches for the first time the guest will fill in, and say so. */
-static void remember_denied(struct vcpu *v, uint32_t va)
-{
-    if (root_l1(v->root, va)) {
-        link_remember(v, va);
-        link_take_evidence(v, va);
-    }
-}
-
 /* Makes the address accessible in the current root. */
 HV_INLINE enum walk_result fill_format(struct vcpu *v, uint32_t va, uint32_t access,
                                        bool pae)
@@ -237,8 +228,8 @@ HV_INLINE enum walk_result fill_format(struct vcpu *v, uint32_t va, uint32_t acc
         struct shadow_table *t;
 
         if (hv_unlikely(r != WALK_OK)) {
-            if (r == WALK_ABSENT || r == WALK_DENIED)
-                remember_denied(v, va);
+            if (r != WALK_KILLED && root_l1(v->root, va))
+                link_denied(v, va, r != WALK_NO_TABLE && linked_table(v->root, va, &w, pae));
             return r;
         }
         if ((access & PT_RW) && hv_unlikely(!(g->pages[w.gfn].frame & GPAGE_OURS)))

@@ -66,14 +66,20 @@ void link_remember(struct vcpu *v, uint32_t va)
     l->ents = t->ents;
 }
 
-void link_take_evidence(struct vcpu *v, uint32_t va)
+void link_denied(struct vcpu *v, uint32_t va, bool as_walked)
 {
     const struct guest *g = v->guest;
     const struct shadow_root *r = v->root;
-    struct link_cache *l = &g->mmu->links[v->link - g->mmu->links];
+    struct shadow_mmu *m = g->mmu;
 
-    evidence_of_link(&l->dir, g, r, va, l->table,
-                     (uint32_t)r->pd[va >> 30]->ents[va_l2(va)], g->pae);
+    if (hv_likely(as_walked)) {
+        link_remember(v, va);
+        evidence_of_link(&m->links[v->link - m->links].dir, g, r, va, v->link->table,
+                         (uint32_t)r->pd[va >> 30]->ents[va_l2(va)], g->pae);
+    } else {
+        dir_zap(m, r->pd[va >> 30], va_l2(va));
+        check_pin(v, m, r);
+    }
 }
 
 static uint32_t pde_index(const struct guest *g, uint32_t va)

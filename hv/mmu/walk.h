@@ -153,8 +153,11 @@ HV_INLINE void evidence_of_link(struct evidence *e, const struct guest *g,
  * faults, and for SET_PTE if that is a user address with nothing pinned in the table. */
 void link_remember(struct vcpu *v, uint32_t va);
 
-/* v->link, which has the table of va: what its directory says now. */
-void link_take_evidence(struct vcpu *v, uint32_t va);
+/* The guest gets a fault for va, where the current root has a table. What a process
+ * touches for the first time it will fill in, and say so: the table is remembered, if
+ * it is the one that the walk found. If not, the CPU has forgotten the old directory
+ * entry by this fault (SDM 3A 4.10.4.1), and so does the shadow. */
+void link_denied(struct vcpu *v, uint32_t va, bool as_walked);
 
 /* True if v->link has another table now, which covers va. */
 HV_INLINE bool link_switch(struct vcpu *v, uint32_t va)

@@ -74,6 +74,75 @@ TEST(a_remembered_table_has_its_own_evidence)
     for_both(evidence_of_before);
 }
 
+/* ---- a fault, and directories that were written since ---- */
+
+/* The table of VA is linked and has this page at the second entry; nobody has been
+ * there. The directory names another one now, which is returned, without a flush. */
+static uint32_t other_table(uint32_t gfn)
+{
+    uint32_t entry = pte_at(ROOT, VA) + entry_bytes(), other = next_table++;
+
+    sf_poke(v, pte_at(ROOT, VA), DATA << 12 | RWUSAD);
+    EXPECT(reaches(VA, SF_READ, DATA));
+    guest_writes(entry, gfn ? gfn << 12 | RWUSAD : 0);
+    shadow_new_pgtable(v, root_at(ROOT)); /* nothing is remembered */
+    guest_writes(pde_at(ROOT, VA), other << 12 | RWUSAD);
+    return (other << 12) + (entry & 0xfff);
+}
+
+/* The guest has been told that nothing is there: after that fault the CPU has nothing
+ * of the old directory entry (SDM 3A 4.10.4.1), so what the guest adds is found. */
+static void absent_then_added(void)
+{
+    uint32_t entry = other_table(DATA + 1);
+
+    EXPECT(faults(VA + HV_PAGE_SIZE, SF_READ, 0));
+    guest_writes(entry, (DATA + 2) << 12 | RWUSAD);
+    EXPECT(reaches(VA + HV_PAGE_SIZE, SF_READ, DATA + 2));
+}
+
+TEST(a_denied_access_remembers_only_what_the_directory_names)
+{
+    for_both(absent_then_added);
+}
+
+static void absent_then_announced(void)
+{
+    uint32_t entry = other_table(DATA + 1);
+
+    EXPECT(faults(VA + HV_PAGE_SIZE, SF_READ, 0));
+    guest_writes(entry, (DATA + 2) << 12 | RWUSAD);
+    sf_set_pte(v, root_at(ROOT), VA + HV_PAGE_SIZE, (DATA + 2) << 12 | RWUSAD, 0);
+    EXPECT(reaches(VA + HV_PAGE_SIZE, SF_READ, DATA + 2));
+}
+
+TEST(an_announcement_after_a_fault_finds_the_new_table)
+{
+    for_both(absent_then_announced);
+}
+
+/* No table at all at the time of the fault. The old one is used for data by then. */
+static void no_table_then_added(void)
+{
+    uint32_t old = pte_at(ROOT, VA) + entry_bytes(), entry = other_table(0);
+    uint32_t pde = sf_peek(v, pde_at(ROOT, VA));
+
+    EXPECT(faults(VA + HV_PAGE_SIZE, SF_READ, 0));
+    guest_writes(pde_at(ROOT, VA), (old & ~0xfffu) | RWUSAD);
+    EXPECT(reaches(VA, SF_READ, DATA)); /* linked and remembered */
+    guest_writes(pde_at(ROOT, VA), 0);
+    EXPECT(faults(VA + HV_PAGE_SIZE, SF_READ, 0));
+    guest_writes(old, (DATA + 1) << 12 | RWUSAD);
+    guest_writes(entry, (DATA + 2) << 12 | RWUSAD);
+    guest_writes(pde_at(ROOT, VA), pde);
+    EXPECT(reaches(VA + HV_PAGE_SIZE, SF_READ, DATA + 2));
+}
+
+TEST(a_fault_without_a_table_forgets_the_old_one)
+{
+    for_both(no_table_then_added);
+}
+
 /* ---- a flush, and small tables ---- */
 
 /* The second half of a 2-level table, while what its leaves say stands in the first
