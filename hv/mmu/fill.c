@@ -22,7 +22,7 @@ HV_INLINE void fill_around(const struct guest *g, struct shadow_table *t, uint32
     struct gpage *pages = g->pages;
 
     for (uint32_t k = 0; k != AROUND; k++, one += RMAP_NEXT) {
-        uint32_t gpte = e[k * step];
+        uint32_t gpte = hv_read_once(e[k * step]);
 
         if ((gpte & (PT_P | PT_A | PT_PS)) != (PT_P | PT_A) || (have >> k & 1) ||
             gpte > last || (pae && e[k * step + 1]))
