@@ -129,8 +129,8 @@ struct shadow_mmu {
     uint64_t *pdpt_page;
     uint32_t stamp;
     uint32_t evictions, drops, resyncs, dir_resyncs;
-    uint32_t breaks;      /* preemption points: see mmu_preempt_point() */
-    uint32_t link_breaks; /* when a link was begun */
+    uint32_t breaks, link_breaks; /* preemption points, and when a link was begun */
+    uint32_t compared; /* leaves in flushes since; a ring may hold many flushes */
 };
 
 /* Interrupts are let in. Devices may write to any page of the guest then, also to one

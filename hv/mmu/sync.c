@@ -356,24 +356,24 @@ HV_INLINE bool resync_small(struct shadow_mmu *m, const struct watch *w, bool pa
 HV_INLINE bool flush_watched(struct shadow_mmu *m, const struct shadow_root *r, bool pae)
 {
     struct watch *w = m->watch.page, *end = w + m->watch.nr;
-    uint32_t leaves = 0; /* compared since the last preemption point */
 
     for (; w != end; w++) {
+        bool quick = false;
+
         if (hv_likely(w->page->rmap == w->rmap)) {
             if (hv_likely(witness_is_clean(w->page, w->ent, w->rmap)))
                 continue;
-            if (hv_likely(resync_small(m, w, pae))) {
-                leaves += 32;
-                continue;
-            }
+            quick = resync_small(m, w, pae);
         }
-        if (!w->table[0])
-            return false;
-        resync_watched(m, w);
-        leaves += w->table[0]->words & (w->table[0]->words - 1) ? LEAVES_A_STEP
-                                                                : LEAVES_A_STEP / 4;
-        if (leaves >= LEAVES_A_STEP) {
-            leaves = 0;
+        if (hv_unlikely(!quick)) {
+            if (!w->table[0])
+                return false;
+            resync_watched(m, w);
+        }
+        m->compared += !quick && (w->table[0]->words & (w->table[0]->words - 1))
+                           ? LEAVES_A_STEP : LEAVES_A_STEP / 4;
+        if (m->compared >= LEAVES_A_STEP) {
+            m->compared = 0;
             mmu_preempt_point(m); /* between tables */
         }
         if (m->watch.root != r)

@@ -92,3 +92,37 @@ GT_CASE(ring_load_gdt, GT_RAW | GT_2LEVEL, .row = GABI_ROW_2_6_24)
     memcpy(gt_kernel_code, (void *)(uintptr_t)GT_STATE_GDT, 256);
     full_ring(GABI_HCALL_LOAD_GDT);
 }
+
+#define SMALL 12u /* tables of one word of leaves each, in use */
+#define USER 0x40000000u
+
+/* Flushes of the user's half only, where each has some work to do in every table: a
+ * page that is mapped twice always counts as written. */
+GT_CASE(ring_flush_small, GT_BOTH, .memory_kib = 8192)
+{
+    uint32_t page = page_alloc();
+
+    for (uint32_t i = 0; i < SMALL * 32; i++) {
+        uint32_t va = USER + i / 32 * pt_dir_span() + i % 32 * GUEST_PAGE_BYTES;
+
+        pt_write(pt_root, va, page | PTE_USER);
+    }
+    for (uint32_t i = 0; i < SMALL * 32; i++)
+        (void)peek32(USER + i / 32 * pt_dir_span() + i % 32 * GUEST_PAGE_BYTES);
+    for (uint32_t i = 0; i < SMALL; i++) {
+        uint32_t alias = USER + SMALL * pt_dir_span() + i * GUEST_PAGE_BYTES;
+
+        pt_write(pt_root, alias, pt_table(pt_root, USER + i * pt_dir_span()) | PTE_USER);
+        (void)peek32(alias);
+        (void)peek32(pt_table(pt_root, USER + i * pt_dir_span()));
+    }
+    for (uint32_t i = 0; i < 60; i++) {
+        uint32_t spin = gt_random() % 20 * 1000;
+
+        lguest_call(GABI_HCALL_SET_CLOCKEVENT, 40000, 0, 0, 0);
+        for (uint32_t k = 0; k < GABI_RING_SLOTS; k++)
+            lguest_call_lazy(GABI_HCALL_FLUSH_TLB, FLUSH_USER, 0, 0, 0);
+        gt_spin_ns(spin);
+        lguest_call(GABI_HCALL_FLUSH_ASYNC, 0, 0, 0, 0);
+    }
+}

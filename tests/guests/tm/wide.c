@@ -154,3 +154,36 @@ static void full_table(uint32_t how)
 
 GT_ROW(full_table_user, full_table, GT_BOTH, .arg = FLUSH_USER, BESIDE_TICKS)
 GT_ROW(full_table_all, full_table, GT_BOTH, .arg = FLUSH_ALL, BESIDE_TICKS)
+
+#define SMALL 15u
+#define WORD 32u  /* leaves that are compared at a time */
+
+/* Many small tables that were written and are right, then a full one with as many
+ * changes as are made in one go: no way through this may be long because each part of
+ * it is short. */
+GT_CASE(small_tables_then_full, GT_BOTH, BESIDE_TICKS, .memory_kib = 8192)
+{
+    uint32_t page[2] = {page_alloc(), page_alloc()};
+    uint32_t full = FIRST + SMALL * pt_dir_span(), n = pt_dir_span() / GUEST_PAGE_BYTES;
+
+    for (uint32_t i = 0; i < SMALL * WORD; i++)
+        pt_write(pt_root, FIRST + i / WORD * pt_dir_span() + i % WORD * GUEST_PAGE_BYTES,
+                 page[0] | PTE_USER);
+    for (uint32_t i = 0; i < n; i++)
+        pt_write(pt_root, full + i * GUEST_PAGE_BYTES, page[0] | PTE_USER);
+    for (uint32_t round = 0; round < 20; round++) {
+        for (uint32_t i = 0; i < SMALL * WORD; i++)
+            (void)peek32(FIRST + i / WORD * pt_dir_span() + i % WORD * GUEST_PAGE_BYTES);
+        for (uint32_t i = 0; i < n; i++)
+            (void)peek32(full + i * GUEST_PAGE_BYTES);
+        pt_flush(FLUSH_USER);
+        pt_flush(FLUSH_USER); /* now there is a list */
+        for (uint32_t i = 0; i < SMALL; i++)
+            pt_write(pt_root, FIRST + i * pt_dir_span(), page[0] | PTE_USER);
+        for (uint32_t i = 1; i < WORD; i++)
+            pt_write(pt_root, full + i * GUEST_PAGE_BYTES, page[~round & 1] | PTE_USER);
+        for (uint32_t i = 6 * WORD; i < 7 * WORD; i++)
+            pt_write(pt_root, full + i * GUEST_PAGE_BYTES, page[~round & 1] | PTE_USER);
+        flush(FLUSH_USER);
+    }
+}
