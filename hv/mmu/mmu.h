@@ -130,7 +130,7 @@ struct shadow_mmu {
     uint32_t stamp;
     uint32_t evictions, drops, resyncs, dir_resyncs;
     uint32_t breaks, link_breaks; /* preemption points, and when a link was begun */
-    uint32_t compared; /* leaves in flushes since; a ring may hold many flushes */
+    int32_t may_compare; /* leaves before the next one; a ring may hold many flushes */
 };
 
 /* Interrupts are let in. Devices may write to any page of the guest then, also to one

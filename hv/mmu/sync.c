@@ -304,7 +304,7 @@ static void watch_root(struct shadow_mmu *m, const struct shadow_root *r, uint32
 }
 
 /* About so many leaves are compared between two preemption points. */
-#define LEAVES_A_STEP 256u
+#define LEAVES_A_STEP 256
 
 /* A page that was, or may have been, written. */
 static void resync_watched(struct shadow_mmu *m, struct watch *w)
@@ -351,6 +351,18 @@ HV_INLINE bool resync_small(struct shadow_mmu *m, const struct watch *w, bool pa
                                      t->present[word]));
 }
 
+/* So many leaves were compared, and the next table has not been begun. false:
+ * interrupts were let in, and the list is of no use any more. */
+HV_INLINE bool flush_step(struct shadow_mmu *m, const struct shadow_root *r, int32_t leaves)
+{
+    m->may_compare -= leaves;
+    if (hv_likely(m->may_compare >= 0))
+        return true;
+    m->may_compare = LEAVES_A_STEP;
+    mmu_preempt_point(m);
+    return m->watch.root == r;
+}
+
 /* The flush by the list: true if that was all. Comparing a table changes leaves
  * only; a directory that was written, or a link that goes, needs the long way. */
 HV_INLINE bool flush_watched(struct shadow_mmu *m, const struct shadow_root *r, bool pae)
@@ -358,25 +370,21 @@ HV_INLINE bool flush_watched(struct shadow_mmu *m, const struct shadow_root *r, 
     struct watch *w = m->watch.page, *end = w + m->watch.nr;
 
     for (; w != end; w++) {
-        bool quick = false;
-
         if (hv_likely(w->page->rmap == w->rmap)) {
             if (hv_likely(witness_is_clean(w->page, w->ent, w->rmap)))
                 continue;
-            quick = resync_small(m, w, pae);
+            if (hv_likely(resync_small(m, w, pae))) {
+                if (!flush_step(m, r, 32))
+                    return false;
+                continue;
+            }
         }
-        if (hv_unlikely(!quick)) {
-            if (!w->table[0])
-                return false;
-            resync_watched(m, w);
-        }
-        m->compared += !quick && (w->table[0]->words & (w->table[0]->words - 1))
-                           ? LEAVES_A_STEP : LEAVES_A_STEP / 4;
-        if (m->compared >= LEAVES_A_STEP) {
-            m->compared = 0;
-            mmu_preempt_point(m); /* between tables */
-        }
-        if (m->watch.root != r)
+        if (!w->table[0])
+            return false;
+        resync_watched(m, w);
+        if (!flush_step(m, r, w->table[0]->words & (w->table[0]->words - 1)
+                                  ? LEAVES_A_STEP : LEAVES_A_STEP / 4) ||
+            m->watch.root != r)
             return false;
     }
     return true;
@@ -405,7 +413,7 @@ static HV_NOINLINE void flush_user_slow(struct shadow_mmu *m, struct shadow_root
 /* PAE: a load of CR3 would read the four top-level entries. */
 HV_INLINE void reload_if_changed(struct shadow_mmu *m, struct shadow_root *r)
 {
-    if (m->guest->pae && !(hv_likely(r->words != NULL) && hv_likely(top_words_same(r, r->words))))
+    if (!(hv_likely(r->words != NULL) && hv_likely(top_words_same(r, r->words))))
         root_reload_pdptes(m, r);
 }
 
@@ -415,12 +423,17 @@ void shadow_flush_user(struct vcpu *v)
     struct shadow_mmu *m = g->mmu;
     struct shadow_root *r = v->root;
     uint32_t pins = m->pin_gen;
+    bool done;
 
     if (g->linear)
         return;
-    reload_if_changed(m, r);
-    if (m->watch.root != r ||
-        !(g->pae ? flush_watched(m, r, true) : flush_watched(m, r, false)))
+    if (g->pae) {
+        reload_if_changed(m, r);
+        done = m->watch.root == r && flush_watched(m, r, true);
+    } else {
+        done = m->watch.root == r && flush_watched(m, r, false);
+    }
+    if (hv_unlikely(!done))
         flush_user_slow(m, r, g->kernel_address >> 21);
     if (m->pin_gen != pins)
         shadow_check_pin(v);
@@ -460,7 +473,8 @@ void shadow_flush_all(struct vcpu *v)
 
     if (g->linear)
         return;
-    reload_if_changed(m, v->root); /* the others when they are loaded */
+    if (g->pae)
+        reload_if_changed(m, v->root); /* the others when they are loaded */
     for (uint32_t c = 0; c < m->nr_chunks; c++) {
         if (!m->chunks[c]->loose)
             continue;
