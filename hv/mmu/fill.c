@@ -209,9 +209,7 @@ HV_INLINE void fill_leaf(struct vcpu *v, struct shadow_table *t, uint32_t va,
         check_pin(v, g->mmu, v->root);
     }
     leaf_install(t, i, p, flags);
-    gents = (const uint32_t *)(const void *)gpage_known(g, w->table_gfn);
-    if (!pae && (t->key & KEY_QUADRANT(1)))
-        gents += ENTRIES;
+    gents = table_half(gpage_known(g, w->table_gfn), t, pae);
     if (neighbours_wanted(t, gents, i, pae))
         fill_around(g, t, i, gents, pae);
 }

@@ -98,9 +98,7 @@ static HV_NOINLINE uint32_t skip_right_pae(const uint32_t *gents, const uint32_t
 HV_INLINE const uint32_t *guest_entries(struct guest *g, const struct shadow_table *t,
                                         bool pae)
 {
-    const uint32_t *gents = (const uint32_t *)(const void *)gpage_known(g, t->key & KEY_GFN);
-
-    return !pae && (t->key & KEY_QUADRANT(1)) ? gents + ENTRIES : gents;
+    return table_half(gpage_known(g, t->key & KEY_GFN), t, pae);
 }
 
 HV_INLINE void resync_entries(struct shadow_mmu *m, struct shadow_table *t, bool pae)
@@ -342,9 +340,7 @@ HV_INLINE bool resync_small(struct shadow_mmu *m, const struct watch *w, bool pa
         *(uint64_t *)(uintptr_t)w->ent &= ~(uint64_t)PT_D;
     m->resyncs++;
     word = (uint32_t)__builtin_ctz(t->words);
-    gents = frame_ptr(HFN(frame & GPAGE_FRAME));
-    if (!pae && (t->key & KEY_QUADRANT(1)))
-        gents += ENTRIES;
+    gents = table_half(frame_ptr(HFN(frame & GPAGE_FRAME)), t, pae);
     gents += word * (pae ? 64 : 32);
     return !(pae ? skip_right_pae(gents, (uint32_t *)(t->ents + word * 32), t->present[word])
                  : skip_right_2level(gents, (uint32_t *)(t->ents + word * 32),

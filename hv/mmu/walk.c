@@ -56,11 +56,10 @@ void link_remember(struct vcpu *v, uint32_t va)
     l->pae = g->pae;
     l->allows = (ent & (PT_RW | PT_US)) | PT_P | PT_PS;
     l->dir.word[0] = NULL;
-    l->gents = (uint32_t *)frame_ptr_kept(
-        KEPT_TABLE + (enum kept_frame)(l - g->mmu->links),
-        HFN(g->pages[t->key & KEY_GFN].frame & GPAGE_FRAME));
-    if (t->key & KEY_QUADRANT(1)) /* 2-level only */
-        l->gents += ENTRIES;
+    l->gents = table_half(
+        frame_ptr_kept(KEPT_TABLE + (enum kept_frame)(l - g->mmu->links),
+                       HFN(g->pages[t->key & KEY_GFN].frame & GPAGE_FRAME)),
+        t, g->pae);
     l->rmap_one = rmap_one(t, 0);
     l->table = t;
     l->ents = t->ents;

@@ -56,6 +56,15 @@ HV_INLINE uint32_t guest_index(const struct guest *g,
     return t->key & KEY_L2 ? q * 256 + i / 2 : q * 512 + i;
 }
 
+/* The guest's entry for shadow entry 0 of a table, in its page: the shadow of a 2-level
+ * table has half of it. */
+HV_INLINE uint32_t *table_half(uint8_t *page, const struct shadow_table *t, bool pae)
+{
+    uint32_t *gents = (uint32_t *)(void *)page;
+
+    return !pae && (t->key & KEY_QUADRANT(1)) ? gents + ENTRIES : gents;
+}
+
 HV_INLINE uint32_t l1_key(const struct guest *g, uint32_t gfn, uint32_t va)
 {
     return g->pae ? gfn : gfn | KEY_QUADRANT((va >> 21) & 1);
