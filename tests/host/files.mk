@@ -5,10 +5,14 @@
 #
 #   make check-host              all of them; last line "N passed, N failed"
 #   make check-host HOST=NAME    one of them
+#   make check-host HOST_MODES=m64   at one word size
 #   build/host/m64/test_NAME [-n] [part of a test's name ...]
 
 host-build := $(build)/host
-host-modes := m32 m64
+HOST_MODES ?= m32 m64
+host-modes := $(HOST_MODES)
+$(if $(filter-out m32 m64,$(host-modes)),\
+  $(error HOST_MODES=$(HOST_MODES): m32, m64 or both))
 host-fakes := $(wildcard tests/host/fake-arch/*.c)
 host-lib := $(wildcard hv/lib/*.c)
 host-tests := $(patsubst tests/host/%.c,%,$(wildcard tests/host/test_*.c))
@@ -85,7 +89,7 @@ check-host: fuzz-seeds
 	$(Q)$(MAKE) --no-print-directory -k host-programs || \
 	  $(MAKE) --no-print-directory -k -n host-programs 2>/dev/null | \
 	  sed -n 's|.* -o \($(host-build)/[^/ ]*/[^/ ]*\) .*|\1|p' | xargs rm -f
-	$(Q)tests/host/run-all $(build) "$(host-chosen)" "$(fuzz-chosen)"
+	$(Q)tests/host/run-all $(build) "$(host-modes)" "$(host-chosen)" "$(fuzz-chosen)"
 
 # The same targets under libFuzzer: after all of the above is known.
 include tests/fuzz/fuzz.mk
