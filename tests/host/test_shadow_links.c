@@ -6,6 +6,7 @@
  * units: hv/mmu/walk.c hv/mmu/shadow.c hv/mmu/fill.c hv/mmu/sync.c hv/mmu/announce.c
  * units: hv/mmu/rmap.c hv/mmu/quiet.c hv/mmu/linear.c hv/mmu/audit.c
  */
+#include "fake.h"
 #include "shadow_guest.h"
 
 #define VA 0x00400000u
@@ -208,4 +209,62 @@ static void stack_over_a_border(void)
 TEST(a_stack_in_two_tables_is_pinned_in_both)
 {
     for_both(stack_over_a_border);
+}
+
+/* ---- a link and what goes because of it ---- */
+
+/* A table whose only other user is a root that goes because of this very link: that root
+ * has the page as its directory, too. What was written since is not there unseen. */
+static void dead_directory_as_table(void)
+{
+    uint32_t dir = pae ? DIR : ROOT, slot = 5, n = 7;
+    uint32_t va = (pae ? slot << 21 : slot << 22) + n * HV_PAGE_SIZE;
+    uint32_t entry = (dir << 12) + n * entry_bytes();
+    uint32_t half = pae ? 0 : 512 * 4; /* a table of 2-level guests has two shadows */
+
+    make_root2();
+    sf_poke(v, (dir << 12) + slot * entry_bytes(), dir << 12 | RWUSAD);
+    sf_poke(v, entry, DATA << 12 | RWUSAD);
+    sf_poke(v, entry + half, DATA << 12 | RWUSAD);
+    EXPECT(reaches(va + half / 4 * HV_PAGE_SIZE, SF_WRITE, DATA));
+    EXPECT(reaches(va, SF_WRITE, DATA));
+    sf_poke(v, pde_at(ROOT2, va), dir << 12 | RWUSAD);
+    shadow_new_pgtable(v, root_at(ROOT2));
+    guest_writes(entry, (DATA + 1) << 12 | RWUSAD);
+    EXPECT(reaches(va, SF_READ, DATA + 1));
+}
+
+TEST(a_table_whose_other_user_goes_is_compared)
+{
+    for_both(dead_directory_as_table);
+}
+
+/* A device writes the entry of a fault after it was read, in a page that is no table yet:
+ * between the tables of the directory that this fault replaces. */
+static uint32_t device_pte;
+
+static void device_writes_entry(void)
+{
+    fake_arch.on_preempt = NULL;
+    monitor_writes(device_pte, (DATA + 2) << 12 | RWUSAD);
+}
+
+TEST(entry_written_before_its_table_is_linked)
+{
+    uint32_t va = 0x40200000, va2 = 0x40400000, other;
+
+    start(true);
+    sf_poke(v, pte_at(ROOT, va), DATA << 12 | RWUSAD);
+    EXPECT(reaches(va, SF_READ, DATA));
+    other = next_table++;
+    device_pte = next_table++ << 12;
+    sf_poke(v, (other << 12) + (va2 >> 21 & 511) * 8, device_pte | RWUSAD);
+    sf_poke(v, device_pte, (DATA + 1) << 12 | RWUSAD);
+    guest_writes(root_at(ROOT) + 8, other << 12 | 1);
+    fake_arch.on_preempt = device_writes_entry;
+    EXPECT_EQ(sf_access(v, va2, SF_READ).outcome, SF_OK);
+    EXPECT(fake_arch.on_preempt == NULL);
+    shadow_flush_all(v);
+    EXPECT(reaches(va2, SF_READ, DATA + 2));
+    stop();
 }

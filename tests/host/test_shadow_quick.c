@@ -520,6 +520,30 @@ TEST(both_stack_pages_stay_when_the_directory_is_replaced)
     stop();
 }
 
+/* A fault elsewhere brings in the directory that the top level names by now; the stack's
+ * page is not in it yet. */
+TEST(stack_stays_when_a_fault_replaces_its_directory)
+{
+    uint32_t stack = 0x40200000, va = 0x40400000, other;
+
+    start(true);
+    sf_poke(v, pte_at(ROOT, stack), DATA << 12 | 0x63);
+    sf_poke(v, pte_at(ROOT, va), (DATA + 1) << 12 | RWUSAD);
+    other = next_table++;
+    for (uint32_t i = 0; i < 24; i += 4)
+        sf_poke(v, (other << 12) + i, sf_peek(v, ((DIR + 1) << 12) + i));
+    v->esp1 = stack + HV_PAGE_SIZE;
+    v->stack_pages = 1;
+    v->attention |= VCPU_ATTN_PIN;
+    EXPECT(sf_enter(v));
+    EXPECT_EQ(sf_hardware(v, stack, SF_WRITE).outcome, SF_OK);
+    guest_writes(root_at(ROOT) + 8, other << 12 | 1);
+    EXPECT(reaches(va, SF_READ, DATA + 1));
+    EXPECT(sf_enter(v));
+    EXPECT_EQ(sf_hardware(v, stack, SF_WRITE).outcome, SF_OK);
+    stop();
+}
+
 /* SET_PTE by way of a directory that no root has, whose entry names the stack's own
  * table: the page is forgotten, so it is pinned again before the next entry. */
 static void pinned_by_another_way(void)

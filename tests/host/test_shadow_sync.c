@@ -304,8 +304,10 @@ static void silent_clearing(void)
     for (uint32_t i = 0; i < 16; i++)
         guest_writes(table + i * step, 0xffffffffu);
     for (uint32_t i = 0; i < 16; i++)
-        guest_writes(table + i * step, i == 3 ? (DATA + 9) << 12 | RWUSAD : 0);
+        guest_writes(table + i * step,
+                     i == 3 || i == 5 ? (DATA + 6 + i) << 12 | RWUSAD : 0);
     guest_writes(pde_at(ROOT, va2), table | RWUSAD);
+    EXPECT(reaches(va2 + 0x5000, SF_USER, DATA + 11)); /* linked by this one */
     EXPECT(faults(va2 + 0x4000, SF_USER, SF_USER));
     EXPECT(reaches(va2 + 0x3000, SF_USER, DATA + 9));
     sf_check(v);

@@ -206,6 +206,21 @@ GT_CASE(registers_kept, GT_BOTH)
     }
 }
 
+/* HC-20: whatever DF is, the monitor copies upwards. The table lies across a page's end,
+ * so that it is copied and not just looked at. */
+GT_CASE(registers_kept_df, GT_BOTH)
+{
+    static uint8_t pages[2 * 4096] __attribute__((aligned(4096)));
+    uint32_t first = 8; /* bytes on the first page: the monitor's own copy is in words */
+    uint64_t *table = (uint64_t *)(void *)(pages + 4096 - first);
+
+    for (uint32_t i = 0; i < GABI_TLS_ENTRIES; i++)
+        table[i] = desc_make(0x1000 * (i + 1), 0xfffff, DESC_DATA | DESC_DPL(3), DESC_FLAT_BITS);
+    keeps_registers(GABI_HCALL_LOAD_TLS, addr_of(table), 0, 0);
+    for (uint32_t i = 0; i < GABI_TLS_ENTRIES; i++)
+        EXPECT_EQ_AT(i, gt_desc_base(gt_real_gdt(GABI_TLS_FIRST + i)), 0x1000 * (i + 1));
+}
+
 /* HALT keeps them too, with an interrupt in between. */
 GT_CASE(registers_kept_halt, GT_2LEVEL)
 {

@@ -155,6 +155,23 @@ static void full_table(uint32_t how)
 GT_ROW(full_table_user, full_table, GT_BOTH, .arg = FLUSH_USER, BESIDE_TICKS)
 GT_ROW(full_table_all, full_table, GT_BOTH, .arg = FLUSH_ALL, BESIDE_TICKS)
 
+/* The same with all of them changed. */
+static void changed_table(uint32_t how)
+{
+    uint32_t page[2] = {page_alloc(), page_alloc()}, n = pt_dir_span() / GUEST_PAGE_BYTES;
+
+    for (uint32_t round = 0; round < 6; round++) {
+        for (uint32_t i = 0; i < n; i++)
+            pt_write(pt_root, FIRST + i * GUEST_PAGE_BYTES, page[round & 1] | PTE_USER);
+        flush(how);
+        for (uint32_t i = 0; i < n; i += 8)
+            EXPECT_EQ_AT(i, peek32(FIRST + i * GUEST_PAGE_BYTES), 0);
+    }
+}
+
+GT_ROW(changed_table_user, changed_table, GT_BOTH, .arg = FLUSH_USER, BESIDE_TICKS)
+GT_ROW(changed_table_all, changed_table, GT_BOTH, .arg = FLUSH_ALL, BESIDE_TICKS)
+
 #define SMALL 15u
 #define WORD 32u  /* leaves that are compared at a time */
 
