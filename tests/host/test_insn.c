@@ -121,6 +121,23 @@ TEST(vmcall_only_in_its_plain_form)
     expect_plain("0f 01 d1", INSN_UNKNOWN, 0); /* xsetbv */
 }
 
+TEST(of_the_control_registers_only_cr4_is_read)
+{
+    for (uint32_t modrm = 0; modrm < 256; modrm++) {
+        const uint8_t b[3] = {0x0f, 0x20, (uint8_t)modrm};
+        bool cr4 = (modrm >> 3 & 7) == 4 && (modrm & 7) != 4; /* not into ESP */
+        struct insn x = insn_decode(b, 3);
+
+        EXPECT_EQ(x.op, cr4 ? INSN_READ_CR4 : INSN_UNKNOWN);
+        EXPECT_EQ(x.len, cr4 ? 3 : 0);
+        EXPECT_EQ(x.reg, cr4 ? modrm & 7 : 0);
+    }
+    expect_plain("66 0f 20 e0", INSN_READ_CR4, 4);
+    expect_plain("0f 22 e0", INSN_UNKNOWN, 0);
+    expect_plain("f0 0f 20 e0", INSN_UNKNOWN, 0);
+    expect_plain("0f 20", INSN_UNKNOWN, 0);
+}
+
 TEST(truncated_is_unknown)
 {
     expect_plain("", INSN_UNKNOWN, 0);
@@ -187,6 +204,9 @@ static struct insn model(const uint8_t *b, uint32_t n)
         op = b[i++];
         if (op == 0x30 || op == 0x32) {
             x.op = op == 0x30 ? INSN_WRMSR : INSN_RDMSR;
+        } else if (op == 0x20 && i < n && (b[i] >> 3 & 7) == 4 && (b[i] & 7) != 4) {
+            x.op = INSN_READ_CR4;
+            x.reg = b[i++] & 7;
         } else if (op == 1 && i == 2 && n > 2 && b[2] == 0xc1) {
             x.op = INSN_VMCALL;
             i++;
@@ -210,7 +230,7 @@ static void same(const uint8_t *b, uint32_t n)
     free(copy);
     if (x.op == m.op && x.len == m.len && x.width == m.width &&
         x.imm_port == m.imm_port && x.port == m.port && x.rep == m.rep &&
-        x.addr16 == m.addr16)
+        x.addr16 == m.addr16 && x.reg == m.reg)
         return;
     for (uint32_t i = 0; i < n; i++)
         printf("%02x ", b[i]);
@@ -218,6 +238,7 @@ static void same(const uint8_t *b, uint32_t n)
     EXPECT_EQ(x.op, m.op);
     EXPECT_EQ(x.len, m.len);
     EXPECT_EQ(x.width, m.width);
+    EXPECT_EQ(x.reg, m.reg);
     test_abort();
 }
 
@@ -237,7 +258,7 @@ TEST(random_prefix_runs_agree_with_the_model)
 {
     static const uint8_t likely[] = {
         0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3,
-        0x0f, 0x01, 0xc1, 0x30, 0x32, 0x6c, 0x6d, 0x6e, 0x6f, 0xe4, 0xe5,
+        0x0f, 0x01, 0xc1, 0x20, 0xe0, 0x30, 0x32, 0x6c, 0x6d, 0x6e, 0x6f, 0xe4, 0xe5,
         0xe6, 0xe7, 0xec, 0xed, 0xee, 0xef, 0xf4, 0xfa, 0xfb, 0x90,
     };
     struct test_rng r = {1};

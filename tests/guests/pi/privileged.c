@@ -24,6 +24,7 @@ static const struct insn_row rows[] = {
     {{0x0f, 0x20, 0xd0}, GP, GP},       /* mov eax, cr2 */
     {{0x0f, 0x22, 0xd0}, GP, GP},       /* mov cr2, eax */
     {{0x0f, 0x20, 0xd8}, GP, GP},       /* mov eax, cr3 */
+    {{0x0f, 0x20, 0xe0}, GP, GP},       /* mov eax, cr4 */
     {{0x0f, 0x32}, GP, GP},             /* rdmsr */
     {{0x0f, 0x30}, GP, GP},             /* wrmsr */
     {{0x0f, 0x33}, GP | UD, GP | UD},   /* rdpmc */
@@ -221,6 +222,40 @@ GT_CASE(msr_before_init, GT_RAW | GT_2LEVEL)
         EXPECT_EQ_AT(msrs[i], d, 0);
     }
     guest_setup(false);
+}
+
+/* CR4 reads 0 while no #GP gate is loaded, before INIT and after it: Linux 4.4 does
+ * this on its way to the first gates. With a gate it is the fault that it was. */
+GT_CASE(cr4_without_gate, GT_RAW | GT_2LEVEL)
+{
+    GT_CODE(code, "mov %cr4, %eax; ud2");
+    struct trap_frame f;
+    uint32_t a = 1, b = 1, c = 1, d = 1, si = 1, di = 1;
+
+    __asm__ volatile("mov %%cr4, %0; mov %%cr4, %1; mov %%cr4, %2"
+                     : "=a"(a), "=b"(b), "=c"(c));
+    EXPECT_EQ(a | b | c, 0);
+    guest_setup(false);
+    lguest_call(GABI_HCALL_LOAD_IDT_ENTRY, VEC_GP, 0, 0, 0);
+    __asm__ volatile("mov %%cr4, %0; mov %%cr4, %1; mov %%cr4, %2"
+                     : "=d"(d), "=S"(si), "=D"(di));
+    EXPECT_EQ(d | si | di, 0);
+    trap_init();
+    gt_frame(1, &f);
+    EXPECT_EQ(gt_run(1, code, &f), VEC_GP);
+}
+
+/* It is no way around the gate for anything else. */
+GT_CASE(cr0_without_gate, GT_2LEVEL, .expect = "killed: unhandled trap 13")
+{
+    lguest_call(GABI_HCALL_LOAD_IDT_ENTRY, VEC_GP, 0, 0, 0);
+    __asm__ volatile("mov %%cr0, %%eax" : : : "eax");
+}
+
+GT_CASE(cr4_write_without_gate, GT_2LEVEL, .expect = "killed: unhandled trap 13")
+{
+    lguest_call(GABI_HCALL_LOAD_IDT_ENTRY, VEC_GP, 0, 0, 0);
+    __asm__ volatile("mov %%eax, %%cr4" : : "a"(0));
 }
 
 /* Port accesses and cli, sti before INIT. */
