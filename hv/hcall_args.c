@@ -6,6 +6,7 @@
 #include "hv/guest.h"
 #include "hv/hcall.h"
 #include "hv/lgdata.h"
+#include "hv/loader.h"
 #include "hv/percpu.h"
 #include "hv/shadow.h"
 #include "hv/string.h"
@@ -230,6 +231,27 @@ static void read_window(struct guest *g)
     }
 }
 
+/* Boot page tables (ABI 1.5) come with a second map at 0xc0000000. Only INIT says that
+ * a kernel is elsewhere, as CONFIG_VMSPLIT_2G and its like have it: it needs one there
+ * to go on. An entry of the map at 0 that is in its place gives way. */
+static void map_kernel(struct guest *g)
+{
+    uint32_t bytes = g->pae ? 8 : 4, first = g->kernel_address >> (g->pae ? 30 : 22);
+    uint32_t n = g->pae ? 1 : hv_min_u32(first, 1023 - first);
+
+    if (!g->boot_pgdir || g->abi != &abi_rows[ABI_2_6_31] ||
+        g->kernel_address == LOADER_HIGH_MAP || first == 0)
+        return;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t entry;
+
+        if (!gmem_read32(g, GPA(g->boot_pgdir + i * bytes), &entry) || !entry)
+            return;
+        if (!gmem_write32(g, GPA(g->boot_pgdir + (first + i) * bytes), entry))
+            return;
+    }
+}
+
 static void init(struct vcpu *v, const struct abi_probe_out *p)
 {
     struct guest *g = v->guest;
@@ -259,6 +281,7 @@ static void init(struct vcpu *v, const struct abi_probe_out *p)
     set_field(g, g->abi->reserve_mem, LAYOUT_RESERVE_MEM);
     if (g->boot_pgdir)
         set_field(g, g->abi->pgdir, g->boot_pgdir);
+    map_kernel(g);
     map_alias(v);
     vtime_write_wallclock(v);
     shadow_drop_all(v);

@@ -10,8 +10,8 @@
 #include "hv/range.h"
 #include "hv/string.h"
 
-#define PAGE_OFFSET_PDE (0xc0000000u >> 22)
-#define PAGE_OFFSET_PDPTE 3
+#define PAGE_OFFSET_PDE (LOADER_HIGH_MAP >> 22)
+#define PAGE_OFFSET_PDPTE (LOADER_HIGH_MAP >> 30)
 #define TABLE_FLAGS 0x007u /* present, writable, user */
 #define PDPTE_FLAGS 0x001u
 

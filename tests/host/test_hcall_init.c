@@ -114,3 +114,55 @@ TEST(init_bad_values)
     EXPECT(!guest_is_dead(g));
     EXPECT_EQ(g->syscall_vec, 0x40);
 }
+
+#define PGDIR 0x7000u
+#define PGDIR_WORD(i) (PGDIR - LGDATA + (i) * 4) /* for put32 and get32 */
+
+/* Boot page tables of four entries for a guest whose kernel is elsewhere. */
+static void init_with_kernel_at(uint32_t kernel, enum abi_revision rev, bool pae)
+{
+    boot();
+    fill_lgdata(rev);
+    put32(row->kernel_address, kernel);
+    g->boot_pgdir = PGDIR;
+    g->pae = pae;
+    g->config.abi = rev;
+    for (uint32_t i = 0; i < 1024; i++)
+        put32(PGDIR_WORD(i), 0);
+    for (uint32_t i = 0; i < 4; i++)
+        put32(PGDIR_WORD(pae ? i * 2 : i), 0x8007 + i * 0x1000);
+    call(HCALL_INIT, LGDATA, 0, 0, 0);
+    REQUIRE(!guest_is_dead(g));
+}
+
+/* ABI 1.5: the second map of boot page tables is where the guest's kernel is, which
+ * nobody but INIT can say. */
+TEST(init_maps_memory_at_the_kernel_address)
+{
+    static const uint32_t kernels[] = {0x40000000, 0x78000000, 0x80000000, 0xb0000000,
+                                       0xff000000, 0x00800000};
+
+    for (uint32_t k = 0; k < HV_ARRAY_SIZE(kernels); k++) {
+        uint32_t first = kernels[k] >> 22;
+
+        init_with_kernel_at(kernels[k], ABI_2_6_31, false);
+        for (uint32_t i = 0; i < 1024; i++) {
+            /* What the kernel address maps is below it, and the last entry is the
+             * switcher's. */
+            uint32_t low = i < first || i == 1023 ? i : i - first;
+            bool there = low < 4 && (i < 4 || low < first);
+
+            EXPECT_EQ(get32(PGDIR_WORD(i)), there ? 0x8007 + low * 0x1000 : 0);
+        }
+    }
+    for (uint32_t k = 1; k < 3; k++) {
+        init_with_kernel_at(k << 30, ABI_2_6_31, true);
+        for (uint32_t i = 0; i < 4; i++)
+            EXPECT_EQ(get32(PGDIR_WORD(i * 2)), i == k ? 0x8007 : 0x8007 + i * 0x1000);
+    }
+    /* At 0xc0000000 it is there from the start; before 2.6.31 guests do it. */
+    init_with_kernel_at(0xc0000000, ABI_2_6_31, false);
+    EXPECT_EQ(get32(PGDIR_WORD(768)), 0);
+    init_with_kernel_at(0x80000000, ABI_2_6_24, false);
+    EXPECT_EQ(get32(PGDIR_WORD(512)), 0);
+}

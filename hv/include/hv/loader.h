@@ -7,6 +7,9 @@
 
 struct guest;
 
+/* Where boot page tables have RAM a second time, for a kernel of the usual layout. */
+#define LOADER_HIGH_MAP 0xc0000000u
+
 struct load_result {
     uint32_t entry;            /* initial EIP */
     uint32_t pgdir;            /* guest-physical boot page directory, 0: linear mode */

@@ -35,6 +35,19 @@ GT_CASE(load_gdt_bad_address, RAW_2, .row = GABI_ROW_2_6_24,
     FAIL("taken");
 }
 
+static void kernel_at(uint32_t address)
+{
+    *(volatile uint32_t *)lguest_field(lguest_row->kernel_address) = address;
+}
+
+/* CONFIG_VMSPLIT_2G: the second map of the boot tables is where INIT says. */
+GT_CASE(boot_map_at_2g, GT_RAW | GT_BOTH, .row = GABI_ROW_2_6_31)
+{
+    gt_init_with(&lguest_rows[GABI_ROW_2_6_31], kernel_at, 0x80000000);
+    EXPECT_EQ(peek32(0x80000000 + addr_of(&guest)), guest.mem_bytes);
+    EXPECT_EQ(peek32(addr_of(&guest)), guest.mem_bytes);
+}
+
 /* The boot tables were built 2-level, the guest turns out to be PAE. */
 GT_CASE(pae_not_configured, RAW_2, .row = GABI_ROW_2_6_31,
         .expect = "killed: its page tables are PAE")
