@@ -227,7 +227,8 @@ HV_INLINE enum walk_result fill_format(struct vcpu *v, uint32_t va, uint32_t acc
 
         if (hv_unlikely(r != WALK_OK)) {
             if (r != WALK_KILLED && root_l1(v->root, va))
-                link_denied(v, va, r != WALK_NO_TABLE && linked_table(v->root, va, &w, pae));
+                link_denied(v, va, r != WALK_NO_TABLE && linked_table(v->root, va, &w, pae)
+                                       ? &w.pte : NULL);
             return r;
         }
         if ((access & PT_RW) && hv_unlikely(!(g->pages[w.gfn].frame & GPAGE_OURS)))
@@ -257,23 +258,34 @@ static HV_NOINLINE enum walk_result fill(struct vcpu *v, uint32_t va, uint32_t a
  * when the link was made, which is what the CPU may assume too until the next
  * flush (SDM 3A 4.10.4). These return what shadow_fault_linked() does. */
 
+/* A present entry that does not allow the access: what denied_linked() returns. Not
+ * inline: it would take registers from fill_linked(). */
+static HV_NOINLINE uint32_t denied_by_rights(const struct link_cache *l, uint32_t i,
+                                             uint32_t access)
+{
+    const uint32_t *e = link_guest_entry(l, i, l->pae);
+    uint32_t gpte = hv_read_once(*e);
+
+    if ((gpte & (PT_P | PT_PS)) != PT_P || gpte > l->gpte_last || (l->pae && e[1]) ||
+        !(access & ~(gpte & l->allows)) ||
+        ((access & PF_ERR_P) && !leaf_is_right((const uint32_t *)(l->ents + i), gpte)))
+        return SHADOW_LONG_WAY;
+    return access | PF_ERR_P;
+}
+
 /* The entry does not allow the access: the guest's own fault, unless the directories
- * name another table by now, which the CPU would look at when it tries again. */
-HV_INLINE uint32_t denied_linked(const struct link_cache *l, const uint32_t *e,
-                                 uint32_t access, bool pae)
+ * name another table by now, which the CPU would look at when it tries again. A leaf
+ * that was there and is not what the entry says goes, which is for the long way. */
+HV_INLINE uint32_t denied_linked(const struct link_cache *l, uint32_t i, uint32_t access,
+                                 bool pae)
 {
     const struct evidence *dir = &l->dir;
-    uint32_t gpte;
 
     if (!evidence_holds(dir, pae) || (pae && (dir->word[0][1] | dir->word[1][1])))
         return SHADOW_LONG_WAY;
-    gpte = hv_read_once(*e);
-    if (!(gpte & PT_P))
-        return access;
-    if ((gpte & PT_PS) || gpte > l->gpte_last || (pae && e[1]) ||
-        !(access & ~(gpte & l->allows)))
-        return SHADOW_LONG_WAY;
-    return access | PF_ERR_P;
+    if (hv_read_once(*link_guest_entry(l, i, pae)) & PT_P)
+        return denied_by_rights(l, i, access);
+    return access & PF_ERR_P ? SHADOW_LONG_WAY : access;
 }
 
 /* An entry that the guest has used before: those beside it may be of use, too. */
@@ -294,7 +306,8 @@ static HV_NOINLINE uint32_t fill_neighbours_pae(const struct link_cache *l, uint
     return fill_neighbours(l, i, true);
 }
 
-/* As few values alive at a time as there are registers. */
+/* As few values alive at a time as there are registers. access: with PF_ERR_P if there
+ * is a leaf. */
 HV_INLINE uint32_t fill_linked(const struct link_cache *l, uint32_t i, uint32_t access,
                                bool pae)
 {
@@ -302,7 +315,7 @@ HV_INLINE uint32_t fill_linked(const struct link_cache *l, uint32_t i, uint32_t 
     uint32_t gpte = hv_read_once(*e), want;
 
     if (hv_unlikely((gpte & l->allows & (access | PT_P | PT_PS)) != (access | PT_P)))
-        return denied_linked(l, e, access, pae);
+        return denied_linked(l, i, access, pae);
     if (gpte > l->gpte_last || (pae && e[1]))
         return SHADOW_LONG_WAY;
     slot = (uint32_t *)(l->ents + i);
@@ -337,9 +350,10 @@ static HV_NOINLINE uint32_t fill_linked_pae(const struct link_cache *l, uint32_t
 uint32_t shadow_fault_linked(const struct vcpu *v, gva_t gva, uint32_t hw_err)
 {
     const struct link_cache *l = v->link;
-    uint32_t access = hw_err & (PT_RW | PT_US), at = gva.v - l->first;
+    uint32_t access = hw_err & (PT_RW | PT_US | PF_ERR_P), at = gva.v - l->first;
 
     _Static_assert(PT_RW << 5 == PT_D, "fill_linked() shifts one to the other");
+    _Static_assert(PF_ERR_P == PT_P, "in its tests of an entry access may have both");
     if (hv_unlikely(at >= l->bytes))
         return SHADOW_LONG_WAY;
     at >>= HV_PAGE_SHIFT;

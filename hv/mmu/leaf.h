@@ -128,6 +128,16 @@ HV_INLINE void leaf_zap(struct shadow_mmu *m, struct shadow_table *t, uint32_t i
     m->pin_gen += t->pinned;
 }
 
+/* True if the leaf is just what the guest's entry asks for: most are. A leaf maps a
+ * page of this guest, so the owner of its frame tells which; it never has PS. */
+HV_INLINE bool leaf_is_right(const uint32_t *leaf, uint32_t gpte)
+{
+    if (((leaf[0] ^ gpte) & (PT_P | PT_RW | PT_US | PT_A | PT_PS)) ||
+        (gpte & (PT_RW | PT_D)) == PT_RW)
+        return false;
+    return owner_of(*(const uint64_t *)(const void *)leaf) == gpte >> HV_PAGE_SHIFT;
+}
+
 /* The shadow leaf flags that a guest entry allows; 0 if it must stay empty: not
  * present or A clear.  Writable only when dirty, and if the frame is ours. */
 HV_INLINE uint32_t leaf_flags(uint32_t gpte, const struct gpage *p)

@@ -50,16 +50,6 @@ static void resync_leaf(struct shadow_mmu *m, struct shadow_table *t, uint32_t i
     t->ents[i] = (ent & ~(uint64_t)(PT_LOW & ~PT_D)) | want;
 }
 
-/* True if the leaf is just what the guest's entry asks for: most are. A leaf maps a
- * page of this guest, so the owner of its frame tells which; it never has PS. */
-HV_INLINE bool leaf_is_right(const uint32_t *leaf, uint32_t gpte)
-{
-    if (((leaf[0] ^ gpte) & (PT_P | PT_RW | PT_US | PT_A | PT_PS)) ||
-        (gpte & (PT_RW | PT_D)) == PT_RW)
-        return false;
-    return owner_of(*(const uint64_t *)(const void *)leaf) == gpte >> HV_PAGE_SHIFT;
-}
-
 /* Of the leaves that bits name: those from the first one on that is wrong. Functions
  * of their own, for the sake of the registers. */
 HV_INLINE uint32_t skip_right(const uint32_t *gents, const uint32_t *leaves,

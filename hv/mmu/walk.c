@@ -65,18 +65,25 @@ void link_remember(struct vcpu *v, uint32_t va)
     l->ents = t->ents;
 }
 
-void link_denied(struct vcpu *v, uint32_t va, bool as_walked)
+void link_denied(struct vcpu *v, uint32_t va, const uint32_t *gpte)
 {
     const struct guest *g = v->guest;
     const struct shadow_root *r = v->root;
     struct shadow_mmu *m = g->mmu;
+    struct shadow_table *t;
+    uint32_t i = va_l1(va);
 
-    if (hv_likely(as_walked)) {
-        link_remember(v, va);
-        evidence_of_link(&m->links[v->link - m->links].dir, g, r, va, v->link->table,
-                         (uint32_t)r->pd[va >> 30]->ents[va_l2(va)], g->pae);
-    } else {
+    if (hv_unlikely(!gpte)) {
         dir_zap(m, r->pd[va >> 30], va_l2(va));
+        check_pin(v, m, r);
+        return;
+    }
+    link_remember(v, va);
+    t = v->link->table;
+    evidence_of_link(&m->links[v->link - m->links].dir, g, r, va, t,
+                     (uint32_t)r->pd[va >> 30]->ents[va_l2(va)], g->pae);
+    if (entry_present(t, i) && !leaf_is_right((const uint32_t *)(t->ents + i), *gpte)) {
+        leaf_zap(m, t, i);
         check_pin(v, m, r);
     }
 }

@@ -164,9 +164,10 @@ void link_remember(struct vcpu *v, uint32_t va);
 
 /* The guest gets a fault for va, where the current root has a table. What a process
  * touches for the first time it will fill in, and say so: the table is remembered, if
- * it is the one that the walk found. If not, the CPU has forgotten the old directory
- * entry by this fault (SDM 3A 4.10.4.1), and so does the shadow. */
-void link_denied(struct vcpu *v, uint32_t va, bool as_walked);
+ * it is the one that the walk found, with *gpte in it. If not (NULL), the CPU has
+ * forgotten the old directory entry by this fault, as it has what an old table entry
+ * said of the page (SDM 3A 4.10.4.1), and so does the shadow. */
+void link_denied(struct vcpu *v, uint32_t va, const uint32_t *gpte);
 
 /* True if v->link has another table now, which covers va. */
 HV_INLINE bool link_switch(struct vcpu *v, uint32_t va)

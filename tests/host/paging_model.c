@@ -32,7 +32,7 @@ struct values {
     struct value v[OLD_MAX + 1];
 };
 
-enum kind { NONE, PTE_OF_ROOT, PTE_OF_KERNEL, PGD, PMD, LOADED, FIRST, USER };
+enum kind { NONE, PTE_OF_ROOT, PTE_OF_KERNEL, PGD, PMD, LOADED, FIRST, USER, FAULTED };
 
 static struct vcpu *vcpu;
 static uint32_t now, root, flushed;
@@ -109,6 +109,11 @@ void pm_set_pgd(uint32_t pgd, uint32_t index)
 void pm_set_pmd(uint32_t pmd, uint32_t index)
 {
     announce(PMD, pmd >> HV_PAGE_SHIFT, index);
+}
+
+void pm_faulted(uint32_t va)
+{
+    announce(FAULTED, root, va >> HV_PAGE_SHIFT);
 }
 
 /* ---- memory ---- */
@@ -299,6 +304,8 @@ static void allow_pdes(uint32_t va, uint32_t access, struct value top,
     uint32_t loaded = pae() ? 0 : *time_of(LOADED, root, 0), start;
     struct values pdes;
 
+    /* The CPU has forgotten what it knew of this page (SDM 3A 4.10.4.1). */
+    since = later(since, *time_of(FAULTED, root, va >> HV_PAGE_SHIFT));
     if (pae())
         since = later(since, *time_of(PMD, dir, va >> 21 & 511));
     values_since(pde_gpa(top.v, va), later(later(since, loaded), top.start), &pdes);

@@ -27,6 +27,10 @@ void pm_set_pte(uint32_t pgd, uint32_t va);
 void pm_set_pgd(uint32_t pgd, uint32_t index);
 void pm_set_pmd(uint32_t pmd, uint32_t index);
 
+/* The guest got a fault for this address of the current root: the CPU has nothing of
+ * that page any more, but what other pages have of the directories stays. */
+void pm_faulted(uint32_t va);
+
 /* The tables as they are now, walked for one address; nothing is set. */
 struct pm_walk {
     enum sf_outcome outcome;

@@ -188,6 +188,8 @@ struct sf_result access_va(uint32_t va, uint32_t access)
         recent[below(32)] = va;
     counts.stale += r.outcome == SF_OK && r.gfn != pm_walk(root_gcr3(cur), va, access).gfn;
     require(devices_write || pm_access_ok(va, access, r));
+    if (r.outcome == SF_FAULT)
+        pm_faulted(va);
     return r;
 }
 

@@ -144,6 +144,52 @@ TEST(a_fault_without_a_table_forgets_the_old_one)
     for_both(no_table_then_added);
 }
 
+/* What the TLB says of the page goes with the fault as well. Here the entry itself was
+ * written since the leaf was made, and nobody has said so: the guest is told of the new
+ * entry, and then it uses the page. */
+static void leaf_of_before(uint32_t now, uint32_t access, uint32_t err)
+{
+    uint32_t pte = pte_at(ROOT, VA);
+
+    guest_writes(pte, DATA << 12 | 0x65); /* may be read by all */
+    shadow_flush_user(v);
+    EXPECT(reaches(VA, SF_READ, DATA));
+    guest_writes(pte, now);
+    EXPECT(faults(VA, access, err));
+    EXPECT(now & 1 ? reaches(VA, SF_READ, now >> 12) : faults(VA, SF_READ, 0));
+}
+
+static void leaves_of_before(void)
+{
+    leaf_of_before(0, SF_WRITE, SF_WRITE); /* the long way, and then the short one */
+    leaf_of_before((DATA + 1) << 12 | 0x65, SF_WRITE, SF_WRITE | 1);
+    leaf_of_before(0, SF_WRITE, SF_WRITE);
+    leaf_of_before((DATA + 1) << 12 | 0x61, SF_WRITE | SF_USER, SF_WRITE | SF_USER | 1);
+    EXPECT(faults(VA, SF_READ | SF_USER, SF_USER | 1));
+}
+
+TEST(after_a_fault_a_page_is_what_its_entry_says)
+{
+    for_both(leaves_of_before);
+}
+
+/* A page that is read-only and stays so, as before a copy on write: each fault for a
+ * write leaves it as it is, readable without another one. */
+static void leaf_as_before(void)
+{
+    guest_writes(pte_at(ROOT, VA), DATA << 12 | 0x65);
+    EXPECT(reaches(VA, SF_READ, DATA));
+    for (uint32_t i = 0; i < 3; i++) {
+        EXPECT(faults(VA, SF_WRITE, SF_WRITE | 1));
+        EXPECT_EQ(sf_hardware(v, VA, SF_READ).outcome, SF_OK);
+    }
+}
+
+TEST(a_fault_leaves_a_page_that_is_right)
+{
+    for_both(leaf_as_before);
+}
+
 /* ---- a flush, and small tables ---- */
 
 /* The second half of a 2-level table, while what its leaves say stands in the first
