@@ -239,8 +239,7 @@ static void map_kernel(struct guest *g)
     uint32_t bytes = g->pae ? 8 : 4, first = g->kernel_address >> (g->pae ? 30 : 22);
     uint32_t n = g->pae ? 1 : hv_min_u32(first, 1023 - first);
 
-    if (!g->boot_pgdir || g->abi != &abi_rows[ABI_2_6_31] ||
-        g->kernel_address == LOADER_HIGH_MAP || first == 0)
+    if (!g->boot_pgdir || g->kernel_address == LOADER_HIGH_MAP || first == 0)
         return;
     for (uint32_t i = 0; i < n; i++) {
         uint32_t entry;

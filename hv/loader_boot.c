@@ -77,7 +77,6 @@ static int place_tables(struct load_plan *p)
     p->pae = p->c->pae == 1;
     if (p->pae && !abi_rows[rev].has_pae)
         return load_fail(p, "pae=1, but Linux before 2.6.31 has no PAE guests");
-    p->high_map = rev == ABI_2_6_31;
     per_page = p->pae ? 512 : 1024;
     p->pte_pages = (p->ram_bytes / HV_PAGE_SIZE + per_page - 1) / per_page;
     /* One page of middle directory; 2-level: up to the map at PAGE_OFFSET. */
@@ -133,6 +132,8 @@ static int put_entries(struct load_plan *p, uint32_t table, uint32_t index,
     return 0;
 }
 
+/* Both maps for every row: of the first, 2.6.24 to 2.6.28 make the second themselves,
+ * and 2.6.29 does not. */
 static int write_tables(struct load_plan *p)
 {
     uint32_t per_page = p->pae ? 512 : 1024;
@@ -150,7 +151,7 @@ static int write_tables(struct load_plan *p)
         return rc < 0 ? rc : load_copy(p, p->pgdir, roots, sizeof(roots));
     }
     rc = put_entries(p, p->pgdir, 0, p->pte_pa | TABLE_FLAGS, p->pte_pages);
-    if (rc < 0 || !p->high_map)
+    if (rc < 0)
         return rc;
     return put_entries(p, p->pgdir, PAGE_OFFSET_PDE, p->pte_pa | TABLE_FLAGS,
                        hv_min_u32(p->pte_pages, HIGH_PDES));

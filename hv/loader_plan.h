@@ -30,7 +30,6 @@ struct load_plan {
     uint32_t pmd_pa, pte_pa;
     uint32_t pte_pages;
     bool pae;
-    bool high_map; /* also at PAGE_OFFSET */
 };
 
 /* Writes the sentence and returns -HV_EINVAL. */

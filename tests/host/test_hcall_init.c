@@ -160,9 +160,9 @@ TEST(init_maps_memory_at_the_kernel_address)
         for (uint32_t i = 0; i < 4; i++)
             EXPECT_EQ(get32(PGDIR_WORD(i * 2)), i == k ? 0x8007 : 0x8007 + i * 0x1000);
     }
-    /* At 0xc0000000 it is there from the start; before 2.6.31 guests do it. */
+    init_with_kernel_at(0x80000000, ABI_2_6_24, false);
+    EXPECT_EQ(get32(PGDIR_WORD(512)), 0x8007);
+    /* At 0xc0000000 it is there from the start. */
     init_with_kernel_at(0xc0000000, ABI_2_6_31, false);
     EXPECT_EQ(get32(PGDIR_WORD(768)), 0);
-    init_with_kernel_at(0x80000000, ABI_2_6_24, false);
-    EXPECT_EQ(get32(PGDIR_WORD(512)), 0);
 }

@@ -50,7 +50,7 @@ static uint32_t boot_translate(uint32_t pgdir, uint32_t va)
     return PTE_PRESENT_OK(e) ? (uint32_t)(e & PTE_ADDR) : 0xffffffff;
 }
 
-/* Up to 3.0: identity, and from 2.6.31 on also at PAGE_OFFSET. */
+/* Up to 3.0: identity, and again at PAGE_OFFSET. */
 static void check_boot_tables(const struct lguest_row *r)
 {
     uint32_t pgdir = *field(r->pgdir), last = guest.mem_bytes - 0x20000;
@@ -58,11 +58,10 @@ static void check_boot_tables(const struct lguest_row *r)
     EXPECT(pgdir && pgdir < guest.mem_bytes && !(pgdir & GUEST_PAGE_MASK));
     EXPECT_EQ(boot_translate(pgdir, 0x100000), 0x100000);
     EXPECT_EQ(boot_translate(pgdir, last), last & ~GUEST_PAGE_MASK);
-    if (r->row >= GABI_ROW_2_6_31) {
-        EXPECT_EQ(boot_translate(pgdir, GUEST_PAGE_OFFSET + 0x100000), 0x100000);
-        EXPECT_EQ(peek32(GUEST_PAGE_OFFSET + addr_of(&guest)), guest.mem_bytes);
-    } else {
-        /* As the kernels of that time do: copied by the guest itself. */
+    EXPECT_EQ(boot_translate(pgdir, GUEST_PAGE_OFFSET + 0x100000), 0x100000);
+    EXPECT_EQ(peek32(GUEST_PAGE_OFFSET + addr_of(&guest)), guest.mem_bytes);
+    if (r->row == GABI_ROW_2_6_24) {
+        /* As 2.6.28 and those before it do: copied by the guest itself. */
         for (uint32_t i = 0; i < 32; i++)
             poke32(pgdir + ((GUEST_PAGE_OFFSET >> 22) + i) * 4, peek32(pgdir + i * 4));
         EXPECT_EQ(peek32(GUEST_PAGE_OFFSET + addr_of(&guest)), guest.mem_bytes);

@@ -18,7 +18,7 @@ struct abi_row {
     uint16_t noirq_start, noirq_end, noirq_iret, kernel_address, syscall_vec;
     uint8_t slot_bytes;   /* 16 or 20 */
     bool edx_order;       /* arguments in EDX, EBX, ECX; slots EAX EBX ECX EDX */
-    bool has_gdt_table;   /* LOAD_GDT (3) instead of LOAD_GDT_ENTRY (18) */
+    bool has_gdt_table;   /* LOAD_GDT (3) is known; LOAD_GDT_ENTRY (18) always is */
     bool has_pae;
 };
 
