@@ -23,7 +23,10 @@ export PATH=/bin:/sbin HOME=/ TERM=dumb PS1='rs# '
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t tmpfs tmpfs /tmp
-mount -t devtmpfs devtmpfs /dev 2>/dev/null || mdev -s
+mount -t devtmpfs devtmpfs /dev 2>/dev/null ||
+    while read -r major minor blocks name; do
+        case $name in vd*) mknod /dev/$name b $major $minor ;; esac
+    done < /proc/partitions
 echo 0 > /proc/sys/kernel/printk
 echo "RS-INIT" "$(uname -r)"
 while :; do
