@@ -173,7 +173,7 @@ static int create_vcpu(struct guest *g)
     return 0;
 }
 
-static int build(struct guest *g, char *err, uint32_t err_bytes)
+static int build(struct guest *g, const char **advice, char *err, uint32_t err_bytes)
 {
     struct load_result image;
     int rc;
@@ -192,6 +192,7 @@ static int build(struct guest *g, char *err, uint32_t err_bytes)
     rc = loader_load(g, &g->config, &image, err, err_bytes);
     if (rc != 0)
         return rc;
+    *advice = image.advice;
     g->entry = image.entry;
     g->boot_pgdir = image.pgdir;
     g->image_abi = image.version;
@@ -206,6 +207,7 @@ static int build(struct guest *g, char *err, uint32_t err_bytes)
 struct guest *guest_create(const struct guest_config *c)
 {
     hfn_t f = pmm_alloc_contig(frames_for(sizeof(struct guest)), 1, 0);
+    const char *advice = NULL;
     struct guest *g;
     char err[160];
 
@@ -219,7 +221,7 @@ struct guest *guest_create(const struct guest_config *c)
     g->ram_pages = c->memory_kib ? c->memory_kib / 4 : c->memory_mib * 256;
     g->limit_pages = g->ram_pages + vdev_pages(c);
     list_init(&g->link);
-    if (build(g, err, sizeof(err)) != 0) {
+    if (build(g, &advice, err, sizeof(err)) != 0) {
         log_config_error("guest %s: not started: %s", c->name, err);
         guest_destroy(g);
         return NULL;
@@ -229,6 +231,8 @@ struct guest *guest_create(const struct guest_config *c)
     g->started_ns = arch_time_ns();
     log_always("guest %s: started kernel=%s memory=%uMiB", c->name,
                c->kernel_name[0] ? c->kernel_name : "-", (g->ram_pages + 255) / 256);
+    if (advice)
+        log_always("guest %s: %s", c->name, advice);
     sched_add(g->vcpu);
     return g;
 }

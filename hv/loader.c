@@ -93,6 +93,8 @@ int load_copy(struct load_plan *p, uint32_t pa, const void *src, uint32_t len)
 
 /* ---- versions ---- */
 
+#define LOWMEM_MIB 896u /* with the usual split of addresses */
+
 /* Up to three numbers with dots between. False if there are not two. */
 static bool parse_version(const char *text, uint32_t len, uint32_t v[3])
 {
@@ -154,6 +156,19 @@ enum abi_revision abi_revision_of_version(const char *text, uint32_t len)
     return parse_version(text, len, v) ? revision_of(v, &too_old) : ABI_AUTO;
 }
 
+/* What such a kernel lacks here and says nothing of itself. Its devices are described
+ * behind its memory; without CONFIG_HIGHMEM the end of memory is 896 MiB to it. */
+static const char *advice_for(const struct load_plan *p, uint32_t n)
+{
+    if (n == version_number(2, 6, 24))
+        return "Linux 2.6.24 has no disk, network or input here: its devices are "
+               "described as 2.6.25 has them";
+    if (n < version_number(4, 0, 0) && p->ram_bytes > HV_MIB(LOWMEM_MIB))
+        return "without CONFIG_HIGHMEM this Linux finds no disk, network or input: "
+               "give memory=896 if it is so";
+    return NULL;
+}
+
 /* Takes a version text found in the image. Releases before 2.6.24 enter the
  * kernel in another way and would only hang. */
 static int note_version(struct load_plan *p, const uint8_t *text, uint32_t len)
@@ -164,6 +179,7 @@ static int note_version(struct load_plan *p, const uint8_t *text, uint32_t len)
     if (!parse_version((const char *)text, len, v))
         return 0;
     p->version = revision_of(v, &too_old);
+    p->advice = advice_for(p, version_number(v[0], v[1], v[2]));
     if (too_old)
         return load_fail(p, "Linux %u.%u.%u is too old, 2.6.24 is the first "
                          "that can be started", v[0], v[1], v[2]);
@@ -423,6 +439,6 @@ int loader_load(struct guest *g, const struct guest_config *c,
         rc = loader_write_boot(&p);
     if (rc < 0)
         return rc;
-    *out = (struct load_result){p.entry, p.pgdir, p.version};
+    *out = (struct load_result){p.entry, p.pgdir, p.version, p.advice};
     return 0;
 }

@@ -21,6 +21,7 @@ struct load_plan {
     uint32_t entry;
     uint32_t image_end; /* highest address the image takes */
     enum abi_revision version;
+    const char *advice;
 
     uint32_t setup_bytes; /* bzImage: real-mode part, file bytes [0, n) */
     uint32_t payload_bytes;

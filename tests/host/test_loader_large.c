@@ -59,20 +59,19 @@ static uint64_t walk(uint32_t pgdir, uint32_t va, bool pae)
     return e & 1 ? (e & ~0xfffull) : ~0ull;
 }
 
-static void check(uint32_t mib, enum abi_revision abi, bool pae)
+static struct load_result load_large(uint32_t mib, enum abi_revision abi, bool pae,
+                                     const char *text)
 {
     static uint8_t image[0x300] = "\177ELF\1\1\1";
     static const uint8_t header[36] = {
         2, 0, 3, 0, 1, 0, 0, 0, 0, 0, 0x10, 0, 52, 0, 0, 0, 0, 0, 0, 0,
         0, 0, 0, 0, 52, 0, 32, 0, 1, 0,
     };
-    static const uint32_t segment[8] = {1, 0x200, 0, 0x100000, 0x10, 0x10, 7, 0};
+    static const uint32_t segment[8] = {1, 0x200, 0, 0x100000, 0x40, 0x40, 7, 0};
     static struct guest g;
     static struct guest_config c;
-    struct load_result res;
+    struct load_result res = {0};
     char err[100];
-    uint64_t low = pae ? 1024 : 3072;
-    uint64_t high = pae ? 1024 : 1020;
 
     memcpy(image + 16, header, sizeof(header));
     memcpy(image + 52, segment, sizeof(segment));
@@ -81,7 +80,18 @@ static void check(uint32_t mib, enum abi_revision abi, bool pae)
     c.kernel = (struct blob){image, sizeof(image)};
     c.abi = abi;
     c.pae = pae;
-    REQUIRE(loader_load(&g, &c, &res, err, sizeof(err)) == 0);
+    memset(image + 0x200, 0, 0x40);
+    memcpy(image + 0x200, text, strlen(text));
+    EXPECT_EQ(loader_load(&g, &c, &res, err, sizeof(err)), 0);
+    return res;
+}
+
+static void check(uint32_t mib, enum abi_revision abi, bool pae)
+{
+    struct load_result res = load_large(mib, abi, pae, "");
+    uint64_t low = pae ? 1024 : 3072;
+    uint64_t high = pae ? 1024 : 1020;
+
     EXPECT_EQ(res.pgdir, ram_bytes - 4096);
     low = low < mib ? low : mib;
     high = high < mib ? high : mib;
@@ -122,4 +132,29 @@ TEST(pae)
     check(1024, ABI_2_6_31, true);
     check(1500, ABI_2_6_31, true);
     check(3840, ABI_2_6_31, true);
+}
+
+/* What a guest lacks that says nothing of it, by version and memory. */
+TEST(advice)
+{
+    static const struct {
+        const char *version, *word;
+        uint32_t mib;
+    } rows[] = {
+        {"Linux version 2.6.24 (x)", "2.6.24", 96},
+        {"Linux version 2.6.24.7 (x)", "2.6.24", 1024},
+        {"Linux version 2.6.25 (x)", NULL, 896},
+        {"Linux version 2.6.32.70 (x)", "HIGHMEM", 897},
+        {"Linux version 3.19.8 (x)", "HIGHMEM", 1024},
+        {"Linux version 4.0.5 (x)", NULL, 1024},
+        {"no version at all", NULL, 1024},
+    };
+
+    for (uint32_t i = 0; i < HV_ARRAY_SIZE(rows); i++) {
+        struct load_result res = load_large(rows[i].mib, ABI_AUTO, false, rows[i].version);
+
+        EXPECT_EQ(res.advice != NULL, rows[i].word != NULL);
+        if (res.advice && rows[i].word)
+            EXPECT(strstr(res.advice, rows[i].word) != NULL);
+    }
 }

@@ -14,6 +14,7 @@ struct load_result {
     uint32_t entry;            /* initial EIP */
     uint32_t pgdir;            /* guest-physical boot page directory, 0: linear mode */
     enum abi_revision version; /* what the image's version string says, or ABI_AUTO */
+    const char *advice;        /* a sentence for who wonders what is missing, or NULL */
 };
 
 /* Loads c->kernel and c->initrd into g, whose RAM (g->ram_pages) is zero.
