@@ -93,7 +93,7 @@ int load_copy(struct load_plan *p, uint32_t pa, const void *src, uint32_t len)
 
 /* ---- versions ---- */
 
-#define LOWMEM_MIB 896u /* with the usual split of addresses */
+#define LOWMEM_MIB 880u /* 891 in 2.6.32, with the usual split of addresses */
 
 /* Up to three numbers with dots between. False if there are not two. */
 static bool parse_version(const char *text, uint32_t len, uint32_t v[3])
@@ -157,7 +157,7 @@ enum abi_revision abi_revision_of_version(const char *text, uint32_t len)
 }
 
 /* What such a kernel lacks here and says nothing of itself. Its devices are described
- * behind its memory; without CONFIG_HIGHMEM the end of memory is 896 MiB to it. */
+ * behind its memory; without CONFIG_HIGHMEM the end of memory is at some 890 MiB to it. */
 static const char *advice_for(const struct load_plan *p, uint32_t n)
 {
     if (n == version_number(2, 6, 24))
@@ -165,7 +165,7 @@ static const char *advice_for(const struct load_plan *p, uint32_t n)
                "described as 2.6.25 has them";
     if (n < version_number(4, 0, 0) && p->ram_bytes > HV_MIB(LOWMEM_MIB))
         return "without CONFIG_HIGHMEM this Linux finds no disk, network or input: "
-               "give memory=896 if it is so";
+               "give memory=880 if it is so";
     return NULL;
 }
 

@@ -20,6 +20,9 @@
 #define LOW_PDES PAGE_OFFSET_PDE
 #define HIGH_PDES (1023 - PAGE_OFFSET_PDE)
 
+/* A kernel changes them through its own map of memory, which ends at some 890 MiB. */
+#define TABLES_TOP HV_MIB(768)
+
 /* boot_params, offsets of ABI 1.2. */
 enum {
     BP_E820_ENTRIES = 0x1e8,
@@ -70,7 +73,7 @@ static int place_initrd(struct load_plan *p)
 static int place_tables(struct load_plan *p)
 {
     enum abi_revision rev = p->version != ABI_AUTO ? p->version : p->c->abi;
-    uint32_t pages, per_page;
+    uint32_t top = hv_min_u32(p->initrd_pa, TABLES_TOP), pages, per_page;
 
     if (rev == ABI_AUTO || rev >= ABI_3_1)
         return 0;
@@ -82,14 +85,13 @@ static int place_tables(struct load_plan *p)
     /* One page of middle directory; 2-level: up to the map at PAGE_OFFSET. */
     p->pte_pages = hv_min_u32(p->pte_pages, p->pae ? 512 : LOW_PDES);
     pages = 1u + (p->pae ? 1u : 0u) + p->pte_pages;
-    if (p->initrd_pa / HV_PAGE_SIZE <= pages ||
-        p->initrd_pa - pages * HV_PAGE_SIZE < p->image_end) {
+    if (top / HV_PAGE_SIZE <= pages || top - pages * HV_PAGE_SIZE < p->image_end) {
         load_fail(p, "boot page tables of %u pages do not fit above the image: "
                   "give more than memory=%u", pages,
                   load_mib(p->ram_bytes));
         return -HV_E2BIG;
     }
-    p->pgdir = p->initrd_pa - HV_PAGE_SIZE;
+    p->pgdir = top - HV_PAGE_SIZE;
     p->pte_pa = p->pgdir - p->pte_pages * HV_PAGE_SIZE;
     p->pmd_pa = p->pte_pa - HV_PAGE_SIZE; /* PAE only */
     return 0;
