@@ -164,8 +164,8 @@ static const char *advice_for(const struct load_plan *p, uint32_t n)
         return "Linux 2.6.24 has no disk, network or input here: its devices are "
                "described as 2.6.25 has them";
     if (n < version_number(4, 0, 0) && p->ram_bytes > HV_MIB(LOWMEM_MIB))
-        return "without CONFIG_HIGHMEM this Linux finds no disk, network or input: "
-               "give memory=880 if it is so";
+        return "if this Linux has no CONFIG_HIGHMEM, it finds no disk, network or input: "
+               "then give memory=880";
     return NULL;
 }
 
