@@ -424,7 +424,7 @@ void pm_access_maybe(uint32_t va, uint32_t access)
             (void)may_gain(gains[i], A | (access & SF_WRITE ? D : 0));
     }
     if (w.pte_gpa)
-        (void)may_gain(w.pde_gpa, w.pde_gpa == w.pte_gpa ? A | D : A);
+        (void)may_gain(w.pde_gpa, A | D); /* as the entry of another page of the stack */
     if (w.outcome == SF_OK)
         (void)may_gain(w.pte_gpa, A | (access & SF_WRITE ? D : 0));
 }

@@ -48,6 +48,14 @@ uint32_t root_gcr3(uint32_t i)
     return pae ? (PAGE_ROOT << 12) + i * 32 : (PAGE_ROOT + i) << 12;
 }
 
+/* No root of the guest, and some cannot be one. */
+uint32_t random_pgd(void)
+{
+    static const uint32_t odd[] = {0, 1, 31, 0xfffff000, 0xffffffe0};
+
+    return percent(50) ? odd[below(HV_ARRAY_SIZE(odd))] : PAGE_DATA << 12;
+}
+
 uint32_t random_l1(void)
 {
     return pae ? l1_pae[below(HV_ARRAY_SIZE(l1_pae))]
@@ -236,8 +244,7 @@ bool monitor_store(uint32_t va, uint32_t wanted_gpa, uint32_t value)
     p = gva_write_ptr(v, GVA(va));
     if (p) {
         r.outcome = SF_OK;
-        for (r.gfn = 0; sf_page(v, r.gfn) != (uint8_t *)((uintptr_t)p & ~0xffful);)
-            r.gfn++;
+        r.gfn = sf_gfn_at(v, p);
     }
     require(!guest_is_dead(v->guest));
     require(devices_write || pm_access_ok(va, SF_WRITE, r));
@@ -352,7 +359,7 @@ void load_root(uint32_t i)
 
 /* Where the kernel's half begins: inside of a directory, too, and above what the guest
  * itself calls its kernel. */
-static uint32_t random_kernel_address(void)
+uint32_t random_kernel_address(void)
 {
     static const uint32_t at[] = {0x00400000, 0x00800000, 0x3fc00000, 0x40000000,
                                   0x40400000, 0x80000000, 0xbfc00000, 0xc0400000,

@@ -49,6 +49,8 @@ bool percent(uint32_t p);
 /* Ends the test with seed and step if not. */
 void require(bool ok);
 uint32_t root_gcr3(uint32_t i);
+/* A number that SET_PTE may give and that is no root. */
+uint32_t random_pgd(void);
 uint32_t random_l1(void);
 /* Index of a directory entry that tests use. */
 uint32_t random_dir_index(void);
@@ -76,5 +78,7 @@ void set_pgd(uint32_t pgd, uint32_t index);
 void set_pmd(uint32_t gpa, uint32_t index);
 void flush(bool all);
 void load_root(uint32_t i);
+/* Where INIT says that the kernel's half begins. */
+uint32_t random_kernel_address(void);
 /* A new guest; tables_max: size of the pool, 0: as it is. */
 void build_guest(uint32_t tables_max);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* See shadow_fixture.h.  The CPU here knows the shadow format from the manual
  * (SDM 3A 4.4, 4.6 to 4.8) and shares nothing with hv/mmu/. */
+#define _GNU_SOURCE /* memfd_create() */
 #include "shadow_fixture.h"
 
 #include "fake.h"
@@ -10,6 +11,7 @@
 #include "test.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define E_P 1ull
 #define E_RW 2ull
@@ -21,16 +23,118 @@
 #define FRAME_BITS 0x00ffffffu
 #define TRIES_MAX 4u
 
+/* Pages above 4 GiB, and how many windows there are: two that go round, and those
+ * that are kept. Between them and around is nothing. */
+#define HIGH_FIRST 0x100000u
+#define HIGH_FRAMES 256u
+#define ROUND 2u
+#define WINDOWS (ROUND + KEPT_TABLE + FRAME_KEPT_TABLES)
+
+bool sf_high;
+
 static uint8_t *memory;
+static struct {
+    int fd;
+    uint8_t *all;     /* as the guest's CPU sees it */
+    uint8_t *windows; /* every other page */
+    uint32_t frame[WINDOWS], next;
+} high;
 static hfn_t switcher_frame;
 static uint32_t frames_before;
 
 /* ---- frames: the address is the number ---- */
 
+/* The guest page with this frame; the limit if there is none. */
+static uint32_t gfn_of_frame(const struct vcpu *v, uint64_t frame)
+{
+    uint32_t gfn = 0;
+
+    while (gfn < v->guest->limit_pages &&
+           (v->guest->pages[gfn].frame & FRAME_BITS) != frame)
+        gfn++;
+    return gfn;
+}
+
+uint32_t pmm_frame_limit(void)
+{
+    return sf_high ? HIGH_FIRST + HIGH_FRAMES : FAKE_PMM_FIRST + fake_pmm_frames;
+}
+
+static void high_init(void)
+{
+    size_t bytes = (size_t)HIGH_FRAMES << HV_PAGE_SHIFT;
+
+    high.fd = memfd_create("high", 0);
+    REQUIRE(high.fd >= 0 && ftruncate(high.fd, (off_t)bytes) == 0);
+    high.all = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, high.fd, 0);
+    high.windows = mmap(NULL, (WINDOWS * 2 + 1) * HV_PAGE_SIZE, PROT_NONE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    REQUIRE(high.all != MAP_FAILED && high.windows != MAP_FAILED);
+}
+
+static uint8_t *window_at(uint32_t n)
+{
+    return high.windows + (n * 2 + 1) * HV_PAGE_SIZE;
+}
+
+static void *window_open(uint32_t n, hfn_t f)
+{
+    off_t at = (off_t)(f.v - HIGH_FIRST) << HV_PAGE_SHIFT;
+
+    REQUIRE(f.v >= HIGH_FIRST && f.v - HIGH_FIRST < HIGH_FRAMES);
+    if (high.frame[n] != f.v)
+        REQUIRE(mmap(window_at(n), HV_PAGE_SIZE, PROT_READ | PROT_WRITE,
+                     MAP_SHARED | MAP_FIXED, high.fd, at) == window_at(n));
+    high.frame[n] = f.v;
+    return window_at(n);
+}
+
+static void windows_close(uint32_t first, uint32_t end)
+{
+    for (uint32_t n = first; n < end && high.windows; n++) {
+        REQUIRE(mprotect(window_at(n), HV_PAGE_SIZE, PROT_NONE) == 0);
+        high.frame[n] = 0;
+    }
+}
+
+void sf_lose_windows(void)
+{
+    windows_close(0, ROUND);
+}
+
+void sf_lose_kept_windows(void)
+{
+    windows_close(ROUND, WINDOWS);
+}
+
+void *frame_ptr_kept(enum kept_frame which, hfn_t f)
+{
+    return frame_is_direct(f) ? frame_ptr(f) : window_open(ROUND + which, f);
+}
+
+uint32_t sf_gfn_at(const struct vcpu *v, const void *p)
+{
+    uintptr_t at = (uintptr_t)p & ~(uintptr_t)HV_PAGE_MASK;
+
+    for (uint32_t n = 0; n < WINDOWS && sf_high; n++) {
+        if ((uintptr_t)window_at(n) == at)
+            return gfn_of_frame(v, high.frame[n]);
+    }
+    return gfn_of_frame(v, at >> HV_PAGE_SHIFT);
+}
+
 void *frame_ptr(hfn_t f)
 {
     uintptr_t base = (uintptr_t)FAKE_PMM_FIRST << HV_PAGE_SHIFT;
     size_t bytes = (size_t)fake_pmm_frames << HV_PAGE_SHIFT;
+
+    if (!frame_is_direct(f)) {
+        if (high.frame[high.next] == f.v) /* the other one is the older now */
+            high.next ^= 1;
+        else if (high.frame[high.next ^ 1] != f.v)
+            (void)window_open(high.next, f), high.next ^= 1;
+        return window_at(high.next ^ 1);
+    }
 
     if (!memory) {
         memory = mmap((void *)base, bytes, PROT_READ | PROT_WRITE,
@@ -67,6 +171,8 @@ struct vcpu *sf_guest(uint32_t pages, bool pae, bool linear, uint32_t gcr3)
 
     REQUIRE(g && v);
     if (hfn_is_none(switcher_frame)) {
+        if (sf_high)
+            high_init();
         rmap_init();
         switcher_frame = pmm_alloc(PMM_DIRECT);
     }
@@ -78,8 +184,14 @@ struct vcpu *sf_guest(uint32_t pages, bool pae, bool linear, uint32_t gcr3)
     g->pages = calloc(pages, sizeof(*g->pages));
     REQUIRE(g->pages);
     for (uint32_t i = 0; i < pages; i++) {
-        hfn_t f = pmm_alloc_contig(2, 2, 0);
+        hfn_t f;
 
+        if (sf_high) {
+            rmap_own(g, i, HFN(HIGH_FIRST + i));
+            memset(high.all + i * HV_PAGE_SIZE, 0, HV_PAGE_SIZE);
+            continue;
+        }
+        f = pmm_alloc_contig(2, 2, 0);
         REQUIRE(!hfn_is_none(f));
         rmap_own(g, i, f);
         guard_behind(f, PROT_NONE);
@@ -97,7 +209,7 @@ void sf_free(struct vcpu *v)
     struct guest *g = v->guest;
 
     shadow_destroy(g);
-    for (uint32_t i = 0; i < g->limit_pages; i++) {
+    for (uint32_t i = 0; i < g->limit_pages && !sf_high; i++) {
         hfn_t f = HFN(g->pages[i].frame & FRAME_BITS);
 
         guard_behind(f, PROT_READ | PROT_WRITE);
@@ -112,6 +224,8 @@ void sf_free(struct vcpu *v)
 uint8_t *sf_page(const struct vcpu *v, uint32_t gfn)
 {
     REQUIRE(gfn < v->guest->limit_pages);
+    if (sf_high)
+        return high.all + gfn * HV_PAGE_SIZE;
     return frame_ptr(HFN(v->guest->pages[gfn].frame & FRAME_BITS));
 }
 
@@ -126,17 +240,6 @@ uint32_t sf_peek(const struct vcpu *v, uint32_t gpa)
 void sf_poke(struct vcpu *v, uint32_t gpa, uint32_t value)
 {
     memcpy(sf_page(v, gpa >> HV_PAGE_SHIFT) + (gpa & HV_PAGE_MASK), &value, 4);
-}
-
-/* The guest page with this frame; the limit if there is none. */
-static uint32_t gfn_of_frame(const struct vcpu *v, uint64_t frame)
-{
-    uint32_t gfn = 0;
-
-    while (gfn < v->guest->limit_pages &&
-           (v->guest->pages[gfn].frame & FRAME_BITS) != frame)
-        gfn++;
-    return gfn;
 }
 
 /* ---- the CPU ---- */

@@ -18,6 +18,17 @@
 struct vcpu *sf_guest(uint32_t pages, bool pae, bool linear, uint32_t gcr3);
 void sf_free(struct vcpu *v);
 
+/* Set before the first guest: the pages of all guests lie above 4 GiB, and the monitor
+ * sees them through windows only, of which the last two are good. */
+extern bool sf_high;
+
+/* What pointers into windows may not survive: an interrupt, and another guest's turn. */
+void sf_lose_windows(void);
+void sf_lose_kept_windows(void);
+
+/* The page that the monitor's pointer leads to. */
+uint32_t sf_gfn_at(const struct vcpu *v, const void *p);
+
 /* Bytes of guest memory, behind the monitor's back. */
 uint8_t *sf_page(const struct vcpu *v, uint32_t gfn);
 uint32_t sf_peek(const struct vcpu *v, uint32_t gpa);

@@ -16,7 +16,7 @@
 #include "hv/gmem.h"
 
 static uint32_t dying; /* table of an address space that is gone */
-static bool with_stack;
+static bool with_stack, with_others;
 
 /* ---- what a guest does ---- */
 
@@ -131,6 +131,43 @@ static void burst(void)
     }
 }
 
+/* Announcements of several tables and roots in one ring: what the first have remembered
+ * must not do for the next. Some are for roots that never were. */
+static void mixed_ring(void)
+{
+    struct sf_pte ptes[SF_RING];
+    uint32_t n = 2 + below(SF_RING - 1);
+
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t root = root_gcr3(percent(60) ? cur : below(ROOTS));
+        uint32_t va = i && percent(40) ? ptes[i - 1].va ^ below(2) * HV_PAGE_SIZE
+                                       : random_va() & ~0xfffu;
+        struct pm_walk w = pm_walk(root, va, SF_READ);
+        uint32_t value = w.pte_gpa ? legal_value(w.pte_gpa >> 12) : 0;
+
+        if (w.pte_gpa && pae && is_root_page(w.pte_gpa >> 12))
+            value &= ~0xffeu;
+        if (w.pte_gpa && percent(80))
+            write_word(w.pte_gpa, value);
+        if (percent(10))
+            value = percent(50) ? 0 : legal_value(PAGE_DATA);
+        ptes[i] = (struct sf_pte){percent(95) ? root : random_pgd(), va, value, 0};
+    }
+    sf_set_ptes(v, ptes, n);
+    for (uint32_t i = 0; i < n; i++)
+        pm_set_pte(ptes[i].pgd, ptes[i].va);
+    if (percent(70))
+        (void)access_va(ptes[below(n)].va, percent(50) ? SF_READ : SF_WRITE);
+}
+
+/* INIT: another border of the kernel's half, and no shadow is left. */
+static void init_again(void)
+{
+    v->guest->kernel_address = random_kernel_address();
+    shadow_drop_all(v);
+    pm_flush_all();
+}
+
 /* The kernel's part as every root has it. */
 static void mend_kernel(uint32_t r)
 {
@@ -221,10 +258,17 @@ static void use_stack(void)
 {
     if (!with_stack)
         return;
-    v->esp1 = STACK_TOP + below(3) * 0x800;
+    v->esp1 = (percent(50) ? STACK_TOP : random_va() & ~0xfffu) + below(3) * 0x800;
     v->stack_pages = (uint8_t)below(3);
     v->attention |= VCPU_ATTN_PIN;
     enter();
+}
+
+/* The time slice is over and another guest has used this CPU. */
+static void other_guest_runs(void)
+{
+    sf_lose_kept_windows();
+    shadow_vcpu_moves(v);
 }
 
 static void tour_roots(void)
@@ -243,10 +287,16 @@ static void step(void)
         frames_of_traps();
     if (percent(10))
         burst();
+    if (percent(5))
+        mixed_ring();
     if (percent(2) && percent(15))
         map_everywhere();
+    if (percent(1) && percent(25))
+        init_again();
     if (percent(5))
         (void)monitor_patch(random_va() & (pae ? ~7u : ~3u), 0, 0);
+    if (with_others && percent(3))
+        other_guest_runs();
     if (what < 40)
         random_access();
     else if (what < 60)
@@ -351,6 +401,37 @@ TEST(model_pae_small_pool)
     pae = true;
     for (uint32_t i = 0; i < 20; i++)
         run_guests(6000 + i, 1, 4000, 6 + i);
+}
+
+/* What an interrupt may do: look at the guest, for a trace of its calls, through windows
+ * that the interrupted code has to open anew. */
+static void look_meanwhile(void)
+{
+    uint32_t words[2];
+
+    sf_lose_windows();
+    if (v->root && percent(20) &&
+        gva_peek(v, words, GVA(random_va() | 0xffc), sizeof(words)))
+        require(!guest_is_dead(v->guest));
+}
+
+static void run_high_guests(uint32_t first, uint32_t n)
+{
+    sf_high = with_others = true;
+    fake_arch.on_preempt = look_meanwhile;
+    for (uint32_t i = first * 8; i < (first + n) * 8; i++) {
+        pae = i & 1;
+        with_stack = i & 2;
+        run_guest(800000 + i, 4000, i & 4 ? (with_stack ? 12 : 6) + i % 40 : 0);
+    }
+}
+
+/* All of its memory above 4 GiB, in turns with another guest. */
+TEST(model_high_memory)
+{
+    const char *text = getenv("MODEL_RUNS"), *from = getenv("MODEL_FIRST");
+
+    run_high_guests(from ? (uint32_t)atoi(from) : 0, text ? (uint32_t)atoi(text) : 1);
 }
 
 /* make check-slow asks for many: MODEL_RUNS guests of each kind. */

@@ -19,7 +19,7 @@ enum kept_frame {
 #ifdef HV_HOST_TEST
 void *frame_ptr(hfn_t f); /* provided by tests/host/fake-arch */
 hfn_t frame_of_ptr(const void *p);
-#define frame_ptr_kept(which, f) frame_ptr(f)
+void *frame_ptr_kept(enum kept_frame which, hfn_t f);
 #else
 /* Slow path: maps a HIGH frame. See arch/i386/window.c. */
 void *arch_window_map(hfn_t f);
