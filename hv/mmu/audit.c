@@ -46,7 +46,8 @@ static uint32_t read_guest(const struct audit *a, const struct shadow_table *t,
     return lo;
 }
 
-static void check_leaf(struct audit *a, struct shadow_table *t, uint32_t i)
+/* rmap: sums of the mappings that are found. */
+static void check_leaf(struct audit *a, struct shadow_table *t, uint32_t i, uint32_t *rmap)
 {
     uint64_t ent = t->ents[i];
     uint32_t hfn = (uint32_t)(ent >> 12), gfn, lo, hi;
@@ -58,6 +59,7 @@ static void check_leaf(struct audit *a, struct shadow_table *t, uint32_t i)
         differs(a, t, i, "frame that is not the guest's");
         return;
     }
+    rmap[gfn] += ((uint32_t)t->id << 9 | i) << 8 | 1;
     if ((ent & 2) && !(a->g->pages[gfn].frame & GPAGE_OURS))
         differs(a, t, i, "writable, and its page is a table at rest");
     if (t->key & KEY_LINEAR) {
@@ -94,6 +96,8 @@ static void check_dir(struct audit *a, struct shadow_table *t, uint32_t i,
         return;
     }
     links[to->id]++;
+    if ((ent >> 36) || (ent & 0xf98) || !(to->key & KEY_L2) != !!(t->key & KEY_L2))
+        differs(a, t, i, "reserved bits, or a link to a directory");
     if ((t->key & KEY_SWITCHER) && i >= RESERVED_ENTRY)
         differs(a, t, i, "link in the switcher's range");
     if ((t->key | to->key) & KEY_LINEAR)
@@ -149,15 +153,10 @@ static void check_tables(struct audit *a, uint32_t *rmap, uint16_t *links,
                 differs(a, t, i, "absent entry with a payload");
             if (!(t->ents[i] & 1) || sw)
                 continue;
-            if (t->key & KEY_L2) {
+            if (t->key & KEY_L2)
                 check_dir(a, t, i, links);
-            } else {
-                check_leaf(a, t, i);
-                if (rmap && frame_owner[t->ents[i] >> 12] < a->g->limit_pages)
-                    rmap[frame_owner[t->ents[i] >> 12]] =
-                        rmap[frame_owner[t->ents[i] >> 12]] +
-                        (((uint32_t)id << 9 | i) << 8 | 1);
-            }
+            else
+                check_leaf(a, t, i, rmap);
         }
         check_loose(a, t);
         if (t->links && !(t->key & KEY_LINEAR))
@@ -185,20 +184,56 @@ static uint64_t current_leaf(const struct audit *a, uint32_t va, uint64_t *pde,
     return (*table)->ents[(va >> 12) & 511];
 }
 
+static void check_writable(struct audit *a)
+{
+    const struct write_cache *w = &a->m->writable;
+    const struct shadow_table *t;
+    uint64_t pde, ent;
+    uint32_t frame;
+
+    if (w->va == 1)
+        return;
+    ent = current_leaf(a, w->va, &pde, &t);
+    if (!(ent & 1) || !(ent & 2) || !(pde & 2) || ent >> 12 != w->frame) {
+        wrong(a, "the remembered page is not writable there", w->va);
+        return;
+    }
+    frame = a->g->pages[frame_owner[ent >> 12]].frame;
+    if (frame >> 28)
+        wrong(a, "the remembered page is a page table", w->va);
+    if (!(frame & GPAGE_REMEMBERED))
+        wrong(a, "nobody will say that the remembered page goes", w->va);
+    if (frame_is_direct(HFN(w->frame)) && w->bytes != frame_ptr(HFN(w->frame)))
+        wrong(a, "the remembered page has other bytes", w->va);
+}
+
+/* A pinned stack is there, as the run loop takes it to be. */
+static void check_stack(struct audit *a)
+{
+    const struct vcpu *v = a->g->vcpu;
+    const struct shadow_root *r = v->root;
+    const struct shadow_table *t;
+    uint64_t pde, ent;
+
+    if ((v->attention & VCPU_ATTN_PIN) || r->pin_gen != a->m->pin_gen ||
+        r->pin_esp1 != v->esp1 || r->pin_pages != v->stack_pages)
+        return;
+    for (uint32_t i = 0; i < v->stack_pages; i++) {
+        ent = current_leaf(a, v->esp1 - 1 - i * 4096, &pde, &t);
+        if (!(ent & pde & 1) || !(ent & pde & 2))
+            wrong(a, "a pinned page of the stack is not writable", v->esp1 - 1 - i * 4096);
+        else if (!t->pinned)
+            wrong(a, "a table with pinned pages does not say so", v->esp1 - 1 - i * 4096);
+    }
+}
+
 /* What is remembered for speed says what a look would say. */
 static void check_caches(struct audit *a)
 {
     const struct shadow_mmu *m = a->m;
     const struct shadow_table *t;
-    uint64_t pde, ent;
+    uint64_t pde;
 
-    if (m->writable.va != 1) {
-        ent = current_leaf(a, m->writable.va, &pde, &t);
-        if (!(ent & 1) || !(ent & 2) || !(pde & 2) || ent >> 12 != m->writable.frame)
-            wrong(a, "the remembered page is not writable there", m->writable.va);
-        else if (a->g->pages[frame_owner[ent >> 12]].frame >> 28)
-            wrong(a, "the remembered page is a page table", m->writable.va);
-    }
     for (uint32_t n = 0; n < LINKS; n++) {
         const struct link_cache *l = &m->links[n];
 
@@ -212,28 +247,107 @@ static void check_caches(struct audit *a)
             wrong(a, "the remembered table is not linked there", l->first);
         else if (l->set_pte_bytes && t->pinned)
             wrong(a, "the table for SET_PTE has pinned pages", l->first);
+        else if (l->ents != t->ents || l->rmap_one != ((uint32_t)t->id << 17 | 1) ||
+                 l->pgd != a->g->vcpu->root->gcr3)
+            wrong(a, "the remembered table is described wrongly", l->first);
     }
     for (uint32_t n = 0; m->watch.root && n < m->watch.nr; n++) {
         const struct watch *w = &m->watch.page[n];
 
         if (witness_is_clean(w->page, w->ent, w->rmap) && gpage_is_dirty(m, w->page))
             wrong(a, "a watched page is dirty and its witness clean", n);
+        for (uint32_t i = 0; i < 2 && w->table[i]; i++) {
+            if (!w->table[i]->links || (w->table[i]->key & (KEY_LINEAR | KEY_L2)) ||
+                &a->g->pages[w->table[i]->key & KEY_GFN] != w->page)
+                wrong(a, "a watched table is not of its page", n);
+        }
     }
+}
+
+/* The directory entry of a root for a region of 2 MiB, or 0. */
+static uint64_t link_in(const struct shadow_root *r, uint32_t region)
+{
+    const struct shadow_table *pd = r->in_use ? r->pd[region >> 9] : NULL;
+
+    return pd ? pd->ents[region & 511] : 0;
+}
+
+/* A root has the directories of its page, or of the top-level entries as they were
+ * read, and is not taken to be up to date if it may not be. */
+static void check_root(struct audit *a, const struct shadow_root *r, uint32_t n)
+{
+    if (r->gcr3 == NO_CR3 || root_find(a->m, r->gcr3) != r || r->gcr3 == a->m->no_root)
+        wrong(a, "a root that is not found", n);
+    if (!r->pd[3] || !(r->pd[3]->key & KEY_SWITCHER))
+        wrong(a, "a root without the switcher", n);
+    for (uint32_t i = 0; i < 4; i++) {
+        uint32_t key = r->pd[i] ? r->pd[i]->key : KEY_LINEAR, page = r->gcr3 >> 12;
+
+        if (a->g->pae)
+            page = r->raw[i] >> 12;
+        if ((key & KEY_LINEAR) ? r->raw[i] != 0 || (r->pd[i] && i != 3)
+                               : (key & KEY_GFN) != page ||
+                                     (a->g->pae && r->raw[i] != (page << 12 | 1)))
+            wrong(a, "a root with a directory that is not its own", n << 2 | i);
+    }
+    if (!a->g->pae && witness_is_clean(r->top, r->top_ent, r->top_rmap) &&
+        gpage_is_dirty(a->m, r->top))
+        wrong(a, "the page of a root is dirty and its witness clean", n);
+}
+
+static void check_roots(struct audit *a)
+{
+    const struct nothing_cache *none = &a->m->nothing;
+
+    for (uint32_t n = 0; n < MAX_ROOTS; n++) {
+        const struct shadow_root *r = &a->m->roots[n];
+
+        if (r->in_use)
+            check_root(a, r, n);
+        if (none->region != LINK_NONE && r->in_use && r->gcr3 == none->pgd &&
+            (link_in(r, none->region) & 1))
+            wrong(a, "SET_PTE has nothing to do where a table is", none->region << 21);
+    }
+}
+
+/* Every table that is in use is found by what it shadows, and the others are free. */
+static void check_pool(struct audit *a)
+{
+    const struct shadow_mmu *m = a->m;
+    uint32_t used = 0, unused = 0;
+
+    for (uint32_t id = 1; id <= m->nr_pages; id++) {
+        const struct shadow_table *t = table_by_id(m, id);
+
+        used += t->links != 0;
+        if (t->links && table_find(m, t->key) != t)
+            wrong(a, "a table that is not found", id);
+        if (!t->links && (t->key || t->pinned))
+            wrong(a, "a free table that is not empty", id);
+    }
+    for (uint32_t id = m->free_ids; id && unused <= m->nr_pages; unused++)
+        id = table_by_id(m, id)->hash_next;
+    if (used != m->nr_tables || used + unused != m->nr_pages)
+        wrong(a, "tables that are neither used nor free", m->nr_pages - used - unused);
 }
 
 /* No root has another table where SET_PTE believes that all share one. */
 static void check_kernel(struct audit *a)
 {
     const struct kernel_cache *k = &a->m->kernel;
+    bool found = k->region == LINK_NONE;
 
     for (uint32_t n = 0; k->region != LINK_NONE && n < MAX_ROOTS; n++) {
-        const struct shadow_root *r = &a->m->roots[n];
-        const struct shadow_table *pd = r->in_use ? r->pd[k->region >> 9] : NULL;
-        uint64_t pde = pd ? pd->ents[k->region & 511] : 0;
+        uint64_t pde = link_in(&a->m->roots[n], k->region);
 
-        if ((pde & 1) && frame_owner[(uint32_t)(pde >> 12)] != (uintptr_t)k->table)
+        if (!(pde & 1))
+            continue;
+        found = true;
+        if (frame_owner[(uint32_t)(pde >> 12)] != (uintptr_t)k->table)
             wrong(a, "a root has a kernel table of its own", k->region << 21);
     }
+    if (!found)
+        wrong(a, "the kernel table of all roots is in none", k->region << 21);
 }
 
 /* Every table of the user half of the root that has a list is on it. */
@@ -254,6 +368,19 @@ static void check_watch(struct audit *a)
         if (!found && !(t->key & KEY_LINEAR))
             wrong(a, "a user table is not watched", i << 21);
     }
+}
+
+/* This goes by the entries, which are right. */
+static void check_remembered(struct audit *a)
+{
+    check_writable(a);
+    check_stack(a);
+    if (a->g->linear)
+        return;
+    check_roots(a);
+    check_caches(a);
+    check_watch(a);
+    check_kernel(a);
 }
 
 bool shadow_audit(struct guest *g)
@@ -299,11 +426,9 @@ bool shadow_audit(struct guest *g)
             log_error("audit %s: page %#x: %u shadows counted, %u there",
                       g->config.name, p, g->pages[p].frame >> 28, shadows[p]);
     }
-    if (!g->linear) {
-        check_caches(&a);
-        check_watch(&a);
-        check_kernel(&a);
-    }
+    check_pool(&a);
+    if (a.bad == 0)
+        check_remembered(&a);
     pmm_free_contig(f, frames);
     return a.bad == 0;
 }

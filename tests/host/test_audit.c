@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/* The audit of the shadow finds what is wrong: each thing that it looks at is spoilt
+ * alone, and it must say so.  A check that cannot fail would keep the random guests and
+ * audit=N green whatever they do.
+ *
+ * units: tests/host/shadow_fixture.c tests/host/shadow_guest.c hv/gmem.c
+ * units: hv/mmu/walk.c hv/mmu/shadow.c hv/mmu/fill.c hv/mmu/sync.c hv/mmu/announce.c
+ * units: hv/mmu/rmap.c hv/mmu/quiet.c hv/mmu/linear.c hv/mmu/audit.c
+ */
+#include "shadow_guest.h"
+
+#define VA 0x00400000u
+#define STACK (DIRECT_MAP + 50 * HV_PAGE_SIZE)
+#define KERNEL_PTE (DIRECT_MAP + 45 * HV_PAGE_SIZE)
+
+/* With this value in it the audit complains, and with what was there it does not. */
+#define SPOILT(field, value) \
+    do { \
+        __typeof__(field) was = (field); \
+        (field) = (value); \
+        EXPECT(!shadow_audit(v->guest)); \
+        (field) = was; \
+        EXPECT(shadow_audit(v->guest)); \
+    } while (0)
+
+static struct shadow_mmu *m;
+
+/* Everything that is remembered is remembered of this guest. */
+static void busy_guest(void)
+{
+    m = v->guest->mmu;
+    make_root2();
+    sf_poke(v, pte_at(ROOT, VA), DATA << 12 | RWUSAD);
+    v->esp1 = STACK;
+    v->stack_pages = 1;
+    shadow_check_pin(v);
+    shadow_new_pgtable(v, root_at(ROOT2));
+    shadow_new_pgtable(v, root_at(ROOT));
+    EXPECT(reaches(VA, SF_WRITE, DATA));
+    sf_set_pte(v, root_at(ROOT), KERNEL_PTE, sf_peek(v, pte_at(ROOT, KERNEL_PTE)), 0);
+    shadow_flush_user(v);
+    EXPECT(reaches(DIRECT_MAP + 44 * HV_PAGE_SIZE, SF_WRITE, 44));
+    EXPECT(gva_write_ptr(v, GVA(DIRECT_MAP + 44 * HV_PAGE_SIZE)) != NULL);
+    EXPECT(reaches(VA, SF_READ, DATA));
+    EXPECT(faults(VA + HV_PAGE_SIZE, SF_READ, 0));
+    EXPECT(m->writable.va != 1 && m->links_live && m->watch.root && m->kernel.region != LINK_NONE);
+    EXPECT(shadow_audit(v->guest));
+}
+
+static void entries(void)
+{
+    struct shadow_table *t, *pd;
+    uint32_t i = va_l1(VA), k = va_l2(VA);
+
+    busy_guest();
+    t = root_l1(v->root, VA);
+    pd = v->root->pd[VA >> 30];
+    SPOILT(t->ents[i], t->ents[i] | 0x100); /* global */
+    SPOILT(t->ents[i], t->ents[i] | 1ull << 63);
+    SPOILT(t->ents[i], t->ents[i] ^ PT_US);
+    SPOILT(t->ents[i], 0);
+    SPOILT(t->ents[i], t->ents[i + 1] | v->root->pdpt[3]); /* a table of the monitor's */
+    SPOILT(pd->ents[k], pd->ents[k] ^ PT_US);
+    SPOILT(pd->ents[k], pd->ents[k] | PT_PS);
+    SPOILT(pd->ents[k], (uintptr_t)pd->ents | (pd->ents[k] & PT_LOW)); /* to itself */
+    SPOILT(v->root->pdpt[0], v->root->pdpt[0] ^ 2);
+    SPOILT(v->root->pd[3]->ents[SWITCHER_ENTRY], (uintptr_t)t->ents | 0x23);
+    SPOILT(t->present[i / 32], 0);
+    SPOILT(t->words, 0);
+    SPOILT(t->links, t->links + 1);
+    SPOILT(v->guest->pages[DATA].rmap, v->guest->pages[DATA].rmap + 1);
+    SPOILT(v->guest->pages[t->key & KEY_GFN].frame,
+           v->guest->pages[t->key & KEY_GFN].frame + GPAGE_PT_ONE);
+    SPOILT(m->chunks[t->id / CHUNK_TABLES]->loose, 0);
+}
+
+TEST(the_audit_finds_wrong_entries)
+{
+    for_both(entries);
+}
+
+static void pool(void)
+{
+    busy_guest();
+    SPOILT(m->nr_tables, m->nr_tables + 1);
+    SPOILT(m->free_ids, 0);
+    for (uint32_t n = 0; n < HASH_BUCKETS; n++) {
+        if (m->hash[n])
+            SPOILT(m->hash[n], 0);
+    }
+    SPOILT(table_by_id(m, m->free_ids)->key, 5);
+    SPOILT(table_by_id(m, m->free_ids)->pinned, 1);
+}
+
+TEST(the_audit_finds_a_torn_pool)
+{
+    for_both(pool);
+}
+
+static void roots(void)
+{
+    struct shadow_root *r;
+
+    busy_guest();
+    r = v->root;
+    SPOILT(r->gcr3, NO_CR3);
+    SPOILT(r->gcr3, root_at(ROOT2));
+    SPOILT(m->no_root, r->gcr3);
+    SPOILT(r->raw[pae ? 0 : 1], 5u << 12 | 1);
+    if (!pae) {
+        guest_writes(root_at(ROOT) + 5 * 4, 0);
+        shadow_new_pgtable(v, root_at(ROOT));
+        guest_writes(root_at(ROOT) + 5 * 4, 0);
+        SPOILT(r->top_ent, &never_dirty);
+    }
+}
+
+TEST(the_audit_finds_wrong_roots)
+{
+    for_both(roots);
+}
+
+static void caches(void)
+{
+    struct link_cache *l;
+    struct gpage *p;
+
+    busy_guest();
+    l = &m->links[v->link - m->links];
+    SPOILT(l->table, m->filler);
+    SPOILT(l->ents, l->ents + 1);
+    SPOILT(l->rmap_one, l->rmap_one + RMAP_NEXT);
+    SPOILT(l->pgd, root_at(ROOT2));
+    SPOILT(l->allows, l->allows ^ PT_RW);
+    SPOILT(m->links_live, m->links_live & ~(1u << (l - m->links)));
+
+    p = &v->guest->pages[44];
+    SPOILT(p->frame, p->frame & ~GPAGE_REMEMBERED);
+    SPOILT(m->writable.bytes, m->writable.bytes + HV_PAGE_SIZE);
+    SPOILT(m->writable.frame, m->writable.frame + 2);
+    SPOILT(m->writable.va, VA + HV_PAGE_SIZE);
+
+    SPOILT(m->kernel.table, m->filler);
+    SPOILT(m->kernel.region, 0x3ff00000u >> 21);
+    SPOILT(m->watch.nr, 1);
+    for (uint32_t n = 0; n < m->watch.nr; n++) {
+        if (m->watch.page[n].table[0])
+            SPOILT(m->watch.page[n].table[0], m->filler);
+    }
+    m->nothing.pgd = v->root->gcr3;
+    SPOILT(m->nothing.region, VA >> 21);
+}
+
+TEST(the_audit_finds_wrong_caches)
+{
+    for_both(caches);
+}
+
+static void stack(void)
+{
+    struct shadow_table *t;
+    uint32_t i = va_l1(STACK - 1);
+
+    busy_guest();
+    t = root_l1(v->root, STACK - 1);
+    EXPECT(!(v->attention & VCPU_ATTN_PIN));
+    SPOILT(t->ents[i], t->ents[i] & ~(uint64_t)PT_RW);
+    SPOILT(t->pinned, 0);
+}
+
+TEST(the_audit_finds_a_stack_that_is_not_pinned)
+{
+    for_both(stack);
+}
