@@ -364,6 +364,27 @@ GT_CASE(flush_single, GT_BOTH)
     }
 }
 
+/* A fault ends what is cached of its page (SDM 3A 4.10.4.1): a read-only page is there,
+ * its entry changes without a word, and a store is refused by the new one. What is read
+ * then is what the new one says. */
+GT_CASE(fault_forgets, GT_BOTH)
+{
+    uint32_t a = page_alloc(), b = page_alloc(), ro = PTE_USER & ~PTE_W;
+
+    poke32(a, 0xa);
+    poke32(b, 0xb);
+    for (uint32_t i = 0; i < 100; i++) {
+        pt_set(pt_root, VA, a | ro);
+        EXPECT_EQ_AT(i, peek32(VA), 0xa);
+        pt_write(pt_root, VA, i & 1 ? 0 : b | ro);
+        EXPECT_EQ_AT(i, gt_store(1, VA, i), VEC_PF);
+        if (i & 1)
+            EXPECT(!can_read(VA));
+        else
+            EXPECT_EQ_AT(i, peek32(VA), 0xb);
+    }
+}
+
 /* SET_PTE's value is a hint: what counts is the guest's memory. */
 GT_CASE(set_pte_is_a_hint, GT_BOTH)
 {
