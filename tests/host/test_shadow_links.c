@@ -190,6 +190,32 @@ TEST(a_fault_leaves_a_page_that_is_right)
     for_both(leaf_as_before);
 }
 
+/* ---- a link that takes its own place ---- */
+
+/* The directory gives the table a right that it did not have, and an entry was written
+ * before that; nobody has said so. No page was ever both: what the old entry led to, and
+ * writable. The link that is made anew is the table's only one. */
+static void right_and_page(void)
+{
+    uint32_t pte = pte_at(ROOT, VA), next = pte + entry_bytes(), pde = pde_at(ROOT, VA);
+    uint32_t table = sf_peek(v, pde) & ~0xfffu;
+
+    sf_poke(v, pde, table | (RWUSAD & ~PT_RW));
+    sf_poke(v, pte, DATA << 12 | RWUSAD);
+    sf_poke(v, next, (DATA + 1) << 12 | RWUSAD);
+    EXPECT(reaches(VA, SF_READ, DATA));
+    EXPECT(reaches(VA + HV_PAGE_SIZE, SF_READ, DATA + 1));
+    guest_writes(next, (DATA + 2) << 12 | RWUSAD);
+    guest_writes(pde, table | RWUSAD);
+    EXPECT(reaches(VA, SF_WRITE, DATA));
+    EXPECT(reaches(VA + HV_PAGE_SIZE, SF_WRITE, DATA + 2));
+}
+
+TEST(a_new_right_is_not_for_an_old_page)
+{
+    for_both(right_and_page);
+}
+
 /* ---- a flush, and small tables ---- */
 
 /* The second half of a 2-level table, while what its leaves say stands in the first
