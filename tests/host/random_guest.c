@@ -165,7 +165,8 @@ static void about_to_pin(void)
     for (uint32_t i = 0; i < v->stack_pages; i++) {
         uint32_t va = v->esp1 - 1 - i * HV_PAGE_SIZE;
 
-        if (pm_walk(v->root->gcr3, va, SF_WRITE).outcome != SF_OK)
+        if (va >= LAYOUT_GUEST_TOP || /* below page 0 */
+            pm_walk(v->root->gcr3, va, SF_WRITE).outcome != SF_OK)
             v->stack_pages = 0;
     }
 }
