@@ -185,14 +185,16 @@ static int build(struct guest *g, const char **advice, char *err, uint32_t err_b
     rc = alloc_memory(g);
     if (rc == 0)
         rc = create_vcpu(g);
-    if (rc == 0)
-        rc = vdev_create(g);
     if (rc != 0)
         return rc;
     rc = loader_load(g, &g->config, &image, err, err_bytes);
     if (rc != 0)
         return rc;
     *advice = image.advice;
+    g->tagged_devices = image.tagged_devices;
+    rc = vdev_create(g);
+    if (rc != 0)
+        return rc;
     g->entry = image.entry;
     g->boot_pgdir = image.pgdir;
     g->image_abi = image.version;

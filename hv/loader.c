@@ -160,9 +160,6 @@ enum abi_revision abi_revision_of_version(const char *text, uint32_t len)
  * behind its memory; without CONFIG_HIGHMEM the end of memory is at some 890 MiB to it. */
 static const char *advice_for(const struct load_plan *p, uint32_t n)
 {
-    if (n == version_number(2, 6, 24))
-        return "Linux 2.6.24 has no disk, network or input here: its devices are "
-               "described as 2.6.25 has them";
     if (n < version_number(4, 0, 0) && p->ram_bytes > HV_MIB(LOWMEM_MIB))
         return "if this Linux has no CONFIG_HIGHMEM, it finds no disk, network or input: "
                "then give memory=880";
@@ -180,6 +177,7 @@ static int note_version(struct load_plan *p, const uint8_t *text, uint32_t len)
         return 0;
     p->version = revision_of(v, &too_old);
     p->advice = advice_for(p, version_number(v[0], v[1], v[2]));
+    p->tagged_devices = version_number(v[0], v[1], v[2]) == version_number(2, 6, 24);
     if (too_old)
         return load_fail(p, "Linux %u.%u.%u is too old, 2.6.24 is the first "
                          "that can be started", v[0], v[1], v[2]);
@@ -439,6 +437,7 @@ int loader_load(struct guest *g, const struct guest_config *c,
         rc = loader_write_boot(&p);
     if (rc < 0)
         return rc;
-    *out = (struct load_result){p.entry, p.pgdir, p.version, p.advice};
+    *out = (struct load_result){p.entry, p.pgdir, p.version, p.tagged_devices,
+                                p.advice};
     return 0;
 }

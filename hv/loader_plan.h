@@ -22,6 +22,7 @@ struct load_plan {
     uint32_t image_end; /* highest address the image takes */
     enum abi_revision version;
     const char *advice;
+    bool tagged_devices; /* of Linux 2.6.24 */
 
     uint32_t setup_bytes; /* bzImage: real-mode part, file bytes [0, n) */
     uint32_t payload_bytes;

@@ -17,7 +17,7 @@ _Static_assert(GABI_VRING_BYTES(VDEV_QUEUE_NUM) <=
                    VDEV_QUEUE_PAGES * HV_PAGE_SIZE, "ring fits its pages");
 
 #define FEATURE_BYTES 4u
-#define STATUS_OFFSET offsetof(struct gabi_device_desc, status)
+#define CONFIG_MAX_BYTES 16u
 #define STRING_MAX_BYTES 4096u
 #define STRING_PIECE_BYTES 256u /* then interrupts get a chance */
 #define RING_BYTES (VDEV_QUEUE_PAGES * HV_PAGE_SIZE)
@@ -38,10 +38,21 @@ static uint32_t ring_gpa(const struct vdev *d, uint32_t n)
     return d->bus_ring + n * RING_BYTES;
 }
 
+static bool is_tagged(const struct vdev *d)
+{
+    return d->set->g->tagged_devices;
+}
+
+static uint32_t status_gpa(const struct vdev *d)
+{
+    return desc_gpa(d) + (is_tagged(d) ? offsetof(struct gabi_tagged_desc, status)
+                                       : offsetof(struct gabi_device_desc, status));
+}
+
 /* Length of one feature bitmap: none where nothing is offered. */
 static uint8_t feature_bytes(const struct vdev *d)
 {
-    return d->offered ? FEATURE_BYTES : 0;
+    return d->offered && !is_tagged(d) ? FEATURE_BYTES : 0;
 }
 
 static uint32_t accepted_gpa(const struct vdev *d)
@@ -49,6 +60,52 @@ static uint32_t accepted_gpa(const struct vdev *d)
     return desc_gpa(d) + (uint32_t)sizeof(struct gabi_device_desc) +
            d->ops->nr_queues * (uint32_t)sizeof(struct gabi_vqconfig) +
            feature_bytes(d);
+}
+
+static struct gabi_vqconfig queue_config(const struct vdev *d, uint32_t n)
+{
+    return (struct gabi_vqconfig){
+        .num = VDEV_QUEUE_NUM,
+        .irq = (uint16_t)(d->bus_irq + n),
+        .pfn = ring_gpa(d, n) >> HV_PAGE_SHIFT,
+    };
+}
+
+static uint8_t *put_tagged(uint8_t *p, uint32_t tag, const void *data, uint32_t bytes)
+{
+    p[0] = (uint8_t)tag;
+    p[1] = (uint8_t)bytes;
+    memcpy(p + 2, data, bytes);
+    return p + 2 + bytes;
+}
+
+/* The same for Linux 2.6.24. */
+static uint32_t build_tagged(const struct vdev *d, uint8_t *out)
+{
+    static const struct {
+        uint8_t type, tag, offset, bytes;
+    } fields[] = { /* of the configuration as it is in the other form */
+        {GABI_DEV_NET, GABI_TAG_NET_MAC, 0, 6},
+        {GABI_DEV_BLOCK, GABI_TAG_BLK_CAPACITY, 0, 8},
+        {GABI_DEV_BLOCK, GABI_TAG_BLK_SEG_MAX, 12, 4},
+    };
+    struct gabi_tagged_desc h = {.type = d->ops->virtio_id};
+    uint8_t config[CONFIG_MAX_BYTES], *p = out + sizeof(h);
+
+    for (uint32_t n = 0; n < d->ops->nr_queues; n++) {
+        struct gabi_vqconfig c = queue_config(d, n);
+
+        p = put_tagged(p, GABI_TAG_QUEUE, &c, sizeof(c));
+    }
+    if (d->ops->config)
+        d->ops->config(d, config);
+    for (uint32_t i = 0; i < HV_ARRAY_SIZE(fields); i++) {
+        if (fields[i].type == h.type)
+            p = put_tagged(p, fields[i].tag, config + fields[i].offset, fields[i].bytes);
+    }
+    h.config_len = (uint8_t)(p - out - (ptrdiff_t)sizeof(h));
+    memcpy(out, &h, sizeof(h));
+    return (uint32_t)(p - out);
 }
 
 /* Writes d's descriptor to out and returns its length. */
@@ -65,11 +122,7 @@ static uint32_t build_desc(const struct vdev *d, uint8_t *out)
     memcpy(p, &h, sizeof(h));
     p += sizeof(h);
     for (uint32_t n = 0; n < d->ops->nr_queues; n++, p += 8) {
-        struct gabi_vqconfig c = {
-            .num = VDEV_QUEUE_NUM,
-            .irq = (uint16_t)(d->bus_irq + n),
-            .pfn = ring_gpa(d, n) >> HV_PAGE_SHIFT,
-        };
+        struct gabi_vqconfig c = queue_config(d, n);
 
         memcpy(p, &c, sizeof(c));
     }
@@ -97,7 +150,8 @@ bool lgbus_create(struct vdev_set *s)
         d->bus_offset = (uint16_t)bytes;
         irq += d->ops->nr_queues;
         ring += d->ops->nr_queues * RING_BYTES;
-        bytes += build_desc(d, s->buf + bytes);
+        bytes += is_tagged(d) ? build_tagged(d, s->buf + bytes)
+                              : build_desc(d, s->buf + bytes);
     }
     return gmem_write(s->g, GPA(page_gpa(s)), s->buf, bytes);
 }
@@ -106,7 +160,7 @@ bool lgbus_create(struct vdev_set *s)
 
 static void write_status(const struct vdev *d, uint8_t status)
 {
-    if (!gmem_write(d->set->g, GPA(desc_gpa(d) + STATUS_OFFSET), &status, 1))
+    if (!gmem_write(d->set->g, GPA(status_gpa(d)), &status, 1))
         log_debug("guest %s: %s: no status byte", d->set->g->config.name,
                   d->name);
 }
@@ -115,7 +169,7 @@ static uint8_t read_status(const struct vdev *d)
 {
     uint8_t status;
 
-    if (!gmem_read(d->set->g, &status, GPA(desc_gpa(d) + STATUS_OFFSET), 1))
+    if (!gmem_read(d->set->g, &status, GPA(status_gpa(d)), 1))
         return GABI_DEV_FAILED;
     return status;
 }
@@ -226,7 +280,7 @@ static bool device_notify(struct vdev *d, uint32_t addr)
     for (uint32_t n = 0; n < d->ops->nr_queues; n++) {
         if (addr == ring_gpa(d, n)) {
             if (d->state == VDEV_RESET)
-                start(d); /* drivers up to 3.0 kick before DRIVER_OK */
+                start(d); /* drivers up to 3.0 kick before DRIVER_OK, 2.6.24 says none */
             vdev_kick(d, n);
             return true;
         }

@@ -26,6 +26,13 @@ static uint64_t capacity_sectors(const struct vdev *d)
     return d->disk->bytes >> SECTOR_SHIFT;
 }
 
+/* What comes before the data that is to be written. */
+static uint32_t header_bytes(const struct vdev *d)
+{
+    return d->set->g->tagged_devices ? GABI_BLK_REQ_BYTES_2_6_24
+                                     : (uint32_t)sizeof(struct gabi_blk_req);
+}
+
 static void vblock_config(const struct vdev *d, uint8_t *out)
 {
     /* struct virtio_blk_config: u64 capacity, u32 size_max, u32 seg_max */
@@ -71,7 +78,7 @@ static bool transfer(struct vdev *d, struct virtqueue *q, struct vq_chain *c,
 static uint8_t execute(struct vdev *d, struct virtqueue *q, struct vq_chain *c,
                        const struct gabi_blk_req *h, uint32_t *written)
 {
-    uint32_t out_bytes = c->read_bytes - (uint32_t)sizeof(*h);
+    uint32_t out_bytes = c->read_bytes - header_bytes(d);
     uint32_t in_bytes = c->write_bytes - 1;
     uint32_t offset;
     uint8_t id[BLK_ID_BYTES] = "ringside-";
@@ -105,14 +112,16 @@ static uint32_t vblock_request(struct vdev *d, uint32_t n, struct vq_chain *c)
 {
     struct virtqueue *q = &d->vq[n];
     struct gabi_blk_req h;
-    uint32_t written = 0;
+    uint8_t rest[GABI_BLK_REQ_BYTES_2_6_24 - sizeof(h)];
+    uint32_t more = header_bytes(d) - (uint32_t)sizeof(h), written = 0;
     uint8_t status = GABI_BLK_IOERR;
 
     if (c->write_bytes == 0) {
         (void)vq_break(q, "block request without a status byte");
         return 0;
     }
-    if (vq_chain_read(q, c, &h, sizeof(h)) == sizeof(h))
+    if (vq_chain_read(q, c, &h, sizeof(h)) == sizeof(h) &&
+        vq_chain_read(q, c, rest, more) == more)
         status = execute(d, q, c, &h, &written);
     if (status != GABI_BLK_OK)
         d->errors++;

@@ -102,7 +102,7 @@ static void whole_request(struct fake_guest *f, uint32_t dev)
     }
     fake_put(f, 0x4000, 4, take(1));
     fake_put(f, 0x4008, 8, (uint64_t)take(4) << take(1) % 33);
-    fake_desc(r, 0, 0x4000, kind == 1 ? 10 : 16, 1, 1);
+    fake_desc(r, 0, 0x4000, kind == 1 ? 10 : side ? 24 : 16, 1, 1);
     fake_desc(r, 1, 0x5000, len, kind == 1 ? 0 : 1 | (dev >> 6 & 2), 2);
     fake_desc(r, 2, 0x4010, 1, 2, 0);
     fake_avail(r, 0);
@@ -130,7 +130,7 @@ static void one_op(void)
         notify(f, r->desc);
         break;
     case 7:
-        f->mem[desc + 4] = (uint8_t)take(1);
+        f->mem[desc + (f == guests[1] ? 2 : 4)] = (uint8_t)take(1);
         notify(f, desc);
         break;
     case 8:
@@ -180,15 +180,17 @@ static void build(uint8_t *disks[2])
             {"vdb", true, disks[1], DISK_BYTES},
         };
 
+        /* Linux 2.6.24 beside a newer one: the rings are where they were. */
+        fake_tagged_devices = i == 1;
         guests[i] = fake_guest_new(i, d, 2);
         must(guests[i] != NULL);
         for (uint32_t n = 0; n < DEVICES; n++) {
             uint32_t q1 = n == 0 || n == DEVICES - 1; /* two queues */
 
             rings[i][n][0] = fake_ring_legacy(
-                guests[i], fake_bus_ring(guests[i], n, 0), 256);
+                guests[i], fake_bus_ring(guests[0], n, 0), 256);
             rings[i][n][1] = fake_ring_legacy(
-                guests[i], fake_bus_ring(guests[i], n, q1), 256);
+                guests[i], fake_bus_ring(guests[0], n, q1), 256);
         }
     }
 }

@@ -22,6 +22,7 @@ struct fake_outside fake;
 struct list guest_list = {&guest_list, &guest_list};
 void (*fake_after_read)(struct fake_guest *f, uint32_t gpa, uint32_t len);
 void (*fake_on_preempt)(void);
+bool fake_tagged_devices;
 
 static struct fake_guest *fake_of(const struct guest *g)
 {
@@ -289,6 +290,7 @@ void fake_reset(void)
     memset(&fake, 0, sizeof(fake));
     fake_after_read = NULL;
     fake_on_preempt = NULL;
+    fake_tagged_devices = false;
 }
 
 struct fake_guest *fake_guest_bare(uint32_t id, uint32_t limit_pages)
@@ -313,6 +315,7 @@ struct fake_guest *fake_guest_new(uint32_t id, const struct guest_disk *disks,
     struct guest_config c = {.nr_disks = nr_disks};
     struct fake_guest *f = fake_guest_bare(id, FAKE_RAM_PAGES + vdev_pages(&c));
 
+    f->g.tagged_devices = fake_tagged_devices;
     f->g.config.nr_disks = nr_disks;
     for (uint32_t i = 0; i < nr_disks; i++)
         f->g.config.disks[i] = disks[i];

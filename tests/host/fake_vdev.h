@@ -41,6 +41,8 @@ extern struct fake_outside {
 extern void (*fake_after_read)(struct fake_guest *f, uint32_t gpa, uint32_t len);
 /* Called at each preemption point (may be NULL). */
 extern void (*fake_on_preempt)(void);
+/* Guests that are made from now on are Linux 2.6.24. */
+extern bool fake_tagged_devices;
 
 /* Timers that are armed; fires them all, time moves on to their deadlines. */
 uint32_t fake_timers_armed(void);

@@ -22,7 +22,7 @@ enum { NET, VDA, VDB, RNG, CONSOLE };
 
 static uint8_t disk_bytes[2][4096];
 
-static struct fake_guest *two_disks(void)
+static struct fake_guest *two_disks_for(bool tagged)
 {
     const struct guest_disk disks[2] = {
         {"vda", false, disk_bytes[0], 4096},
@@ -30,7 +30,13 @@ static struct fake_guest *two_disks(void)
     };
 
     fake_reset();
+    fake_tagged_devices = tagged;
     return fake_guest_new(0, disks, 2);
+}
+
+static struct fake_guest *two_disks(void)
+{
+    return two_disks_for(false);
 }
 
 static struct vdev *dev(struct fake_guest *f, uint32_t n)
@@ -92,6 +98,51 @@ TEST(lgbus_offers_the_features_and_configuration_of_the_abi)
     EXPECT_EQ(fake_get(f, vdb + 21, 4), 7u); /* whole ones only */
     EXPECT_EQ(fake_get(f, vda + 25, 4), 0u);
     EXPECT_EQ(fake_get(f, vda + 33, 4), 254u);
+    fake_reset();
+}
+
+/* Linux 2.6.24: three bytes, then fields that have a tag and a length. */
+TEST(lgbus_page_of_2_6_24)
+{
+    static const uint8_t types[] = {1, 2, 2, 4, 3}, queues[] = {2, 1, 1, 1, 2};
+    static const uint8_t more[] = {2 + 6, 2 + 8 + 2 + 4, 2 + 8 + 2 + 4, 0, 0};
+    static const uint8_t mac[] = {0x41, 6, 2, 'R', 'S', 0, 0, 1};
+    static const uint8_t capacity[] = {0x41, 8, 8, 0, 0, 0, 0, 0, 0, 0};
+    static const uint8_t seg_max[] = {0x43, 4, 254, 0, 0, 0};
+    uint32_t at = RAM, irq = 1, pfn = FAKE_RAM_PAGES + 1;
+    struct fake_guest *f = two_disks_for(true);
+
+    for (uint32_t n = 0; n < 5; n++) {
+        uint32_t p = at + 3;
+
+        EXPECT_EQ(f->mem[at], types[n]);
+        EXPECT_EQ(f->mem[at + 1], 10 * queues[n] + more[n]);
+        EXPECT_EQ(f->mem[at + 2], 0);
+        for (uint32_t q = 0; q < queues[n]; q++, p += 10) {
+            EXPECT_EQ(fake_get(f, p, 2), 0x0802u);
+            EXPECT_EQ(fake_get(f, p + 2, 2), 256u);
+            EXPECT_EQ(fake_get(f, p + 4, 2), irq++);
+            EXPECT_EQ(fake_get(f, p + 6, 4), pfn);
+            pfn += 3;
+        }
+        if (n == NET)
+            EXPECT_EQ(memcmp(f->mem + p, mac, sizeof(mac)), 0);
+        if (n == VDA) {
+            EXPECT_EQ(memcmp(f->mem + p, capacity, sizeof(capacity)), 0);
+            EXPECT_EQ(memcmp(f->mem + p + sizeof(capacity), seg_max, sizeof(seg_max)), 0);
+        }
+        at = p + more[n];
+    }
+    EXPECT_EQ(f->mem[at], 0); /* the end */
+    /* A kick starts it, and there is nothing to accept, whatever the page says. */
+    memset(f->mem + RAM + 3, 0xff, 64);
+    EXPECT(vdev_notify(&f->g, dev(f, NET)->bus_ring));
+    EXPECT_EQ(dev(f, NET)->state, VDEV_STARTED);
+    EXPECT_EQ(dev(f, NET)->accepted, 0u);
+    /* The status is the third byte. */
+    f->mem[RAM + 2] = GABI_DEV_FAILED;
+    EXPECT(vdev_notify(&f->g, RAM));
+    EXPECT_EQ(dev(f, NET)->state, VDEV_FAILED);
     fake_reset();
 }
 

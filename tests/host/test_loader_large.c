@@ -142,8 +142,8 @@ TEST(advice)
         const char *version, *word;
         uint32_t mib;
     } rows[] = {
-        {"Linux version 2.6.24 (x)", "2.6.24", 96},
-        {"Linux version 2.6.24.7 (x)", "2.6.24", 1024},
+        {"Linux version 2.6.24 (x)", NULL, 96},
+        {"Linux version 2.6.24.7 (x)", "HIGHMEM", 1024},
         {"Linux version 2.6.25 (x)", NULL, 880},
         {"Linux version 2.6.32.70 (x)", "HIGHMEM", 881},
         {"Linux version 3.19.8 (x)", "HIGHMEM", 1024},
@@ -157,5 +157,6 @@ TEST(advice)
         EXPECT_EQ(res.advice != NULL, rows[i].word != NULL);
         if (res.advice && rows[i].word)
             EXPECT(strstr(res.advice, rows[i].word) != NULL);
+        EXPECT_EQ(res.tagged_devices, strstr(rows[i].version, " 2.6.24") != NULL);
     }
 }

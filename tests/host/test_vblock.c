@@ -94,6 +94,36 @@ TEST(vblock_writes_in_place)
     fake_reset();
 }
 
+/* Linux 2.6.24 has 8 bytes more before the data, in one buffer with the header or not;
+ * nobody says that the driver is there. */
+TEST(vblock_header_of_2_6_24)
+{
+    struct guest_disk d = {"vda", false, disk, sizeof(disk)};
+
+    fake_reset();
+    fake_tagged_devices = true;
+    f = fake_guest_new(0, &d, 1);
+    r = fake_ring_legacy(f, f->g.vdevs->dev[VDA].bus_ring, 256);
+    memset(f->mem + DATA, 0x24, 512);
+    for (uint32_t split = 0; split < 2; split++) {
+        header(1, 9 + split);
+        fake_put(f, HEADER + 16, 8, UINT64_MAX);
+        f->mem[STATUS] = 0xff;
+        fake_desc(&r, 0, HEADER, split ? 16 : 24, NEXT, split ? 3 : 1);
+        fake_desc(&r, 3, HEADER + 16, 8, NEXT, 1);
+        fake_desc(&r, 1, DATA, 512, NEXT, 2);
+        fake_desc(&r, 2, STATUS, 1, WRITE, 0);
+        fake_avail(&r, 0);
+        EXPECT(vdev_notify(&f->g, r.desc));
+        EXPECT_EQ(f->mem[STATUS], 0);
+        EXPECT_EQ(memcmp(disk + (9 + split) * 512, f->mem + DATA, 512), 0);
+    }
+    EXPECT(disk[11 * 512] != 0x24);
+    /* A header of 16 bytes is too short. */
+    EXPECT_EQ(request(1, 3, 0, false), 1u);
+    fake_reset();
+}
+
 TEST(vblock_refuses_what_lies_outside)
 {
     static const struct {

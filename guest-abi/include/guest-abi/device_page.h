@@ -37,6 +37,21 @@ struct gabi_vqconfig {
     uint32_t pfn; /* the ring's first page */
 } __attribute__((packed));
 
+/* The same in Linux 2.6.24 itself: then config_len bytes of fields, each a tag, a length
+ * and so many bytes. No features, and no change of status is announced: the first
+ * kick of a queue starts the device. The guest sets a bit in the tags that it has read. */
+struct gabi_tagged_desc {
+    uint8_t type;
+    uint8_t config_len;
+    uint8_t status; /* written by the guest */
+};
+
+#define GABI_TAG_QUEUE 2u /* struct gabi_vqconfig, one for each queue in their order */
+#define GABI_TAG_NET_MAC 0x41u
+#define GABI_TAG_BLK_CAPACITY 0x41u /* 8 bytes, sectors */
+#define GABI_TAG_BLK_SEG_MAX 0x43u  /* 4 bytes */
+#define GABI_TAG_READ 0x80u
+
 #define GABI_DEV_BYTES(desc) \
     (5u + 8u * (desc)->num_vq + 2u * (desc)->feature_len + (desc)->config_len)
 
@@ -92,3 +107,6 @@ struct gabi_blk_req {
     uint32_t ioprio;
     uint64_t sector; /* of 512 bytes */
 };
+
+/* Linux 2.6.24 has 8 bytes of its own behind that. */
+#define GABI_BLK_REQ_BYTES_2_6_24 24u

@@ -53,6 +53,7 @@ struct guest {
     uint32_t kernel_address;
     uint8_t syscall_vec;
     bool uses_vmcall;
+    bool tagged_devices; /* the lguest bus has the form of Linux 2.6.24 */
 
     /* The gates that the guest loaded: offset, and the high dword of ABI 5.2; 0 if not
      * present. Their selector is always the kernel's. */

@@ -14,6 +14,7 @@ struct load_result {
     uint32_t entry;            /* initial EIP */
     uint32_t pgdir;            /* guest-physical boot page directory, 0: linear mode */
     enum abi_revision version; /* what the image's version string says, or ABI_AUTO */
+    bool tagged_devices;       /* Linux 2.6.24: devices are described to it in its way */
     const char *advice;        /* a sentence for who wonders what is missing, or NULL */
 };
 
