@@ -176,13 +176,30 @@ static void restart_waiting(void)
         timer_arm(&hv.restart_timer, next);
 }
 
+/* Up to 3.0 a kernel starts on tables that are built for it, and nothing in its image
+ * tells of which kind it needs them. One that goes wrong before it has tables of its
+ * own gets those of the other kind, once, if the configuration leaves that open. */
+static bool retry_with_pae(struct guest *g)
+{
+    if (!g->boot_pgdir || g->pae_known || g->config.pae >= 0 || !g->abi || !g->abi->has_pae)
+        return false;
+    log_always("guest %s: %s: it had no page tables of its own yet, so it starts again "
+               "with pae=1", g->config.name, g->reason);
+    g->config.pae = 1;
+    restart(g);
+    return true;
+}
+
 static void guest_ended(struct guest *g)
 {
     bool bad = g->end == END_CRASH || g->end == END_KILLED;
 
     g->state = GUEST_ENDED;
-    if (bad && !g->config.is_test)
+    if (bad && !g->config.is_test) {
         guest_dump(g);
+        if (retry_with_pae(g))
+            return;
+    }
     log_always("guest %s: ended %s: %s", g->config.name, end_word(g->end), g->reason);
     if (g->config.is_test) {
         suite_guest_ended(g);

@@ -26,6 +26,19 @@ def test_crash(command, how):
         assert vm.finish(15) == vmlib.EXIT_FAIL
 
 
+@pytest.mark.parametrize("keys,starts", [("", 2), ("pae=0", 1), ("pae=1", 1)])
+def test_crash_on_boot_tables(keys, starts):
+    """A kernel of 2.6.31 to 3.0 does not say which kind of page tables it needs
+    before it loads its own: where pae= leaves it open, both are tried."""
+    image = os.path.join(vmlib.TOP, "build", "guests", "abi-2.6.32.elf")
+    module = (image, f"kernel:old memory=8 {keys} -- no-such-case")
+    with vmlib.boot(modules=[module]) as vm:
+        assert vm.expect(ENDED, 15).group(2) == "crash"
+        assert vm.text.count("guest old: started") == starts
+        assert vm.text.count("starts again with pae=1") == starts - 1
+        assert vm.finish(15) == vmlib.EXIT_FAIL
+
+
 def test_reboot_restarts():
     with vmlib.boot() as vm:
         expect_demo(vm)
