@@ -6,7 +6,7 @@ import pytest
 import vmlib
 from bootlib import ISO, cd, disk, stick
 from common import BANNER, STARTED, UEFI_LARGE_MIB, expect_demo, poweroff, uefi_vm
-from test_cpu import vga_text
+from test_cpu import on_screen
 
 
 @pytest.mark.quick
@@ -97,7 +97,7 @@ def test_image(how):
         assert vm.expect(BANNER, 90).group(4) == "multiboot2"
         vm.expect(STARTED, 20)
         vm.expect("demo> ", 20)
-        assert "page faults: touched 16 pages" in vga_text(vm)
+        assert on_screen(vm, "page faults: touched 16 pages")
 
 
 UEFI_WAYS = [
