@@ -258,34 +258,68 @@ static HV_NOINLINE enum walk_result fill(struct vcpu *v, uint32_t va, uint32_t a
  * when the link was made, which is what the CPU may assume too until the next
  * flush (SDM 3A 4.10.4). These return what shadow_fault_linked() does. */
 
-/* A present entry that does not allow the access: what denied_linked() returns. Not
- * inline: it would take registers from fill_linked(). */
-static HV_NOINLINE uint32_t denied_by_rights(const struct link_cache *l, uint32_t i,
-                                             uint32_t access)
-{
-    const uint32_t *e = link_guest_entry(l, i, l->pae);
-    uint32_t gpte = hv_read_once(*e);
-
-    if ((gpte & (PT_P | PT_PS)) != PT_P || gpte > l->gpte_last || (l->pae && e[1]) ||
-        !(access & ~(gpte & l->allows)) ||
-        ((access & PF_ERR_P) && !leaf_is_right((const uint32_t *)(l->ents + i), gpte)))
-        return SHADOW_LONG_WAY;
-    return access | PF_ERR_P;
-}
-
-/* The entry does not allow the access: the guest's own fault, unless the directories
- * name another table by now, which the CPU would look at when it tries again. A leaf
- * that was there and is not what the entry says goes, which is for the long way. */
-HV_INLINE uint32_t denied_linked(const struct link_cache *l, uint32_t i, uint32_t access,
-                                 bool pae)
+/* The directories are as they were: what the CPU would look at when it tries again. */
+HV_INLINE bool dir_holds(const struct link_cache *l, bool pae)
 {
     const struct evidence *dir = &l->dir;
 
-    if (!evidence_holds(dir, pae) || (pae && (dir->word[0][1] | dir->word[1][1])))
+    return evidence_holds(dir, pae) && !(pae && (dir->word[0][1] | dir->word[1][1]));
+}
+
+/* The entry e, which holds gpte, is present and a valid one, and does not allow the
+ * access. */
+HV_INLINE bool entry_denies(const struct link_cache *l, const uint32_t *e, uint32_t gpte,
+                            uint32_t access, bool pae)
+{
+    return (gpte & (PT_P | PT_PS)) == PT_P && gpte <= l->gpte_last && !(pae && e[1]) &&
+           (access & ~(gpte & l->allows));
+}
+
+/* No leaf, and an entry that is present does not allow the access, or so it seemed. Not
+ * inline: it would take registers from fill_linked(). */
+static HV_NOINLINE uint32_t denied_by_entry(const struct link_cache *l, const uint32_t *e,
+                                            uint32_t access)
+{
+    return entry_denies(l, e, hv_read_once(*e), access, l->pae) ? access | PF_ERR_P
+                                                                : SHADOW_LONG_WAY;
+}
+
+/* No leaf, and the entry does not allow the access: the guest's own fault. */
+HV_INLINE uint32_t denied_linked(const struct link_cache *l, const uint32_t *e,
+                                 uint32_t access, bool pae)
+{
+    if (!dir_holds(l, pae))
         return SHADOW_LONG_WAY;
-    if (hv_read_once(*link_guest_entry(l, i, pae)) & PT_P)
-        return denied_by_rights(l, i, access);
-    return access & PF_ERR_P ? SHADOW_LONG_WAY : access;
+    if (hv_read_once(*e) & PT_P)
+        return denied_by_entry(l, e, access);
+    return access;
+}
+
+/* A leaf that does not allow the access. If the entry does not either, it is the
+ * guest's own fault; a leaf that is not what the entry says goes, which is for the
+ * long way, as more rights are. */
+HV_INLINE uint32_t denied_by_leaf(const struct link_cache *l, uint32_t i, uint32_t access,
+                                  bool pae)
+{
+    const uint32_t *e = link_guest_entry(l, i, pae);
+    uint32_t gpte = hv_read_once(*e);
+
+    if (entry_denies(l, e, gpte, access, pae) &&
+        leaf_is_right((const uint32_t *)(l->ents + i), gpte) && dir_holds(l, pae))
+        return access | PF_ERR_P;
+    return SHADOW_LONG_WAY;
+}
+
+static HV_NOINLINE uint32_t denied_by_leaf_2level(const struct link_cache *l, uint32_t i,
+                                                  uint32_t hw_err)
+{
+    return denied_by_leaf(l, i, hw_err & (PT_RW | PT_US), false);
+}
+
+static HV_NOINLINE uint32_t denied_by_leaf_pae(const struct link_cache *l, uint32_t i,
+                                               uint32_t hw_err)
+{
+    return denied_by_leaf(l, i, hw_err & (PT_RW | PT_US), true);
 }
 
 /* An entry that the guest has used before: those beside it may be of use, too. */
@@ -306,8 +340,7 @@ static HV_NOINLINE uint32_t fill_neighbours_pae(const struct link_cache *l, uint
     return fill_neighbours(l, i, true);
 }
 
-/* As few values alive at a time as there are registers. access: with PF_ERR_P if there
- * is a leaf. */
+/* As few values alive at a time as there are registers. */
 HV_INLINE uint32_t fill_linked(const struct link_cache *l, uint32_t i, uint32_t access,
                                bool pae)
 {
@@ -315,7 +348,7 @@ HV_INLINE uint32_t fill_linked(const struct link_cache *l, uint32_t i, uint32_t 
     uint32_t gpte = hv_read_once(*e), want;
 
     if (hv_unlikely((gpte & l->allows & (access | PT_P | PT_PS)) != (access | PT_P)))
-        return denied_linked(l, i, access, pae);
+        return denied_linked(l, e, access, pae);
     if (gpte > l->gpte_last || (pae && e[1]))
         return SHADOW_LONG_WAY;
     slot = (uint32_t *)(l->ents + i);
@@ -336,30 +369,32 @@ HV_INLINE uint32_t fill_linked(const struct link_cache *l, uint32_t i, uint32_t 
 }
 
 static HV_NOINLINE uint32_t fill_linked_2level(const struct link_cache *l, uint32_t i,
-                                               uint32_t access)
+                                               uint32_t hw_err)
 {
-    return fill_linked(l, i, access, false);
+    return fill_linked(l, i, hw_err & (PT_RW | PT_US), false);
 }
 
 static HV_NOINLINE uint32_t fill_linked_pae(const struct link_cache *l, uint32_t i,
-                                            uint32_t access)
+                                            uint32_t hw_err)
 {
-    return fill_linked(l, i, access, true);
+    return fill_linked(l, i, hw_err & (PT_RW | PT_US), true);
 }
 
 uint32_t shadow_fault_linked(const struct vcpu *v, gva_t gva, uint32_t hw_err)
 {
     const struct link_cache *l = v->link;
-    uint32_t access = hw_err & (PT_RW | PT_US | PF_ERR_P), at = gva.v - l->first;
+    uint32_t at = gva.v - l->first;
 
     _Static_assert(PT_RW << 5 == PT_D, "fill_linked() shifts one to the other");
-    _Static_assert(PF_ERR_P == PT_P, "in its tests of an entry access may have both");
     if (hv_unlikely(at >= l->bytes))
         return SHADOW_LONG_WAY;
     at >>= HV_PAGE_SHIFT;
+    if (hw_err & PF_ERR_P)
+        return l->pae ? denied_by_leaf_pae(l, at, hw_err)
+                      : denied_by_leaf_2level(l, at, hw_err);
     if (l->pae)
-        return fill_linked_pae(l, at, access);
-    return fill_linked_2level(l, at, access);
+        return fill_linked_pae(l, at, hw_err);
+    return fill_linked_2level(l, at, hw_err);
 }
 
 uint32_t shadow_fault_walk(struct vcpu *v, gva_t gva, uint32_t hw_err)
