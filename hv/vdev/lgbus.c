@@ -6,6 +6,7 @@
 #include "vdev_priv.h"
 
 #include "guest-abi/device_page.h"
+#include "hv/assert.h"
 #include "hv/console.h"
 #include "hv/gmem.h"
 #include "hv/log.h"
@@ -92,6 +93,7 @@ static uint32_t build_tagged(const struct vdev *d, uint8_t *out)
     struct gabi_tagged_desc h = {.type = d->ops->virtio_id};
     uint8_t config[CONFIG_MAX_BYTES], *p = out + sizeof(h);
 
+    hv_assert(d->ops->config_bytes <= sizeof(config));
     for (uint32_t n = 0; n < d->ops->nr_queues; n++) {
         struct gabi_vqconfig c = queue_config(d, n);
 
