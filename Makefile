@@ -68,8 +68,8 @@ cflags-hv/lib/string.c := -fno-builtin -fomit-frame-pointer \
 # On the way of every exit one more register is worth more than a frame in a
 # backtrace; the monitor's own backtrace then goes on by looking at the stack.
 hot-src := hv/run.c hv/exit.c hv/exit_fault.c hv/exit_io.c hv/hcall.c hv/ring.c \
-  hv/reflect.c hv/vgdt.c hv/virq.c hv/vtime.c hv/mmu/fill.c hv/mmu/sync.c hv/mmu/announce.c \
-  hv/mmu/shadow.c hv/mmu/walk.c hv/vidt.c hv/gmem.c hv/console_guest.c hv/vdev/lgbus.c
+  hv/reflect.c hv/vgdt.c hv/virq.c hv/vtime.c hv/mmu/fill.c hv/mmu/access.c hv/mmu/sync.c \
+  hv/mmu/announce.c hv/mmu/shadow.c hv/mmu/walk.c hv/vidt.c hv/gmem.c hv/console_guest.c hv/vdev/lgbus.c
 $(foreach s,$(hot-src),$(eval cflags-$(s) := -fomit-frame-pointer))
 
 # ---- what there is ----
