@@ -215,7 +215,7 @@ static void announce_kernel_leaf(struct shadow_mmu *m, uint32_t va, uint32_t lo,
             last = t;
     }
     if (found == 1)
-        m->kernel = (struct kernel_cache){va >> 21, last};
+        m->kernel = (struct kernel_cache){va >> 21, last, lo & PT_P ? ENTRIES : va_l1(va)};
 }
 
 static void set_pte_slow(struct vcpu *v, uint32_t pgd, uint32_t va, uint32_t lo, uint32_t hi)
@@ -275,6 +275,21 @@ static HV_NOINLINE void set_pte_checked(struct vcpu *v, uint32_t pgd, uint32_t v
     set_pte_slow(v, pgd, va, lo, hi);
 }
 
+/* A temporary mapping of the kernel's goes: many kernels say so twice. */
+static HV_NOINLINE void set_pte_not_quick(struct vcpu *v, uint32_t pgd, uint32_t va)
+{
+    struct shadow_mmu *m = v->guest->mmu;
+    struct shadow_table *t = m->kernel.table;
+    uint32_t i = va_l1(va);
+
+    if ((v->hcall_c & PT_P) || m->kernel.region != va >> 21 || t->pinned) {
+        set_pte_checked(v, pgd, va);
+    } else if (entry_present(t, i)) {
+        leaf_zap(m, t, i);
+        m->kernel.cleared = i;
+    }
+}
+
 void shadow_set_pte(struct vcpu *v, uint32_t pgd, uint32_t va)
 {
     const struct link_cache *l = v->link;
@@ -284,7 +299,7 @@ void shadow_set_pte(struct vcpu *v, uint32_t pgd, uint32_t va)
                                               false, NULL, NULL, NULL);
 
     if (!done)
-        set_pte_checked(v, pgd, va);
+        set_pte_not_quick(v, pgd, va);
 }
 
 HV_INLINE uint32_t set_ptes(const struct link_cache *l, uint8_t *status,

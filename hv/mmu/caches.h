@@ -52,10 +52,12 @@ struct nothing_cache {
     const struct gpage *page; /* the guest's table, not shadowed */
 };
 
-/* The one table that all roots have in a 2 MiB of the kernel's half, for SET_PTE. */
+/* The one table that all roots have in a 2 MiB of the kernel's half, for SET_PTE. Where
+ * it has cleared an entry, the next temporary mapping will be. */
 struct kernel_cache {
     uint32_t region; /* va >> 21, or LINK_NONE */
     struct shadow_table *table;
+    uint32_t cleared; /* the last such entry, or ENTRIES */
 };
 
 /* What shadow_flush_user() has to look at for one root: the pages of the guest

@@ -452,6 +452,29 @@ static void flush_chunk(struct shadow_mmu *m, uint32_t c)
     }
 }
 
+/* A kernel that maps a page for a while writes an entry where it has cleared one, and
+ * all it says is FLUSH_TLB(1): the leaf is put in before it faults. */
+static HV_NOINLINE void fill_mapped(struct shadow_mmu *m)
+{
+    struct shadow_table *t = m->kernel.table;
+    bool pae = m->guest->pae;
+    const uint32_t *e = guest_entries(m->guest, t, pae);
+    uint32_t i = m->kernel.cleared, gpte;
+
+    if (i < ENTRIES && entry_present(t, i))
+        i--; /* it is mapped: a second one goes below */
+    if (i >= ENTRIES || entry_present(t, i))
+        return;
+    e += pae ? i * 2 : i;
+    gpte = hv_read_once(*e);
+    if ((gpte & (PT_P | PT_A | PT_PS)) != (PT_P | PT_A) || gpte > m->gpte_last ||
+        (pae && e[1]))
+        return;
+    leaf_put((uint32_t *)(t->ents + i), &m->guest->pages[gpte >> HV_PAGE_SHIFT], gpte,
+             rmap_one(t, i));
+    mark_present(t, i);
+}
+
 void shadow_flush_all(struct vcpu *v)
 {
     struct guest *g = v->guest;
@@ -467,5 +490,7 @@ void shadow_flush_all(struct vcpu *v)
         flush_chunk(m, c);
         mmu_preempt_point(m); /* all may have come to rest at once */
     }
+    if (m->kernel.region != LINK_NONE)
+        fill_mapped(m);
     shadow_check_pin(v);
 }
