@@ -114,18 +114,31 @@ static void emulate_hlt(struct vcpu *v)
         v->hlt_forever = true;
 }
 
-/* Linux 4.0 to 4.8 reads CR4 before it has loaded a gate, by way of the one operation
- * that its lguest code did not replace; 0 is what the others read. */
-static bool emulate_read_cr4(struct vcpu *v, uint32_t reg)
+/* PE, MP, ET and NE (SDM 3A 2.5): the word that smsw shows at any ring, before INIT. */
+#define CR0_BEFORE_INIT 0x33u
+
+static bool set_reg(struct vcpu *v, uint32_t reg, uint32_t value)
 {
     struct guest_regs *r = v->regs;
     uint32_t *const to[] = {&r->eax, &r->ecx, &r->edx, &r->ebx,
                             NULL,    &r->ebp, &r->esi, &r->edi};
 
-    if (vidt_present(v->guest, VEC_GP))
-        return false;
-    *to[reg] = 0;
+    *to[reg] = value;
     return true;
+}
+
+/* The decompressor of Linux 3.14 to 4.13 with CONFIG_RANDOMIZE_BASE asks CR0 whether
+ * it may look for an FPU, before INIT and so before there can be a gate. */
+static bool emulate_read_cr0(struct vcpu *v, uint32_t reg)
+{
+    return !v->irq_enabled && set_reg(v, reg, CR0_BEFORE_INIT);
+}
+
+/* Linux 4.0 to 4.8 reads CR4 before it has loaded a gate, by way of the one operation
+ * that its lguest code did not replace; 0 is what the others read. */
+static bool emulate_read_cr4(struct vcpu *v, uint32_t reg)
+{
+    return !vidt_present(v->guest, VEC_GP) && set_reg(v, reg, 0);
 }
 
 /* False: not ours, reflect. */
@@ -162,6 +175,10 @@ static bool emulate(struct vcpu *v, const struct insn *in)
         break;
     case INSN_WRMSR:
         if (v->irq_enabled)
+            return false;
+        break;
+    case INSN_READ_CR0:
+        if (!emulate_read_cr0(v, in->reg))
             return false;
         break;
     case INSN_READ_CR4:

@@ -73,9 +73,18 @@ static bool take_prefix(uint8_t b, struct prefixes *p)
 
 /* SDM 2B, MOV from control registers: the mod bits do not matter. The one register
  * with a meaning of its own to those who load frames stays out. */
-static bool is_read_cr4(uint8_t opcode, uint8_t modrm)
+static enum insn_op read_cr_op(uint8_t opcode, uint8_t modrm)
 {
-    return opcode == 0x20 && (modrm & 0x38) == 4 << 3 && (modrm & 7) != 4;
+    if (opcode != 0x20 || (modrm & 7) == 4)
+        return INSN_UNKNOWN;
+    switch (modrm >> 3 & 7) {
+    case 0:
+        return INSN_READ_CR0;
+    case 4:
+        return INSN_READ_CR4;
+    default:
+        return INSN_UNKNOWN;
+    }
 }
 
 static const struct insn_row *find_row(const struct insn_row *rows,
@@ -124,8 +133,8 @@ struct insn insn_decode(const uint8_t *bytes, uint32_t n)
         /* vmcall is patched in place (ABI 2.1), so only its plain form counts. */
         if (at == 0 && n >= 3 && bytes[1] == 0x01 && bytes[2] == 0xc1)
             return (struct insn){.op = INSN_VMCALL, .len = 3};
-        if (n - at >= 3 && is_read_cr4(bytes[at + 1], bytes[at + 2]))
-            return (struct insn){.op = INSN_READ_CR4,
+        if (n - at >= 3 && read_cr_op(bytes[at + 1], bytes[at + 2]) != INSN_UNKNOWN)
+            return (struct insn){.op = read_cr_op(bytes[at + 1], bytes[at + 2]),
                                  .len = (uint8_t)(at + 3),
                                  .reg = bytes[at + 2] & 7};
         row = find_row(two_byte, HV_ARRAY_SIZE(two_byte), bytes[at + 1]);

@@ -121,17 +121,21 @@ TEST(vmcall_only_in_its_plain_form)
     expect_plain("0f 01 d1", INSN_UNKNOWN, 0); /* xsetbv */
 }
 
-TEST(of_the_control_registers_only_cr4_is_read)
+TEST(of_the_control_registers_only_cr0_and_cr4_are_read)
 {
     for (uint32_t modrm = 0; modrm < 256; modrm++) {
         const uint8_t b[3] = {0x0f, 0x20, (uint8_t)modrm};
-        bool cr4 = (modrm >> 3 & 7) == 4 && (modrm & 7) != 4; /* not into ESP */
+        uint32_t cr = modrm >> 3 & 7;
+        bool ours = (cr == 0 || cr == 4) && (modrm & 7) != 4; /* not into ESP */
         struct insn x = insn_decode(b, 3);
 
-        EXPECT_EQ(x.op, cr4 ? INSN_READ_CR4 : INSN_UNKNOWN);
-        EXPECT_EQ(x.len, cr4 ? 3 : 0);
-        EXPECT_EQ(x.reg, cr4 ? modrm & 7 : 0);
+        EXPECT_EQ(x.op, !ours ? INSN_UNKNOWN : cr ? INSN_READ_CR4 : INSN_READ_CR0);
+        EXPECT_EQ(x.len, ours ? 3 : 0);
+        EXPECT_EQ(x.reg, ours ? modrm & 7 : 0);
     }
+    expect_plain("66 0f 20 c0", INSN_READ_CR0, 4);
+    expect_plain("0f 22 c0", INSN_UNKNOWN, 0);
+    expect_plain("f0 0f 20 c0", INSN_UNKNOWN, 0);
     expect_plain("66 0f 20 e0", INSN_READ_CR4, 4);
     expect_plain("0f 22 e0", INSN_UNKNOWN, 0);
     expect_plain("f0 0f 20 e0", INSN_UNKNOWN, 0);
@@ -204,8 +208,8 @@ static struct insn model(const uint8_t *b, uint32_t n)
         op = b[i++];
         if (op == 0x30 || op == 0x32) {
             x.op = op == 0x30 ? INSN_WRMSR : INSN_RDMSR;
-        } else if (op == 0x20 && i < n && (b[i] >> 3 & 7) == 4 && (b[i] & 7) != 4) {
-            x.op = INSN_READ_CR4;
+        } else if (op == 0x20 && i < n && (b[i] >> 3 & 3) == 0 && (b[i] & 7) != 4) {
+            x.op = b[i] & 0x20 ? INSN_READ_CR4 : INSN_READ_CR0;
             x.reg = b[i++] & 7;
         } else if (op == 1 && i == 2 && n > 2 && b[2] == 0xc1) {
             x.op = INSN_VMCALL;

@@ -18,7 +18,8 @@ enum insn_op {
     INSN_OUTS,
     INSN_RDMSR,
     INSN_WRMSR,
-    INSN_READ_CR4, /* to any register but ESP */
+    INSN_READ_CR0, /* to any register but ESP */
+    INSN_READ_CR4, /* the same */
     INSN_VMCALL,   /* 0f 01 c1 */
 };
 
@@ -28,7 +29,7 @@ struct insn {
     uint8_t width; /* 1, 2, 4 for port accesses */
     bool imm_port; /* port is in .port, else in DX */
     uint8_t port;
-    uint8_t reg; /* of READ_CR4: 0 EAX, 1 ECX and so on */
+    uint8_t reg; /* of READ_CR0 and READ_CR4: 0 EAX, 1 ECX and so on */
     bool rep;
     bool addr16; /* 67 prefix: CX, SI, DI */
 };

@@ -245,6 +245,23 @@ GT_CASE(cr4_without_gate, GT_RAW | GT_2LEVEL)
     EXPECT_EQ(gt_run(1, code, &f), VEC_GP);
 }
 
+/* Before INIT CR0 reads what smsw shows: the decompressor of Linux 3.14 and later looks
+ * there for an FPU when it is to choose a place by chance (CONFIG_RANDOMIZE_BASE). */
+GT_CASE(cr0_before_init, GT_RAW | GT_2LEVEL)
+{
+    uint32_t a, b, c, d, si, di;
+    uint16_t word;
+
+    __asm__ volatile("mov %%cr0, %0; mov %%cr0, %1; mov %%cr0, %2"
+                     : "=a"(a), "=b"(b), "=c"(c));
+    __asm__ volatile("mov %%cr0, %0; mov %%cr0, %1; mov %%cr0, %2; smsw %3"
+                     : "=d"(d), "=S"(si), "=D"(di), "=r"(word));
+    EXPECT_EQ(a, word);
+    EXPECT_EQ(a, 0x33); /* NE, ET, MP, PE: SDM 3A 2.5 */
+    EXPECT(a == b && a == c && a == d && a == si && a == di);
+    guest_setup(false);
+}
+
 /* It is no way around the gate for anything else. */
 GT_CASE(cr0_without_gate, GT_2LEVEL, .expect = "killed: unhandled trap 13")
 {
