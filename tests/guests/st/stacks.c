@@ -7,7 +7,7 @@
 GT_CODE(code_ud, "ud2");
 GT_CODE(code_int3, "int3");
 GT_CODE(code_gp, "movl %cr0, %eax");
-GT_CODE(code_pf, "movl (%ebx), %eax");
+GT_CODE(code_pf, "movl 0x66660000, %eax"); /* nothing is there */
 GT_CODE(code_int80, "int $0x80");
 GT_CODE(code_spin, "1: jmp 1b");
 GT_CODE(code_hcall, "int $0x1f; ud2");
@@ -27,7 +27,6 @@ static const struct {
 static uint32_t trap_with_esp(uint32_t which, uint32_t esp, struct trap_frame *f)
 {
     gt_frame(1, f);
-    f->ebx = 0x66660000;
     f->esp = esp;
     return gt_run_bytes(1, codes[which].start,
                         (uint32_t)(codes[which].end - codes[which].start), f);
