@@ -117,6 +117,7 @@ struct insn insn_decode(const uint8_t *bytes, uint32_t n)
     const struct insn unknown = {.op = INSN_UNKNOWN};
     const struct insn_row *row;
     struct prefixes p = {0};
+    enum insn_op op;
     struct insn x;
     uint32_t at;
 
@@ -133,8 +134,9 @@ struct insn insn_decode(const uint8_t *bytes, uint32_t n)
         /* vmcall is patched in place (ABI 2.1), so only its plain form counts. */
         if (at == 0 && n >= 3 && bytes[1] == 0x01 && bytes[2] == 0xc1)
             return (struct insn){.op = INSN_VMCALL, .len = 3};
-        if (n - at >= 3 && read_cr_op(bytes[at + 1], bytes[at + 2]) != INSN_UNKNOWN)
-            return (struct insn){.op = read_cr_op(bytes[at + 1], bytes[at + 2]),
+        op = n - at >= 3 ? read_cr_op(bytes[at + 1], bytes[at + 2]) : INSN_UNKNOWN;
+        if (op != INSN_UNKNOWN)
+            return (struct insn){.op = op,
                                  .len = (uint8_t)(at + 3),
                                  .reg = bytes[at + 2] & 7};
         row = find_row(two_byte, HV_ARRAY_SIZE(two_byte), bytes[at + 1]);
