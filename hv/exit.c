@@ -16,6 +16,12 @@ static void exit_reflect_fault(struct vcpu *v)
     reflect_fault(v, v->regs->trapnum & 0xff, v->regs->errcode);
 }
 
+static void exit_segment_fault(struct vcpu *v)
+{
+    if (!exit_refused_return(v, v->regs->trapnum & 0xff, v->regs->errcode))
+        exit_reflect_fault(v);
+}
+
 static void exit_invalid_opcode(struct vcpu *v)
 {
     if ((v->regs->cs & 3) == 1 && exit_try_vmcall(v))
@@ -56,12 +62,6 @@ static void exit_unhandled(struct vcpu *v)
                v->regs->eip, v->regs->errcode);
 }
 
-static void exit_bad_iret(struct vcpu *v)
-{
-    guest_kill(v->guest, "cannot return to cs=%#x ss=%#x at %#x: bad segment",
-               v->regs->cs, v->regs->ss, v->regs->eip);
-}
-
 const exit_handler_t exit_table[EXIT_REASONS] = {
     [VEC_DE] = exit_reflect,
     [VEC_DB] = exit_reflect,
@@ -71,7 +71,8 @@ const exit_handler_t exit_table[EXIT_REASONS] = {
     [VEC_NM] = exit_no_math,
     [VEC_DF] = exit_unhandled,
     [9] = exit_reflect,
-    [VEC_TS ... VEC_SS] = exit_reflect_fault,
+    [VEC_TS] = exit_reflect_fault,
+    [VEC_NP ... VEC_SS] = exit_segment_fault,
     [VEC_GP] = exit_general_protection,
     [VEC_PF] = exit_page_fault,
     [15] = exit_unhandled,

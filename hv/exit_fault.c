@@ -6,13 +6,22 @@
 #include "hv/reflect.h"
 #include "hv/shadow.h"
 
-void exit_page_fault(struct vcpu *v)
+HV_INLINE void fault_at(struct vcpu *v, uint32_t va, uint32_t hw_err)
 {
-    uint32_t cr2 = arch_read_cr2();
-    uint32_t err = shadow_fault(v, GVA(cr2), v->regs->errcode);
+    uint32_t err = shadow_fault(v, GVA(va), hw_err);
 
     if (hv_likely(err == SHADOW_FILLED))
         return;
-    *v->cr2 = cr2;
+    *v->cr2 = va;
     reflect_fault(v, VEC_PF, err);
+}
+
+void exit_page_fault(struct vcpu *v)
+{
+    fault_at(v, arch_read_cr2(), v->regs->errcode);
+}
+
+void exit_fault_at(struct vcpu *v, uint32_t va, uint32_t hw_err)
+{
+    fault_at(v, va, hw_err);
 }

@@ -8,9 +8,10 @@
 #include "hv/insn.h"
 #include "hv/reflect.h"
 #include "hv/shadow.h"
-#include "hv/string.h"
 #include "hv/vdev.h"
+#include "hv/vgdt.h"
 #include "hv/vidt.h"
+#include "hv/virq.h"
 
 /* The suite's own port: exits so far / a word for the suite (test guests). */
 #define TEST_PORT 0xe8
@@ -33,19 +34,22 @@ static bool cs_is_flat(const struct vcpu *v)
            (d & (1ull << 54)); /* D: 32-bit code */
 }
 
-/* Up to 15 bytes at EIP; an instruction may end before an unmapped page. */
-static uint32_t fetch(struct vcpu *v, uint8_t *bytes)
+/* The instruction at EIP. The page behind is looked at only if it goes on there: to look
+ * sets A bits, fills, and may kill. */
+static struct insn decode_at_eip(struct vcpu *v)
 {
+    uint8_t bytes[INSN_MAX_BYTES];
     uint32_t eip = v->regs->eip;
     uint32_t first = hv_min_u32(INSN_MAX_BYTES, HV_PAGE_SIZE - (eip & HV_PAGE_MASK));
+    struct insn in = {.op = INSN_UNKNOWN};
 
     if (!gva_read(v, bytes, GVA(eip), first))
-        return 0;
-    if (first == INSN_MAX_BYTES)
-        return first;
-    if (!gva_read(v, bytes + first, GVA(eip + first), INSN_MAX_BYTES - first))
-        return first;
-    return INSN_MAX_BYTES;
+        return in;
+    in = insn_decode(bytes, first);
+    if (in.op == INSN_TRUNCATED &&
+        gva_read(v, bytes + first, GVA(eip + first), INSN_MAX_BYTES - first))
+        in = insn_decode(bytes, INSN_MAX_BYTES);
+    return in;
 }
 
 static uint32_t width_mask(uint32_t width)
@@ -76,21 +80,53 @@ static void port_out(struct vcpu *v, uint16_t port, uint32_t width, uint32_t val
         vdev_port_out(v->guest, port, width, value);
 }
 
+/* Behind an instruction; RF was for that one (SDM 3B 17.3.1.1). */
+HV_INLINE void advance(struct guest_regs *r, uint32_t bytes)
+{
+    r->eip += bytes;
+    r->eflags &= ~EFLAGS_RF;
+}
+
+/* One element of INS: all ones to ES:EDI. False: nothing was written; then *page_va is
+ * where the page is that refused, or 1 if the segment did. */
+static bool ins_element(struct vcpu *v, uint32_t offset, uint32_t width, uint32_t *page_va,
+                        uint32_t *dr6)
+{
+    static const uint32_t ones = 0xffffffffu;
+    uint32_t va;
+
+    *page_va = 1;
+    if (!vgdt_linear(v, v->regs->es, offset, width, &va))
+        return false;
+    if (gva_write(v, GVA(va), &ones, width)) {
+        *dr6 |= arch_vcpu_watched(v, va, width);
+        return true;
+    }
+    *page_va = gva_write_ptr(v, GVA(va)) ? (va | HV_PAGE_MASK) + 1 : va;
+    return false;
+}
+
+/* What has become of an instruction. */
+enum outcome {
+    NOT_OURS, /* #GP(0) */
+    DONE,     /* carried out, EIP is behind it, or at it for the rest of a repeat */
+    AGAIN,    /* the guest goes on where EIP is now: a fault of it, or the same again */
+};
+
 /* INS writes all ones, OUTS reads nothing: nobody who needs more is at ring 1.
  * Long repeats are done in parts: EIP stays until the count is used up. */
-static bool emulate_string(struct vcpu *v, const struct insn *in)
+static enum outcome emulate_string(struct vcpu *v, const struct insn *in, uint32_t *dr6)
 {
     struct guest_regs *r = v->regs;
     uint32_t mask = in->addr16 ? 0xffffu : 0xffffffffu;
     uint32_t count = in->rep ? r->ecx & mask : 1;
-    uint32_t n = hv_min_u32(count, STRING_MAX);
+    uint32_t n = hv_min_u32(count, r->eflags & EFLAGS_TF ? 1 : STRING_MAX), page_va = 0;
     uint32_t step = r->eflags & EFLAGS_DF ? 0u - in->width : in->width;
     uint32_t *index = in->op == INSN_INS ? &r->edi : &r->esi;
-    static const uint32_t ones = 0xffffffffu;
 
     for (uint32_t i = 0; i < n; i++) {
         if (in->op == INSN_INS &&
-            !gva_write(v, GVA(*index & mask), &ones, in->width)) {
+            !ins_element(v, *index & mask, in->width, &page_va, dr6)) {
             n = i;
             break;
         }
@@ -101,8 +137,13 @@ static bool emulate_string(struct vcpu *v, const struct insn *in)
     if (in->rep)
         r->ecx = (r->ecx & ~mask) | ((r->ecx - n) & mask);
     if (n == count)
-        r->eip += in->len;
-    return n != 0 || count == 0;
+        advance(r, in->len);
+    if (n != 0 || count == 0)
+        return DONE;
+    if (page_va == 1)
+        return NOT_OURS;
+    exit_fault_at(v, page_va, PF_ERR_W);
+    return AGAIN;
 }
 
 static void emulate_hlt(struct vcpu *v)
@@ -117,32 +158,69 @@ static void emulate_hlt(struct vcpu *v)
 /* PE, MP, ET and NE (SDM 3A 2.5): the word that smsw shows at any ring, before INIT. */
 #define CR0_BEFORE_INIT 0x33u
 
-static bool set_reg(struct vcpu *v, uint32_t reg, uint32_t value)
+/* By its number in ModRM; never ESP, which the decoder leaves out. */
+static uint32_t *general_register(struct vcpu *v, uint32_t number)
 {
     struct guest_regs *r = v->regs;
-    uint32_t *const to[] = {&r->eax, &r->ecx, &r->edx, &r->ebx,
-                            NULL,    &r->ebp, &r->esi, &r->edi};
+    uint32_t *const registers[] = {&r->eax, &r->ecx, &r->edx, &r->ebx,
+                                   NULL,    &r->ebp, &r->esi, &r->edi};
 
-    *to[reg] = value;
-    return true;
+    return registers[number];
 }
 
 /* The decompressor of Linux 3.14 to 4.13 with CONFIG_RANDOMIZE_BASE asks CR0 whether
  * it may look for an FPU, before INIT and so before there can be a gate. */
-static bool emulate_read_cr0(struct vcpu *v, uint32_t reg)
+static bool reads_cr0(const struct vcpu *v)
 {
-    return !v->irq_enabled && set_reg(v, reg, CR0_BEFORE_INIT);
+    return !v->irq_enabled;
 }
 
 /* Linux 4.0 to 4.8 reads CR4 before it has loaded a gate, by way of the one operation
  * that its lguest code did not replace; 0 is what the others read. */
-static bool emulate_read_cr4(struct vcpu *v, uint32_t reg)
+static bool reads_cr4(const struct vcpu *v)
 {
-    return !vidt_present(v->guest, VEC_GP) && set_reg(v, reg, 0);
+    return !vidt_present(v->guest, VEC_GP);
 }
 
-/* False: not ours, reflect. */
-static bool emulate(struct vcpu *v, const struct insn *in)
+/* Moves of control and debug registers. */
+static bool emulate_mov_special(struct vcpu *v, const struct insn *in)
+{
+    uint32_t *reg = general_register(v, in->reg);
+
+    switch (in->op) {
+    case INSN_READ_CR0:
+        if (!reads_cr0(v))
+            return false;
+        *reg = CR0_BEFORE_INIT;
+        return true;
+    case INSN_READ_CR4:
+        if (!reads_cr4(v))
+            return false;
+        *reg = 0;
+        return true;
+    case INSN_READ_DR:
+        *reg = arch_vcpu_read_dr(v, in->dr);
+        return true;
+    case INSN_WRITE_DR:
+    default:
+        arch_vcpu_write_dr(v, in->dr, *reg);
+        return true;
+    }
+}
+
+/* Written through the guest's own right to write where it has it; kernel text is
+ * read-only for itself in later kernels, so by page otherwise. */
+static bool patch_vmcall(struct vcpu *v)
+{
+    static const uint8_t patch[3] = {0xcd, VEC_HCALL, 0x90};
+
+    if (!gva_patch(v, GVA(v->regs->eip), patch, sizeof(patch)))
+        return false;
+    v->guest->uses_vmcall = true; /* from now on #UD comes here always (vidt_choose) */
+    return true;
+}
+
+static enum outcome emulate(struct vcpu *v, const struct insn *in, uint32_t *dr6)
 {
     struct guest_regs *r = v->regs;
     uint16_t port = in->imm_port ? in->port : (uint16_t)r->edx;
@@ -157,42 +235,43 @@ static bool emulate(struct vcpu *v, const struct insn *in)
         break;
     case INSN_INS:
     case INSN_OUTS:
-        return emulate_string(v, in);
+        return emulate_string(v, in, dr6);
     case INSN_CLI:
         break;
     case INSN_STI:
-        if (v->irq_enabled)
-            *v->irq_enabled = EFLAGS_IF;
+        virq_sti(v, r->eip + in->len);
         break;
     case INSN_HLT:
-        emulate_hlt(v);
+        if (!(r->eflags & EFLAGS_TF)) /* no CPU sleeps with a #DB to come */
+            emulate_hlt(v);
         break;
     case INSN_RDMSR:
         if (v->irq_enabled)
-            return false;
+            return NOT_OURS;
         r->eax = 0;
         r->edx = 0;
         break;
     case INSN_WRMSR:
         if (v->irq_enabled)
-            return false;
+            return NOT_OURS;
         break;
     case INSN_READ_CR0:
-        if (!emulate_read_cr0(v, in->reg))
-            return false;
-        break;
     case INSN_READ_CR4:
-        if (!emulate_read_cr4(v, in->reg))
-            return false;
+    case INSN_READ_DR:
+    case INSN_WRITE_DR:
+        if (!emulate_mov_special(v, in))
+            return NOT_OURS;
         break;
     case INSN_VMCALL:
-        return exit_try_vmcall(v);
+        return patch_vmcall(v) ? AGAIN : NOT_OURS;
+    case INSN_HCALL:
     case INSN_UNKNOWN:
+    case INSN_TRUNCATED:
     default:
-        return false;
+        return NOT_OURS;
     }
-    r->eip += in->len;
-    return true;
+    advance(r, in->len);
+    return DONE;
 }
 
 /* Port I/O without a prefix, or of 16 bits with the port in DX: the everyday case,
@@ -214,7 +293,7 @@ static bool quick_port_io(struct vcpu *v)
             port_out(v, (uint16_t)r->edx, 2, r->eax & 0xffffu);
         else
             r->eax = (r->eax & ~0xffffu) | (port_in(v, (uint16_t)r->edx, 2) & 0xffffu);
-        r->eip += 2;
+        advance(r, 2);
         return true;
     }
     port = op & 8 ? (uint16_t)r->edx : code[1];
@@ -224,50 +303,49 @@ static bool quick_port_io(struct vcpu *v)
         port_out(v, port, width, r->eax & mask);
     else
         r->eax = (r->eax & ~mask) | (port_in(v, port, width) & mask);
-    r->eip += op & 8 ? 1 : 2;
+    advance(r, op & 8 ? 1 : 2);
     return true;
+}
+
+/* True: the #GP was an instruction that is carried out for the guest. */
+static HV_NOINLINE bool carry_out(struct vcpu *v)
+{
+    enum outcome outcome;
+    uint32_t dr6 = 0;
+    struct insn in;
+
+    if (!cs_is_flat(v))
+        return false;
+    in = decode_at_eip(v);
+    if (guest_is_dead(v->guest))
+        return true;
+    outcome = emulate(v, &in, &dr6);
+    if (outcome == DONE)
+        exit_insn_done(v, dr6);
+    return outcome != NOT_OURS;
 }
 
 void exit_general_protection(struct vcpu *v)
 {
-    uint8_t bytes[INSN_MAX_BYTES];
-    struct insn in;
-    uint32_t n;
-
-    if (hv_likely(v->regs->errcode == 0 && v->regs->cs == SEL_GUEST_CS &&
-                  cs_is_flat(v)) && quick_port_io(v))
+    if (hv_likely(v->regs->errcode == 0 && cs_is_flat(v) &&
+                  !(v->regs->eflags & EFLAGS_TF)) && quick_port_io(v))
         return;
-    if (v->regs->errcode == 0 && (v->regs->cs & 3) == 1 && cs_is_flat(v)) {
-        n = fetch(v, bytes);
-        if (guest_is_dead(v->guest))
-            return;
-        if (n) {
-            in = insn_decode(bytes, n);
-            if (emulate(v, &in))
-                return;
-        }
-    }
+    if (v->regs->errcode == 0 && carry_out(v))
+        return;
+    if (guest_is_dead(v->guest) || exit_refused_return(v, VEC_GP, v->regs->errcode))
+        return;
     if (!guest_is_dead(v->guest))
         reflect_fault(v, VEC_GP, v->regs->errcode);
 }
 
 bool exit_try_vmcall(struct vcpu *v)
 {
-    static const uint8_t vmcall[3] = {0x0f, 0x01, 0xc1};
-    static const uint8_t patch[3] = {0xcd, VEC_HCALL, 0x90};
-    struct guest *g = v->guest;
-    uint8_t b[3];
+    struct insn in;
 
-    if (!cs_is_flat(v) || !gva_read(v, b, GVA(v->regs->eip), 3))
+    if (!cs_is_flat(v))
         return false;
-    if (b[0] == patch[0] && b[1] == patch[1])
+    in = decode_at_eip(v);
+    if (in.op == INSN_HCALL)
         return true; /* seen through a stale mapping: just go again */
-    if (memcmp(b, vmcall, 3) != 0)
-        return false;
-    /* Written through the guest's own right to write where it has it; kernel
-     * text is read-only for itself in later kernels, so by page otherwise. */
-    if (!gva_patch(v, GVA(v->regs->eip), patch, 3))
-        return false;
-    g->uses_vmcall = true; /* from now on #UD comes here always (vidt_choose) */
-    return true;
+    return in.op == INSN_VMCALL && patch_vmcall(v);
 }

@@ -176,10 +176,24 @@ void hcall_old(struct vcpu *v)
     hcall_execute(v, r->eax, r->edx, r->ebx);
 }
 
-void exit_hcall(struct vcpu *v)
+HV_INLINE void call(struct vcpu *v)
 {
     if (hv_likely(v->hcall_status[v->ring_cursor] == 0xff))
         hcall_direct(v);
     else
         hcall_after_ring(v);
+}
+
+static HV_NOINLINE void call_stepped(struct vcpu *v)
+{
+    call(v);
+    exit_insn_done(v, 0);
+}
+
+void exit_hcall(struct vcpu *v)
+{
+    if (hv_unlikely(v->regs->eflags & EFLAGS_TF))
+        call_stepped(v);
+    else
+        call(v);
 }

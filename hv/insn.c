@@ -5,6 +5,8 @@
  * number of bytes; the caller then reflects the fault. */
 #include "hv/insn.h"
 
+#include "hv/vcpu.h"
+
 /* How the bytes behind an opcode go on. */
 enum insn_form {
     FORM_NONE,     /* nothing follows, no operand size */
@@ -71,20 +73,24 @@ static bool take_prefix(uint8_t b, struct prefixes *p)
     return true;
 }
 
-/* SDM 2B, MOV from control registers: the mod bits do not matter. The one register
- * with a meaning of its own to those who load frames stays out. */
-static enum insn_op read_cr_op(uint8_t opcode, uint8_t modrm)
+/* SDM 2B, MOV of control and debug registers: the mod bits do not matter. The one
+ * register with a meaning of its own to those who load frames stays out. */
+static struct insn decode_mov_special(uint8_t opcode, uint8_t modrm, uint32_t len)
 {
-    if (opcode != 0x20 || (modrm & 7) == 4)
-        return INSN_UNKNOWN;
-    switch (modrm >> 3 & 7) {
-    case 0:
-        return INSN_READ_CR0;
-    case 4:
-        return INSN_READ_CR4;
-    default:
-        return INSN_UNKNOWN;
-    }
+    struct insn x = {.len = (uint8_t)len, .reg = modrm & 7};
+    uint8_t special = modrm >> 3 & 7;
+
+    if (opcode == 0x20 && special == 0)
+        x.op = INSN_READ_CR0;
+    else if (opcode == 0x20 && special == 4)
+        x.op = INSN_READ_CR4;
+    else if (opcode == 0x21 || opcode == 0x23)
+        x.op = opcode == 0x21 ? INSN_READ_DR : INSN_WRITE_DR;
+    if (x.reg == 4 || x.op == INSN_UNKNOWN)
+        return (struct insn){.op = INSN_UNKNOWN};
+    if (x.op == INSN_READ_DR || x.op == INSN_WRITE_DR)
+        x.dr = special;
+    return x;
 }
 
 static const struct insn_row *find_row(const struct insn_row *rows,
@@ -112,12 +118,48 @@ static struct insn make_insn(const struct insn_row *row,
     return x;
 }
 
+/* All n bytes belong to the instruction, and it goes on. */
+static struct insn ended(uint32_t n)
+{
+    return (struct insn){.op = n < INSN_MAX_BYTES ? INSN_TRUNCATED : INSN_UNKNOWN};
+}
+
+/* The opcodes behind 0F, which is at bytes[at]. */
+static struct insn decode_0f(const uint8_t *bytes, uint32_t at, uint32_t n,
+                             const struct prefixes *p)
+{
+    const struct insn_row *row;
+
+    if (n - at < 2)
+        return ended(n);
+    switch (bytes[at + 1]) {
+    case 0x01: /* vmcall is patched in place (ABI 2.1), so only its plain form counts */
+        if (at != 0)
+            break;
+        if (n < 3)
+            return ended(n);
+        if (bytes[2] == 0xc1)
+            return (struct insn){.op = INSN_VMCALL, .len = 3};
+        break;
+    case 0x20:
+    case 0x21:
+    case 0x23:
+        if (n - at < 3)
+            return ended(n);
+        return decode_mov_special(bytes[at + 1], bytes[at + 2], at + 3);
+    default:
+        row = find_row(two_byte, HV_ARRAY_SIZE(two_byte), bytes[at + 1]);
+        if (row)
+            return make_insn(row, p, at + 2);
+    }
+    return (struct insn){.op = INSN_UNKNOWN};
+}
+
 struct insn insn_decode(const uint8_t *bytes, uint32_t n)
 {
     const struct insn unknown = {.op = INSN_UNKNOWN};
     const struct insn_row *row;
     struct prefixes p = {0};
-    enum insn_op op;
     struct insn x;
     uint32_t at;
 
@@ -127,20 +169,13 @@ struct insn insn_decode(const uint8_t *bytes, uint32_t n)
         ;
     at = p.n;
     if (at == n)
-        return unknown;
-    if (bytes[at] == 0x0f) {
-        if (n - at < 2)
-            return unknown;
-        /* vmcall is patched in place (ABI 2.1), so only its plain form counts. */
-        if (at == 0 && n >= 3 && bytes[1] == 0x01 && bytes[2] == 0xc1)
-            return (struct insn){.op = INSN_VMCALL, .len = 3};
-        op = n - at >= 3 ? read_cr_op(bytes[at + 1], bytes[at + 2]) : INSN_UNKNOWN;
-        if (op != INSN_UNKNOWN)
-            return (struct insn){.op = op,
-                                 .len = (uint8_t)(at + 3),
-                                 .reg = bytes[at + 2] & 7};
-        row = find_row(two_byte, HV_ARRAY_SIZE(two_byte), bytes[at + 1]);
-        return row ? make_insn(row, &p, at + 2) : unknown;
+        return ended(n);
+    if (bytes[at] == 0x0f)
+        return decode_0f(bytes, at, n, &p);
+    if (bytes[at] == 0xcd && at == 0) {
+        if (n < 2)
+            return ended(n);
+        return bytes[1] == VEC_HCALL ? (struct insn){.op = INSN_HCALL, .len = 2} : unknown;
     }
     row = find_row(one_byte, HV_ARRAY_SIZE(one_byte), bytes[at]);
     if (!row)
@@ -148,7 +183,7 @@ struct insn insn_decode(const uint8_t *bytes, uint32_t n)
     if (row->form != FORM_PORT_IMM)
         return make_insn(row, &p, at + 1);
     if (n - at < 2)
-        return unknown;
+        return ended(n);
     x = make_insn(row, &p, at + 2);
     x.imm_port = true;
     x.port = bytes[at + 1];

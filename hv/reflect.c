@@ -6,6 +6,7 @@
 
 #include "hv/guest.h"
 #include "hv/shadow.h"
+#include "hv/vgdt.h"
 #include "hv/vidt.h"
 
 /* Flags that delivery clears (SDM 3A 6.12.1); IF is not the guest's. */
@@ -51,9 +52,43 @@ static HV_NOINLINE bool push_slow(struct vcpu *v, uint32_t esp, uint32_t vector,
     return false;
 }
 
-/* To the handler of a gate that is there. Inline, for each kind of frame. */
-HV_INLINE void enter_handler(struct vcpu *v, uint32_t vector, uint32_t hi, bool has_err,
-                             uint32_t err, bool from_user)
+/* From ring 1 on a stack segment that is not flat: word by word as the CPU pushes, within
+ * 64 KiB if the segment is of 16 bits (SDM 3A 5.8, 6.12.1); ESP's upper half stays. */
+static HV_NOINLINE bool push_segmented(struct vcpu *v, uint32_t vector, bool has_err,
+                                       uint32_t err)
+{
+    struct guest_regs *r = v->regs;
+    uint32_t frame[4], words = has_err ? 4 : 3, mask, sp = r->esp, va;
+
+    put_frame(frame, v, r, has_err, err, false);
+    mask = vgdt_stack_mask(v, r->ss);
+    for (uint32_t i = words; i > 0; i--) {
+        sp = (sp & ~mask) | ((sp - 4) & mask);
+        if (!vgdt_linear(v, r->ss, sp & mask, 4, &va) ||
+            !gva_write(v, GVA(va), &frame[i - 1], 4)) {
+            guest_kill(v->guest, "bad address %#x:%#x for the frame of trap %u at %#x",
+                       r->ss, sp & mask, vector, r->eip);
+            return false;
+        }
+    }
+    r->esp = sp;
+    return true;
+}
+
+HV_INLINE void enter_handler(struct vcpu *v, struct guest_regs *r, uint32_t vector,
+                             uint32_t hi)
+{
+    r->cs = SEL_GUEST_CS;
+    r->eip = v->guest->vidt_eip[vector];
+    r->eflags &= ~CLEARED;
+    if (!(hi & GATE_TRAP))
+        *v->irq_enabled = 0;
+}
+
+/* To the handler of a gate that is there, on a flat stack. Inline, for each kind of
+ * frame. */
+HV_INLINE void deliver(struct vcpu *v, uint32_t vector, uint32_t hi, bool has_err,
+                       uint32_t err, bool from_user)
 {
     struct guest_regs *r = v->regs;
     uint32_t esp = (from_user ? v->esp1 - 8 : r->esp) - (has_err ? 16 : 12);
@@ -68,11 +103,7 @@ HV_INLINE void enter_handler(struct vcpu *v, uint32_t vector, uint32_t hi, bool 
     r->esp = esp;
     if (from_user)
         r->ss = v->ss1;
-    r->cs = SEL_GUEST_CS;
-    r->eip = v->guest->vidt_eip[vector];
-    r->eflags &= ~CLEARED;
-    if (!(hi & GATE_TRAP))
-        *v->irq_enabled = 0;
+    enter_handler(v, r, vector, hi);
 }
 
 HV_INLINE void reflect(struct vcpu *v, uint32_t vector, bool has_err, uint32_t err)
@@ -83,9 +114,11 @@ HV_INLINE void reflect(struct vcpu *v, uint32_t vector, bool has_err, uint32_t e
     if (hv_unlikely(!(hi & GATE_P)))
         unhandled(v, vector, err);
     else if (v->regs->ss & 2) /* RPL is 1 or 3 */
-        enter_handler(v, vector, hi, has_err, err, true);
-    else
-        enter_handler(v, vector, hi, has_err, err, false);
+        deliver(v, vector, hi, has_err, err, true);
+    else if (hv_likely(v->regs->ss == v->flat_ss))
+        deliver(v, vector, hi, has_err, err, false);
+    else if (push_segmented(v, vector, has_err, err))
+        enter_handler(v, v->regs, vector, hi);
 }
 
 void reflect_plain(struct vcpu *v, uint32_t vector)
@@ -96,4 +129,14 @@ void reflect_plain(struct vcpu *v, uint32_t vector)
 void reflect_fault(struct vcpu *v, uint32_t vector, uint32_t err)
 {
     reflect(v, vector, true, err);
+}
+
+void reflect_user_fault(struct vcpu *v, uint32_t vector, uint32_t err)
+{
+    uint32_t hi = v->guest->vidt_hi[vector];
+
+    if (hi & GATE_P)
+        deliver(v, vector, hi, true, err, true);
+    else
+        unhandled(v, vector, err);
 }

@@ -36,6 +36,8 @@ static bool attend(struct vcpu *v)
         audit(v);
     if (why & (VCPU_ATTN_DEAD | VCPU_ATTN_RESCHED))
         return false;
+    if ((why & VCPU_ATTN_DEBUG) && arch_vcpu_take_late_debug())
+        exit_debug_trap(v, 0);
     if (why & VCPU_ATTN_VDEV)
         vdev_poll(v->guest);
     if (!delivered && (v->attention & VCPU_ATTN_VIRQ))
@@ -50,23 +52,20 @@ static bool attend(struct vcpu *v)
 }
 
 /* The number on the entry stack is no vector as it stands: the stubs push those
- * from 128 up as negative.  Anything else is a frame of virtual-8086 mode, four
- * words longer (SDM 3A 20.3): the flag cannot be set at ring 1, except under
- * emulators that let it. A hardware interrupt in it must not get lost. */
+ * from 128 up as negative.  Anything else is a frame of virtual-8086 mode, which
+ * no CPU lets a guest enter, but QEMU does. A hardware interrupt in it must not get
+ * lost. */
 static HV_NOINLINE uint32_t odd_vector(struct vcpu *v, uint32_t vec)
 {
-    const uint32_t *words = (const uint32_t *)v->regs;
-    uint32_t real = words[offsetof(struct guest_regs, trapnum) / 4 - 4] & 0xff;
-
     if (vec >= 0xffffff80u)
         return vec & 0xff;
     arch_vcpu_left_vm86();
-    guest_kill(v->guest, "entered virtual-8086 mode");
-    if (real >= VEC_IRQ0)
-        arch_handle_irq(real);
-    else if (real == VEC_NMI)
+    vec = exit_left_vm86(v) & 0xff;
+    if (vec >= VEC_IRQ0)
+        arch_handle_irq(vec);
+    else if (vec == VEC_NMI)
         arch_handle_nmi();
-    else if (real == VEC_MC)
+    else if (vec == VEC_MC)
         arch_handle_mce();
     return EXIT_REASONS;
 }

@@ -8,12 +8,19 @@
 
 /* Bits of the high dword, SDM 3A figure 3-8. */
 #define DESC_ACCESSED HV_BIT(8)
+#define DESC_WRITABLE HV_BIT(9)     /* without CODE */
+#define DESC_EXPAND_DOWN HV_BIT(10) /* without CODE */
 #define DESC_CONFORMING HV_BIT(10) /* with CODE */
 #define DESC_CODE HV_BIT(11)
 #define DESC_S HV_BIT(12)
 #define DESC_DPL_SHIFT 13
 #define DESC_P HV_BIT(15)
 #define DESC_L HV_BIT(21)
+#define DESC_B HV_BIT(22)
+#define DESC_G HV_BIT(23)
+
+/* Flat ring-1 data, accessed. */
+#define GDT_FLAT_DATA 0x00cfb3000000ffffull
 
 uint64_t vgdt_sanitise(uint64_t desc)
 {
@@ -46,7 +53,10 @@ void vgdt_load_entry(struct vcpu *v, uint32_t index, uint64_t desc)
 {
     if (index == 0 || index >= GDT_ENTRIES || is_host_entry(index))
         return;
-    arch_vcpu_set_gdt(v, index, vgdt_sanitise(desc));
+    desc = vgdt_sanitise(desc);
+    arch_vcpu_set_gdt(v, index, desc);
+    if (index == GDT_GUEST_DS)
+        v->flat_ss = desc == GDT_FLAT_DATA ? SEL_GUEST_DS : 0;
 }
 
 static HV_NOINLINE void change_tls(struct vcpu *v, uint32_t i, uint32_t lo, uint32_t hi)
@@ -74,6 +84,39 @@ void vgdt_load_tls(struct vcpu *v, const volatile uint32_t words[6])
     load_one_tls(v, 0, words[0], words[1]);
     load_one_tls(v, 1, words[2], words[3]);
     load_one_tls(v, 2, words[4], words[5]);
+}
+
+static uint32_t limit_of(uint32_t lo, uint32_t hi)
+{
+    uint32_t limit = (lo & 0xffff) | (hi & 0xf0000);
+
+    return hi & DESC_G ? limit << 12 | 0xfff : limit;
+}
+
+bool vgdt_linear(const struct vcpu *v, uint32_t selector, uint32_t offset, uint32_t bytes,
+                 uint32_t *linear)
+{
+    uint32_t index = selector >> 3, last = offset + bytes - 1, lo, hi, limit;
+
+    if (index == 0 || index >= GDT_ENTRIES || (selector & 4) || last < offset)
+        return false;
+    lo = (uint32_t)v->arch.gdt[index];
+    hi = (uint32_t)(v->arch.gdt[index] >> 32);
+    if ((hi & (DESC_P | DESC_CODE | DESC_WRITABLE)) != (DESC_P | DESC_WRITABLE))
+        return false;
+    limit = limit_of(lo, hi);
+    if (!(hi & DESC_EXPAND_DOWN) ? last > limit
+                                 : offset <= limit || (!(hi & DESC_B) && last > 0xffff))
+        return false;
+    *linear = (lo >> 16 | (hi & 0xff) << 16 | (hi & 0xff000000)) + offset;
+    return true;
+}
+
+uint32_t vgdt_stack_mask(const struct vcpu *v, uint32_t selector)
+{
+    uint32_t hi = (uint32_t)(v->arch.gdt[selector >> 3 & (GDT_ENTRIES - 1)] >> 32);
+
+    return hi & DESC_B ? 0xffffffffu : 0xffffu;
 }
 
 void vgdt_init(struct vcpu *v)

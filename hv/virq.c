@@ -77,11 +77,37 @@ static void inject(struct vcpu *v, uint32_t line)
         hv_write_once(v->irq_enabled[LGD_IRQ_PENDING], rest ? EFLAGS_IF : 0);
 }
 
-static void wake(struct vcpu *v)
+void virq_wake(struct vcpu *v)
 {
-    *v->irq_enabled = EFLAGS_IF; /* HALT implies sti */
-    v->halted = false;
+    if (!v->hlt_forever && v->irq_enabled)
+        *v->irq_enabled = EFLAGS_IF; /* HALT implies sti */
+    v->halted = v->hlt_forever = false;
     v->attention &= ~(uint32_t)VCPU_ATTN_HALTED;
+}
+
+/* Exits before the instruction behind STI is over, a page fault that is filled and a
+ * hardware interrupt or two, do not end its shadow; but a jump to itself is to be
+ * interrupted some time. */
+#define STI_SHADOW_TRIES 4u
+
+void virq_sti(struct vcpu *v, uint32_t next_eip)
+{
+    if (!v->irq_enabled || (*v->irq_enabled & EFLAGS_IF))
+        return;
+    *v->irq_enabled = EFLAGS_IF;
+    v->sti_shadow_eip = next_eip;
+    v->sti_shadow_tries = STI_SHADOW_TRIES;
+}
+
+static bool in_sti_shadow(struct vcpu *v)
+{
+    if (v->regs->eip != v->sti_shadow_eip || (v->regs->cs & 3) != 1 ||
+        v->sti_shadow_tries == 0) {
+        v->sti_shadow_tries = 0;
+        return false;
+    }
+    v->sti_shadow_tries--;
+    return true;
 }
 
 static HV_NOINLINE void deliver_slow(struct vcpu *v)
@@ -96,10 +122,10 @@ static HV_NOINLINE void deliver_slow(struct vcpu *v)
     if (hv_likely(v->irq_pending & ~blocked))
         line = (uint32_t)__builtin_ctz(v->irq_pending & ~blocked);
     act = decide(v->irq_pending, blocked, hv_read_once(*v->irq_enabled), v->halted,
-                 in_window(v), vidt_present(g, VEC_IRQ0 + line), &line);
+                 in_window(v) || in_sti_shadow(v), vidt_present(g, VEC_IRQ0 + line), &line);
     if (hv_likely(act == VIRQ_INJECT)) {
         if (v->halted)
-            wake(v);
+            virq_wake(v);
         inject(v, line);
     } else if (act == VIRQ_MARK_PENDING && has_pending_word(g)) {
         hv_write_once(v->irq_enabled[LGD_IRQ_PENDING], EFLAGS_IF);
@@ -130,7 +156,8 @@ void virq_deliver(struct vcpu *v)
     }
     line = (uint32_t)__builtin_ctz(bit);
     if (hv_unlikely(r->eip - g->noirq_start < g->noirq_end - g->noirq_start ||
-                    r->eip >= LAYOUT_GUEST_TOP || !(g->vidt_hi[VEC_IRQ0 + line] & GATE_P) ||
+                    r->eip >= LAYOUT_GUEST_TOP || r->eip == v->sti_shadow_eip ||
+                    !(g->vidt_hi[VEC_IRQ0 + line] & GATE_P) ||
                     !has_pending_word(g))) {
         deliver_slow(v);
         return;

@@ -10,7 +10,12 @@
 ;     stack (host view) or the regs page (both views);
 ;   * while the host IDT is loaded, ESP is the monitor's stack;
 ;   * SS is SEL_HOST_DS.
-; Hence the order of the steps in both directions (design section 2).
+; Hence the order of the steps in both directions (docs/architecture.md).
+;
+; What must stay true of a guest's breakpoints: its addresses are the monitor's own
+; in the host view, so DR7 is the guest's only while the guest's IDT is loaded and
+; nothing below the switcher's own addresses is fetched or touched; those are never
+; armed (arch/i386/debugreg.c).
 
 %include "asm_offsets.inc"
 
@@ -26,6 +31,7 @@ global switcher_text_start
 global switcher_text_end
 global switcher_stubs
 global switcher_enter_code:function (to_host.end - switcher_enter_code)
+global switcher_enter_armed
 global switcher_runs_at
 global switcher_iret
 global switcher_pop_gs
@@ -79,6 +85,7 @@ switcher_enter_code:
         push    ebp
         mov     [PRIV(host_esp)], esp
         lidt    [PRIV(guest_idt_limit)]
+.to_guest:
         mov     esp, REGS_FRAME         ; mapped in both views
         mov     cr3, eax                ; the guest view from here on
 switcher_pop_gs:
@@ -92,7 +99,16 @@ switcher_pop_ds:
         popad
         lea     esp, [esp + 8]          ; trapnum, errcode
 switcher_iret:
-        iretd                           ; faults when CS or SS went bad: killed
+        iretd                           ; may fault on CS or SS: fault_in_switcher
+
+; The same with the breakpoints of a guest that has some.
+switcher_enter_armed:
+        push    ebp
+        mov     [PRIV(host_esp)], esp
+        lidt    [PRIV(guest_idt_limit)]
+        mov     edx, [PRIV(armed_dr7)]
+        mov     dr7, edx
+        jmp     short switcher_enter_code.to_guest
 
 ; ---------------------------------------------------------------------------
 ; to_host: guest -> monitor. Stack: regs page with trapnum, errcode pushed.
@@ -107,16 +123,24 @@ to_host:
         mov     es, eax
         mov     eax, [SW_STATE + STATE_HOST_CR3]
         mov     cr3, eax                ; the host view from here on
+        cmp     dword [PRIV(armed_dr7)], 0
+        jne     short .disarm
+.disarmed:
         mov     esp, [PRIV(host_esp)]
         lidt    [PRIV(host_idt_limit)]
         cld                             ; DF is the guest's until here
         pop     ebp
         ret
+.disarm:
+        mov     eax, SW_DR7_NOTHING
+        mov     dr7, eax
+        jmp     short .disarmed
 .end:
 
 ; ---------------------------------------------------------------------------
 ; Faults with an error code that ring 0 itself can take here: a segment
-; register on the way in, or the final iret.
+; register on the way in, or the final iret. Error codes have 16 bits; the vector
+; goes above them.
 ;
 ; A frame of virtual-8086 mode has any number as its CS: no real CPU lets ring 1
 ; or 3 get there, but QEMU's iret does (up to 7.2 at least).
@@ -132,6 +156,7 @@ stub_fault_%1:
 .ring0:
         test    byte [esp + 14], FRAME_VM
         jnz     short .guest
+        mov     byte [esp + 2], %1
         jmp     near fault_in_switcher
 %endmacro
 
@@ -176,10 +201,10 @@ fault_in_switcher:
         je      .null_selector
         cmp     dword [esp + 4], AT(switcher_iret)
         jne     near fatal
-        ; The guest's CS or SS cannot be loaded any more. All other registers
-        ; are in the CPU again: leave with a frame as after a trap.
-        lea     esp, [esp + 16]         ; the iret frame
-        push    byte 0
+        ; The guest's CS, SS or EIP is refused. All other registers are in the
+        ; CPU again: leave with a frame as after a trap, its error code the fault's.
+        pop     dword [esp + 8]         ; below the iret frame
+        lea     esp, [esp + 8]
         push    dword 256               ; ARCH_EXIT_BAD_IRET
         jmp     near to_host
 .null_selector:
@@ -188,8 +213,9 @@ fault_in_switcher:
         iretd
 
 ; ---------------------------------------------------------------------------
-; #DB: from a guest an exit like any other. At ring 0 it can only be a
-; left-over of MOV SS or of a debug register: acknowledged, not followed.
+; #DB: from a guest an exit like any other. At ring 0 it can only be one that MOV SS
+; or POP SS held back over the instruction that led here: noted for the guest, whose
+; DR6 stays as the CPU left it, and not followed.
 stub_db:
         test    byte [esp + 4], 3
         jz      short .in_switcher
@@ -200,12 +226,7 @@ stub_db:
 .in_switcher:
         test    byte [esp + 10], FRAME_VM
         jnz     short .guest
-        push    eax
-        xor     eax, eax
-        mov     dr6, eax
-        mov     eax, [esp]
-        mov     dword [esp], 0          ; nothing of ours stays on this page
-        lea     esp, [esp + 4]
+        mov     dword [ss:SW_LATE_DB], 1
         and     dword [esp + 8], ~0x100 ; TF
         iretd
 
@@ -233,6 +254,10 @@ stub_%2:
         mov     cr3, eax
         mov     [ss:PRIV(%2_cr3)], edx
         mov     [ss:PRIV(%2_esp)], esp
+        mov     edx, dr7                ; the guest's, or nothing
+        mov     [ss:PRIV(%2_dr7)], edx
+        mov     eax, SW_DR7_NOTHING
+        mov     dr7, eax
         mov     esp, %3
         push    ds                      ; DS and ES may be the guest's; they were
         push    es                      ; loaded from the GDT as it is now
@@ -252,6 +277,8 @@ stub_%2:
         pop     es
         pop     ds
         mov     esp, [ss:PRIV(%2_esp)]
+        mov     eax, [ss:PRIV(%2_dr7)]
+        mov     dr7, eax
         mov     eax, [ss:PRIV(%2_cr3)]
         mov     cr3, eax
         mov     edx, [esp]
@@ -272,6 +299,8 @@ fatal:
         mov     ebx, esp
         mov     eax, [ss:SW_STATE + STATE_HOST_CR3]
         mov     cr3, eax
+        mov     eax, SW_DR7_NOTHING
+        mov     dr7, eax
         mov     esp, LAYOUT_NMI_STACK + LAYOUT_NMI_STACK_PAGES * 4096
         mov     eax, SEL_HOST_DS
         mov     ds, eax

@@ -40,11 +40,14 @@ void asm_offsets(void)
     OFFSET(SWITCHER_PRIVATE_guest_idt_limit, switcher_private, guest_idt_limit);
     OFFSET(SWITCHER_PRIVATE_nmi_cr3, switcher_private, nmi_cr3);
     OFFSET(SWITCHER_PRIVATE_nmi_esp, switcher_private, nmi_esp);
+    OFFSET(SWITCHER_PRIVATE_nmi_dr7, switcher_private, nmi_dr7);
     OFFSET(SWITCHER_PRIVATE_mce_cr3, switcher_private, mce_cr3);
     OFFSET(SWITCHER_PRIVATE_mce_esp, switcher_private, mce_esp);
+    OFFSET(SWITCHER_PRIVATE_mce_dr7, switcher_private, mce_dr7);
     OFFSET(SWITCHER_PRIVATE_nmi_handler, switcher_private, nmi_handler);
     OFFSET(SWITCHER_PRIVATE_mce_handler, switcher_private, mce_handler);
     OFFSET(SWITCHER_PRIVATE_fatal_handler, switcher_private, fatal_handler);
     OFFSET(SWITCHER_PRIVATE_nmi_in_switcher, switcher_private,
            nmi_in_switcher);
+    OFFSET(SWITCHER_PRIVATE_armed_dr7, switcher_private, armed_dr7);
 }

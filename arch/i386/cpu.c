@@ -4,6 +4,7 @@
 #include "arch/cpu.h"
 
 #include "arch/asm_entry.h"
+#include "arch/layout.h"
 #include "arch/pte.h"
 #include "hv/log.h"
 #include "hv/string.h"
@@ -164,7 +165,7 @@ void cpu_setup(void)
         cpu_wrmsr(MSR_EFER, cpu_features.nx ? EFER_NXE : 0);
     if (cpu_features.sep)
         cpu_wrmsr(MSR_SYSENTER_CS, 0);
-    cpu_write_dr7(DR7_NOTHING);
+    cpu_write_dr7(SW_DR7_NOTHING);
 }
 
 /* ok stays 0 when the instruction faults: trap_host() goes on at 2. */

@@ -74,7 +74,7 @@ const char *golden_difference(void)
         return "CR4";
     if (!efer_is_good())
         return "EFER";
-    if (read_dr7() != DR7_NOTHING)
+    if (read_dr7() != SW_DR7_NOTHING)
         return "DR7";
     if (cpu_features.sep && cpu_rdmsr(MSR_SYSENTER_CS) != 0)
         return "SYSENTER_CS";

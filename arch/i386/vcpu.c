@@ -52,6 +52,7 @@ int arch_vcpu_init(struct vcpu *v)
     /* The IDT takes 2 KiB; the FPU image lies behind it. */
     a->fxsave = (uint8_t *)a->idt + 2048;
     fpu_init_image(a->fxsave);
+    debugreg_init(a);
     for (uint32_t i = 0; i < 256; i++)
         a->idt[i] = arch_stub_gate(i, i == VEC_HCALL ? 1 : 0);
     return 0;
@@ -95,6 +96,7 @@ void arch_vcpu_load(struct vcpu *v)
                       a->lgdata_frame[1]);
     load_tables(a);
     arch_vcpu_set_stack(v->ss1, v->esp1);
+    debugreg_load(a);
     cpu_clts();
     fpu_restore(a->fxsave);
     cpu->arch.cr0 &= ~CR0_TS;
@@ -112,6 +114,7 @@ void arch_vcpu_put(struct vcpu *v)
     cpu_clts();
     cpu->arch.cr0 &= ~CR0_TS;
     fpu_save(v->arch.fxsave);
+    debugreg_put(&v->arch);
     switcher_map_vcpu(HFN_NONE, HFN_NONE, HFN_NONE, HFN_NONE);
     v->arch.loaded = false;
     cpu->loaded = NULL;

@@ -18,7 +18,7 @@ SW_TEXT = 0xffe00000
 CASES = ("hc.registers_kept,tr.int_n_ring1,tr.int_n_ring3,tr.de,tr.ud,tr.nm,"
          "tr.np,tr.ss,tr.gp,tr.pf_read,tr.mf,fl.single_step,sg.cs_gone,"
          "sg.cs_absent,sg.ss_absent,sg.stale_selectors,sg.user_segments_gone,"
-         "fl.irq_model,fl.iret_with_nt")
+         "fl.irq_model,fl.iret_with_nt,db.on_execution,db.on_data")
 
 # Vectors without a source: hardware that this machine has not got raises none
 # of 33 to 255 but the timer's and the serial line's; and below 32:
@@ -45,6 +45,8 @@ EXEMPT_AT_RING_0 = {
     "stub_pf": "a page fault at ring 0 is the monitor's own mistake",
     "stub_db": "#DB at ring 0: only real hardware defers it there",
 }
+# A guest that has a breakpoint enters and leaves by more instructions than others.
+ARMED = ("switcher_enter_armed", "to_host")
 
 
 def run(*command):
@@ -126,7 +128,8 @@ def sweep(stub, vm, code):
         hits.add(at)
         todo.discard(at)
         stub.breakpoint(at, on=False)
-    stub.interrupt()
+    if todo and not wrong:
+        stub.interrupt() # the machine runs
     for at in todo:
         stub.breakpoint(at, on=False)
     return hits, wrong
@@ -155,3 +158,29 @@ def test_nmi_at_every_instruction(tmp_path):
     print(f"{len(code)} instructions, {len(hits)} reached, {counted} NMIs counted")
     assert not left, [f"{at:#x} {code[at]}" for at in left]
     assert counted == len(hits)
+
+
+def address_of(symbol):
+    return int(re.search(rf"^([0-9a-f]{{8}}) \w {symbol}$", run("nm", vmlib.ELF),
+                         re.M).group(1), 16)
+
+
+def test_nmi_with_a_breakpoint_on_its_handler(tmp_path):
+    """The guest has breakpoints on the first byte that the handler of an NMI in the
+    switcher has: the monitor must have put them away before it gets there."""
+    code = {at: c for at, c in switcher_code().items() if c[0] in ARMED}
+    sock = str(tmp_path / "gdb")
+    extra = ["-S", "-gdb", f"unix:path={sock},server=on,wait=off"]
+    with vmlib.boot(f"test=db.on_a_symbol seed={address_of('nmi_in_switcher'):#x} "
+                    "watchdog=0 exit=wait", extra=extra, cpu="max",
+                    timeout=200) as vm:
+        stub = GdbStub(sock)
+        stub.go()
+        vm.expect("armed on", timeout=60)
+        stub.interrupt()
+        hits, wrong = sweep(stub, vm, code)
+        stub.detach()
+        vm.expect(r"suite done rc=0", timeout=60)
+        assert not wrong, "\n".join(wrong)
+        assert "PANIC" not in vm.text
+    assert hits == set(code), [code[at] for at in set(code) - hits]

@@ -23,8 +23,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint32_t n = size > 40 ? 40 : (uint32_t)size;
     struct insn x = decode_exact(data, n), y;
 
-    if (x.op == INSN_UNKNOWN) {
-        FUZZ_ASSERT(x.len == 0);
+    if (x.op == INSN_UNKNOWN || x.op == INSN_TRUNCATED) {
+        FUZZ_ASSERT(x.len == 0 && (x.op == INSN_UNKNOWN || n < INSN_MAX_BYTES));
         return 0;
     }
     FUZZ_ASSERT(x.len >= 1 && x.len <= n && x.len <= INSN_MAX_BYTES);
@@ -35,6 +35,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     FUZZ_ASSERT(!x.imm_port || x.port == data[x.len - 1]);
     y = decode_exact(data, x.len);
     FUZZ_ASSERT(y.op == x.op && y.len == x.len && y.width == x.width);
-    FUZZ_ASSERT(decode_exact(data, x.len - 1u).op == INSN_UNKNOWN);
+    FUZZ_ASSERT(decode_exact(data, x.len - 1u).op == INSN_TRUNCATED);
     return 0;
 }

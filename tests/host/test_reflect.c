@@ -3,7 +3,7 @@
  * all vectors, both rings, the virtual interrupt flag, stacks that cross pages
  * into others, wrap, or are not there.
  *
- * units: tests/host/shadow_fixture.c hv/reflect.c hv/gmem.c
+ * units: tests/host/shadow_fixture.c hv/reflect.c hv/vgdt.c hv/gmem.c
  * units: hv/mmu/walk.c hv/mmu/shadow.c hv/mmu/fill.c hv/mmu/sync.c hv/mmu/announce.c
  * units: hv/mmu/access.c
  * units: hv/mmu/rmap.c hv/mmu/quiet.c hv/mmu/linear.c hv/mmu/audit.c
@@ -38,6 +38,7 @@ static void start(void)
     v = sf_guest(PAGES, false, false, ROOT << 12);
     v->regs = &regs;
     v->irq_enabled = &irq_enabled;
+    v->flat_ss = 0x69;
     sf_poke(v, (ROOT << 12) + 768 * 4, TABLE << 12 | 0x67);
     sf_poke(v, (ROOT << 12) + 767 * 4, (TABLE + 1) << 12 | 0x67);
     for (uint32_t i = 0; i < 50; i++)

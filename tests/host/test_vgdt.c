@@ -159,3 +159,63 @@ TEST(gdt_at_start)
     EXPECT_EQ(v.arch.gdt[12], 0x00cfbb000000ffffull);
     EXPECT_EQ(v.arch.gdt[13], 0x00cfb3000000ffffull);
 }
+
+/* ---- where an access by a segment goes ---- */
+
+static uint64_t data(uint32_t base, uint32_t limit, uint32_t access, uint32_t flags)
+{
+    return (uint64_t)(limit & 0xffff) | (uint64_t)(base & 0xffffff) << 16 |
+           (uint64_t)access << 40 | (uint64_t)(limit >> 16) << 48 | (uint64_t)flags << 52 |
+           (uint64_t)(base >> 24) << 56;
+}
+
+#define WRITABLE 0xb3u
+#define EXPAND_DOWN 0xb7u
+#define IN_PAGES 0x8u
+#define BIG 0x4u
+
+static struct vcpu segmented;
+
+static uint32_t at(uint64_t descriptor, uint32_t offset, uint32_t bytes)
+{
+    uint32_t linear = 0xbad;
+
+    segmented.arch.gdt[20] = descriptor;
+    return vgdt_linear(&segmented, 20 << 3 | 1, offset, bytes, &linear) ? linear : 0xbad;
+}
+
+TEST(a_store_goes_to_base_plus_offset_within_the_limit)
+{
+    EXPECT_EQ(at(data(0, 0xfffff, WRITABLE, IN_PAGES | BIG), 0x12345678, 4), 0x12345678);
+    EXPECT_EQ(at(data(0, 0xfffff, WRITABLE, IN_PAGES | BIG), 0xfffffffc, 4), 0xfffffffc);
+    EXPECT_EQ(at(data(0, 0xfffff, WRITABLE, IN_PAGES | BIG), 0xfffffffd, 4), 0xbad);
+    EXPECT_EQ(at(data(0x12345678, 0xff, WRITABLE, BIG), 0xfc, 4), 0x12345774);
+    EXPECT_EQ(at(data(0x12345678, 0xff, WRITABLE, BIG), 0xfd, 4), 0xbad);
+    EXPECT_EQ(at(data(0x12345678, 0xff, WRITABLE, BIG), 0xff, 1), 0x12345777);
+    EXPECT_EQ(at(data(0x12345678, 0, WRITABLE, IN_PAGES), 0xffc, 4), 0x12346674);
+    EXPECT_EQ(at(data(0xff000000, 0xfffff, WRITABLE, IN_PAGES), 0x2000000, 4), 0x1000000);
+}
+
+TEST(below_the_limit_nothing_is_there_if_it_expands_down)
+{
+    EXPECT_EQ(at(data(0, 0xfff, EXPAND_DOWN, BIG), 0x1000, 4), 0x1000);
+    EXPECT_EQ(at(data(0, 0xfff, EXPAND_DOWN, BIG), 0xfff, 4), 0xbad);
+    EXPECT_EQ(at(data(0, 0xfff, EXPAND_DOWN, BIG), 0xfffffffc, 4), 0xfffffffc);
+    EXPECT_EQ(at(data(0, 0xfff, EXPAND_DOWN, 0), 0xfffc, 4), 0xfffc);
+    EXPECT_EQ(at(data(0, 0xfff, EXPAND_DOWN, 0), 0xfffd, 4), 0xbad);
+}
+
+TEST(what_cannot_be_written_is_nowhere)
+{
+    uint32_t linear;
+
+    EXPECT_EQ(at(data(0, 0xff, 0xb1, BIG), 0, 4), 0xbad); /* read-only */
+    EXPECT_EQ(at(data(0, 0xff, 0xbb, BIG), 0, 4), 0xbad); /* code */
+    EXPECT_EQ(at(data(0, 0xff, 0x33, BIG), 0, 4), 0xbad); /* not present */
+    EXPECT_EQ(at(0, 0, 4), 0xbad);
+    segmented.arch.gdt[0] = segmented.arch.gdt[20] = data(0, 0xff, WRITABLE, BIG);
+    EXPECT(!vgdt_linear(&segmented, 3, 0, 4, &linear)); /* null */
+    EXPECT(!vgdt_linear(&segmented, 20 << 3 | 4, 0, 4, &linear)); /* an LDT */
+    EXPECT(!vgdt_linear(&segmented, 32 << 3, 0, 4, &linear));
+    EXPECT(!vgdt_linear(&segmented, 0xffff8, 0, 4, &linear));
+}

@@ -73,7 +73,8 @@ void arch_vcpu_put(struct vcpu *v);
 
 /* arch_vcpu_run(cr3), inline in arch/vcpu.h: enters the guest whose vCPU is loaded,
  * with this shadow root, and returns the vector of the trap that ended it (0..255, or
- * ARCH_EXIT_BAD_IRET when the guest's own CS or SS could not be loaded). Its registers
+ * ARCH_EXIT_BAD_IRET when the CPU refused the guest's own CS, SS or EIP: then errcode
+ * has the vector of that fault in bits 16 to 23 above its error code). Its registers
  * are in *v->regs. */
 #define ARCH_EXIT_BAD_IRET 256u
 
@@ -97,6 +98,8 @@ void arch_vcpu_set_ts(const struct vcpu *v);
  * HFN_NONE), and sets up the thunk for the system-call vector's handler. */
 void arch_vcpu_map_lguest_data(struct vcpu *v, hfn_t first, hfn_t second);
 void arch_vcpu_set_thunk(struct vcpu *v, uint32_t handler);
+
+/* Debug registers: arch/vcpu.h. */
 
 /* Address of the stub gate for a vector with this DPL (0, 1 or 3). */
 uint64_t arch_stub_gate(uint32_t vector, uint32_t dpl);

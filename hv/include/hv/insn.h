@@ -8,7 +8,8 @@
 #define INSN_MAX_BYTES 15
 
 enum insn_op {
-    INSN_UNKNOWN, /* reflect as #GP */
+    INSN_UNKNOWN,   /* reflect as #GP */
+    INSN_TRUNCATED, /* the bytes end before it does */
     INSN_CLI,
     INSN_STI,
     INSN_HLT,
@@ -20,7 +21,10 @@ enum insn_op {
     INSN_WRMSR,
     INSN_READ_CR0, /* to any register but ESP */
     INSN_READ_CR4, /* the same */
-    INSN_VMCALL,   /* 0f 01 c1 */
+    INSN_READ_DR,  /* and these: MOV from and to a debug register */
+    INSN_WRITE_DR,
+    INSN_VMCALL, /* 0f 01 c1 */
+    INSN_HCALL,  /* int 0x1f */
 };
 
 struct insn {
@@ -29,7 +33,8 @@ struct insn {
     uint8_t width; /* 1, 2, 4 for port accesses */
     bool imm_port; /* port is in .port, else in DX */
     uint8_t port;
-    uint8_t reg; /* of READ_CR0 and READ_CR4: 0 EAX, 1 ECX and so on */
+    uint8_t reg; /* of moves of CRn and DRn: 0 EAX, 1 ECX and so on */
+    uint8_t dr;  /* of moves of DRn: its number */
     bool rep;
     bool addr16; /* 67 prefix: CX, SI, DI */
 };

@@ -14,6 +14,9 @@ void reflect_plain(struct vcpu *v, uint32_t vector);
 /* A vector with one: 8, 10 to 14, 17 (SDM 3A table 6-1). */
 void reflect_fault(struct vcpu *v, uint32_t vector, uint32_t err);
 
+/* The same, from ring 3 whatever SS says. */
+void reflect_user_fault(struct vcpu *v, uint32_t vector, uint32_t err);
+
 /* True for the vectors that push an error code. */
 static inline bool vector_has_error(uint32_t vector)
 {

@@ -17,5 +17,14 @@ void vgdt_load_entry(struct vcpu *v, uint32_t index, uint64_t desc);
 /* LOAD_TLS: three descriptors, each low dword first. */
 void vgdt_load_tls(struct vcpu *v, const volatile uint32_t words[6]);
 
+/* Where an access of bytes (1 or more) for writing at this offset lies in a segment of the
+ * guest's GDT (SDM 3A 5.3 to 5.5). False: null, not writable or beyond the limit: #GP(0),
+ * or #SS(0) for the stack segment. */
+bool vgdt_linear(const struct vcpu *v, uint32_t selector, uint32_t offset, uint32_t bytes,
+                 uint32_t *linear);
+
+/* The bits of ESP that a stack in this segment uses: 16 or 32. */
+uint32_t vgdt_stack_mask(const struct vcpu *v, uint32_t selector);
+
 /* The GDT a guest starts with: flat ring-1 code and data (ABI 1.3). */
 void vgdt_init(struct vcpu *v);

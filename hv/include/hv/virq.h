@@ -18,6 +18,13 @@ void virq_raise(struct guest *g, uint32_t line);
 /* Delivers at most one interrupt before an entry (ABI 9.2). */
 void virq_deliver(struct vcpu *v);
 
+/* Ends the sleep of a halted vCPU: HALT has opened interrupts, hlt left them as they were. */
+void virq_wake(struct vcpu *v);
+
+/* STI at ring 1, carried out: sets the virtual flag. If it was clear, no interrupt goes
+ * in before the instruction at next_eip is over (SDM 2B, STI). */
+void virq_sti(struct vcpu *v, uint32_t next_eip);
+
 /* What virq_deliver would do, as a pure function for the unit test. */
 enum virq_action { VIRQ_NONE, VIRQ_POSTPONE, VIRQ_INJECT, VIRQ_MARK_PENDING };
 enum virq_action virq_decide(uint32_t pending, uint32_t blocked,

@@ -16,21 +16,25 @@ struct switcher_private {
     uint16_t pad1;
     uint16_t guest_idt_limit;
     uint32_t guest_idt_base;
-    uint32_t nmi_cr3, nmi_esp; /* where an NMI in the switcher goes back to */
-    uint32_t mce_cr3, mce_esp;
+    uint32_t nmi_cr3, nmi_esp, nmi_dr7; /* what an NMI in the switcher goes back to */
+    uint32_t mce_cr3, mce_esp, mce_dr7;
     uint32_t nmi_handler, mce_handler; /* void f(void), HV_ASMCALL */
     uint32_t fatal_handler;            /* void f(uint32_t *frame) */
     uint32_t nmi_in_switcher;          /* how many came at ring 0 here */
+    uint32_t enter;                    /* switcher_entry or switcher_entry_armed */
+    uint32_t armed_dr7;                /* for the latter; 0: no breakpoint is armed */
 };
 
 #define SW_PRIVATE_DF_TSS 0x800 /* the #DF task's TSS lies in the same page */
 
-_Static_assert(sizeof(struct switcher_private) == 52, "switcher.asm counts on it");
+_Static_assert(sizeof(struct switcher_private) == 68, "switcher.asm counts on it");
 
 /* The switcher's text as linked; it runs at SW_TEXT. */
 extern const uint8_t switcher_text_start[], switcher_text_end[];
 extern const uint8_t switcher_stubs[], switcher_enter_code[];
-extern const uint8_t switcher_entry[]; /* switcher_enter_code where it runs (link.ld) */
+/* switcher_enter_code and switcher_enter_armed where they run (link.ld): the second for
+ * a guest with breakpoints. */
+extern const uint8_t switcher_entry[], switcher_entry_armed[];
 #define SWITCHER_STUB_BYTES 9
 
 /* Maps text, state, private of this CPU in both views. After paging_init. */
@@ -45,8 +49,10 @@ void switcher_map_lgdata(hfn_t first, hfn_t second);
  * anew, so what the caller has in them is its own to save. */
 HV_INLINE void switcher_enter(uint32_t guest_cr3)
 {
-    __asm__ volatile("call switcher_entry"
+    const struct switcher_private *p = (const struct switcher_private *)SW_PRIVATE;
+
+    __asm__ volatile("call *%1"
                      : "+a"(guest_cr3)
-                     :
+                     : "m"(p->enter)
                      : "ebx", "ecx", "edx", "esi", "edi", "memory", "cc");
 }

@@ -134,3 +134,53 @@ GT_CASE(hlt_on_wakes, GT_BOTH)
         EXPECT_EQ(lg_irq_enabled & GABI_IF, GABI_IF);
     }
 }
+
+/* STI opens interrupts behind the next instruction (SDM 2B): one that is pending goes
+ * in when hlt sleeps, and not before it, or the sleep would miss it. */
+GT_CODE(code_sti_hlt, "sti; hlt; nop; ud2");
+GT_CODE(code_sti_loop, "sti; 1: jmp 1b");
+
+static volatile uint32_t interrupted_at;
+
+static void note_eip(struct trap_frame *f)
+{
+    interrupted_at = f->eip;
+    lguest_call(GABI_HCALL_SET_CLOCKEVENT, 0, 0, 0, 0);
+}
+
+static uint32_t run_with_pending(const uint8_t *code, uint32_t bytes, struct trap_frame *f)
+{
+    gt_frame(1, f);
+    memcpy(phys_ptr(f->eip), code, bytes);
+    irq_disable();
+    irq_unblock(0);
+    lguest_call(GABI_HCALL_SET_CLOCKEVENT, 1000, 0, 0, 0);
+    for (uint32_t n = 0; n < 1000000 && !lg.irq_pending; n++)
+        spend(1);
+    interrupted_at = 0;
+    return trap_run(f, 0);
+}
+
+GT_CASE(sti_then_hlt, GT_BOTH)
+{
+    struct trap_frame f;
+
+    trap_set_handler(GABI_IRQ_VECTOR, note_eip);
+    for (uint32_t i = 0; i < 100; i++) {
+        EXPECT_EQ(run_with_pending(code_sti_hlt_start, 5, &f), VEC_UD);
+        EXPECT_EQ(interrupted_at, addr_of(gt_kernel_code) + 2);
+    }
+}
+
+/* But a jump to itself behind it is interrupted all the same. */
+GT_CASE(sti_then_loop, GT_BOTH)
+{
+    struct trap_frame f;
+
+    trap_set_handler(GABI_IRQ_VECTOR, note_eip);
+    trap_run_ends_at_irq = true;
+    for (uint32_t i = 0; i < 20; i++) {
+        EXPECT_EQ(run_with_pending(code_sti_loop_start, 3, &f), GABI_IRQ_VECTOR);
+        EXPECT_EQ(f.eip, addr_of(gt_kernel_code) + 1);
+    }
+}

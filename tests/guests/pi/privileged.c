@@ -3,6 +3,7 @@
  * interface says so, else the fault that hardware gives below ring 0. */
 
 #include "gtest.h"
+#include "needs.h"
 
 #define UD (1u << VEC_UD)
 #define GP (1u << VEC_GP)
@@ -17,10 +18,6 @@ static const struct insn_row rows[] = {
     {{0x0f, 0x08}, GP, GP},             /* invd */
     {{0x0f, 0x09}, GP, GP},             /* wbinvd */
     {{0x0f, 0x01, 0x3b}, GP, GP},       /* invlpg [ebx] */
-    {{0x0f, 0x21, 0xc0}, GP, GP},       /* mov eax, dr0 */
-    {{0x0f, 0x23, 0xc0}, GP, GP},       /* mov dr0, eax */
-    {{0x0f, 0x21, 0xf8}, GP, GP},       /* mov eax, dr7 */
-    {{0x0f, 0x23, 0xf8}, GP, GP},       /* mov dr7, eax */
     {{0x0f, 0x20, 0xd0}, GP, GP},       /* mov eax, cr2 */
     {{0x0f, 0x22, 0xd0}, GP, GP},       /* mov cr2, eax */
     {{0x0f, 0x20, 0xd8}, GP, GP},       /* mov eax, cr3 */
@@ -206,6 +203,105 @@ GT_CASE(crosses_page, GT_BOTH)
     EXPECT_EQ(trap_run(&f, 0), VEC_PF);
     EXPECT_EQ(f.eip, va + GUEST_PAGE_BYTES);
     EXPECT_EQ(f.eax, 0xffff);
+}
+
+/* What an instruction does not reach is not looked at: the page behind keeps its A bit
+ * clear, and an entry that may not be used kills nobody (PI-02). */
+static const struct {
+    uint8_t bytes[4], length, vector;
+} at_the_end[] = {
+    {{0xfa}, 1, VEC_UD},             /* cli */
+    {{0xec}, 1, VEC_UD},             /* in al, dx */
+    {{0x66, 0xef}, 2, VEC_UD},       /* out dx, ax */
+    {{0x6d}, 1, VEC_UD},             /* insl */
+    {{0x0f, 0x21, 0xc0}, 3, VEC_UD}, /* mov eax, dr0 */
+    {{0x0f, 0x32}, 2, VEC_GP},       /* rdmsr */
+    {{0x0f, 0x06}, 2, VEC_GP},       /* clts */
+    {{0x0f, 0x22, 0xc0}, 3, VEC_GP}, /* mov cr0, eax */
+    {{0x0f, 0x0b}, 2, VEC_UD},       /* ud2, which may have been vmcall */
+};
+
+static void ends_with_page(uint64_t next)
+{
+    uint32_t va = 0xd0000000;
+    struct trap_frame f;
+
+    gt_user_setup();
+    for (uint32_t i = 0; i < ARRAY_COUNT(at_the_end); i++) {
+        uint32_t length = at_the_end[i].length, start = va + GUEST_PAGE_BYTES - length;
+
+        pt_set(pt_root, va, page_alloc() | PTE_KERNEL);
+        memcpy(phys_ptr(start), at_the_end[i].bytes, length);
+        pt_set(pt_root, va + GUEST_PAGE_BYTES, 0);
+        pt_write(pt_root, va + GUEST_PAGE_BYTES, next);
+        gt_frame(1, &f);
+        f.eip = start;
+        f.edx = 0x80;
+        f.edi = GT_USER_DATA;
+        f.eflags |= FLAG_TF; /* so that nothing behind it is run */
+        uint32_t v = trap_run(&f, 0);
+
+        if (v == VEC_DB) {
+            EXPECT_EQ_AT(i, at_the_end[i].vector, VEC_UD);
+            EXPECT_EQ_AT(i, f.eip, start + length);
+        } else {
+            EXPECT_EQ_AT(i, v, at_the_end[i].vector);
+            EXPECT_EQ_AT(i, f.eip, start);
+        }
+        EXPECT_EQ_AT(i, pt_read(pt_root, va + GUEST_PAGE_BYTES), next);
+    }
+}
+
+GT_CASE(ends_before_page, GT_BOTH)
+{
+    gt_need_steps();
+    ends_with_page(page_alloc() | PTE_P | PTE_W); /* A is clear */
+    ends_with_page(0x7ffff000 | PTE_KERNEL);      /* beyond RAM: it kills when used */
+    ends_with_page(0);
+}
+
+/* PI-05: INS stores at ES:EDI, whatever the base of ES; a page that refuses is a page
+ * fault, with what was stored before it (SDM 2A, INS). */
+GT_CASE(ins_by_es, GT_BOTH)
+{
+    static const uint8_t code[] = {0xf3, 0x6d, 0x0f, 0x0b}; /* rep insl; ud2 */
+    uint32_t bad = GT_USER_DATA + 2 * GUEST_PAGE_BYTES;
+    struct trap_frame f;
+
+    gt_user_setup();
+    desc_load(20, desc_make(GT_USER_DATA, 0xfffff, DESC_DATA, DESC_FLAT_BITS));
+    for (uint32_t offset = 0x100; offset < 0x110; offset += 4)
+        poke32(GT_USER_DATA + offset, offset);
+    gt_frame(1, &f);
+    f.es = 20 << 3 | 1;
+    f.edi = 0x104;
+    f.ecx = 2;
+    f.edx = 0x80;
+    EXPECT_EQ(gt_run_bytes(1, code, sizeof(code), &f), VEC_UD);
+    EXPECT_EQ(f.edi, 0x10c);
+    EXPECT_EQ(peek32(GT_USER_DATA + 0x100), 0x100);
+    EXPECT_EQ(peek32(GT_USER_DATA + 0x104), 0xffffffff);
+    EXPECT_EQ(peek32(GT_USER_DATA + 0x108), 0xffffffff);
+    EXPECT_EQ(peek32(GT_USER_DATA + 0x10c), 0x10c);
+    for (uint32_t low = 0; low < 4; low++) { /* the last one crosses into the page */
+        gt_frame(1, &f);
+        f.edi = bad - 8 - low;
+        f.ecx = 9;
+        f.edx = 0x80;
+        EXPECT_EQ(gt_run_bytes(1, code, sizeof(code), &f), VEC_PF);
+        EXPECT_EQ_AT(low, f.eip, addr_of(gt_kernel_code));
+        EXPECT_EQ_AT(low, f.errcode, 2); /* not present, write, ring 1 */
+        EXPECT_EQ_AT(low, trap_seen.cr2, bad);
+        EXPECT_EQ_AT(low, f.ecx, 7);
+        EXPECT_EQ_AT(low, f.edi, bad - low);
+    }
+    gt_frame(1, &f);
+    f.es = 0;
+    f.edi = GT_USER_DATA;
+    f.ecx = 1;
+    f.edx = 0x80;
+    EXPECT_EQ(gt_run_bytes(1, code, sizeof(code), &f), VEC_GP);
+    EXPECT_EQ(f.errcode, 0);
 }
 
 /* PI-08: before INIT MSRs read 0 and swallow writes (ABI 1.4). */

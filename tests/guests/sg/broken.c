@@ -106,8 +106,33 @@ KERNEL_ROW(ss_absent, BREAK_SS, 1)
 KERNEL_ROW(ss_code, BREAK_SS, 2)
 KERNEL_ROW(ss_dpl3, BREAK_SS, 3)
 
-/* The user's own segments go while user code is interrupted: the iret of the
- * guest kernel faults, which is the guest's to handle. */
+/* A frame that the IRET of the no-interrupt window cannot load is the program's fault, as
+ * if it had got there: Linux has no fix-up for that IRET, and a program can make such a
+ * frame by sigreturn. The whole frame is the program's, whatever it holds. */
+static void refused_frame(uint32_t cs, uint32_t ss, uint32_t vector, uint32_t errcode)
+{
+    uint32_t tag = cs << 16 | ss;
+    struct trap_frame f;
+
+    gt_frame(3, &f);
+    f.cs = cs;
+    f.ss = ss;
+    f.eip = 0x12345678;
+    f.esp = 0x87654321;
+    f.ebx = 0x55aa55aa;
+    f.ds = f.es = 0;
+    f.eflags = FLAG_FIXED | FLAG_IF | FLAG_CF | FLAG_DF;
+    EXPECT_EQ_AT(tag, trap_run(&f, GABI_IF), vector);
+    EXPECT_EQ_AT(tag, f.errcode, errcode);
+    EXPECT_EQ_AT(tag, f.cs, cs);
+    EXPECT_EQ_AT(tag, f.ss, ss);
+    EXPECT_EQ_AT(tag, f.eip, 0x12345678);
+    EXPECT_EQ_AT(tag, f.esp, 0x87654321);
+    EXPECT_EQ_AT(tag, f.ebx, 0x55aa55aa);
+    EXPECT_EQ_AT(tag, f.eflags, FLAG_FIXED | FLAG_IF | FLAG_CF | FLAG_DF);
+    EXPECT_EQ_AT(tag, trap_seen.handler_cs, GABI_KERNEL_CS);
+}
+
 GT_CASE(user_segments_gone, GT_BOTH)
 {
     struct trap_frame f;
@@ -115,16 +140,33 @@ GT_CASE(user_segments_gone, GT_BOTH)
     gt_frame(3, &f);
     EXPECT_EQ(gt_run(3, code_ud, &f), VEC_UD);
     desc_load(USER_CS >> 3, 0);
-    gt_frame(3, &f);
-    EXPECT_EQ(trap_run(&f, 0), VEC_GP);
-    EXPECT_EQ(f.errcode, USER_CS & ~3u);
-    EXPECT_EQ(f.cs, GABI_KERNEL_CS);
+    refused_frame(USER_CS, USER_DS, VEC_GP, USER_CS & ~3u);
+    desc_load(USER_CS >> 3, desc_make(0, 0xfffff, 0x7a, 0xc));
+    refused_frame(USER_CS, USER_DS, VEC_NP, USER_CS & ~3u);
     desc_init();
     desc_load(USER_DS >> 3, 0);
-    gt_frame(3, &f);
-    f.ds = f.es = 0;
-    EXPECT_EQ(trap_run(&f, 0), VEC_GP);
-    EXPECT_EQ(f.errcode, USER_DS & ~3u);
+    refused_frame(USER_CS, USER_DS, VEC_GP, USER_DS & ~3u);
+    desc_init();
+    refused_frame(USER_DS, USER_DS, VEC_GP, USER_DS & ~3u); /* data as code */
+    refused_frame(USER_CS, 3, VEC_GP, 0);
+    refused_frame(USER_CS, GABI_KERNEL_DS, VEC_GP, GABI_KERNEL_DS & ~3u); /* RPL 1 */
+    refused_frame(0xffff, USER_DS, VEC_GP, 0xfffc);
+    refused_frame(0x10 | 4 | 3, USER_DS, VEC_GP, 0x14); /* there is no LDT */
+}
+
+/* An IRET anywhere else is the kernel's own, and so is its fault. */
+GT_CODE(code_iret, "pushl $0x7b; pushl $0x1000; pushl $0x202; pushl $0x43; pushl $0x1000;"
+                   "iretl");
+
+GT_CASE(kernels_own_iret, GT_BOTH)
+{
+    struct trap_frame f;
+
+    gt_frame(1, &f);
+    EXPECT_EQ(gt_run(1, code_iret, &f), VEC_GP);
+    EXPECT_EQ(f.errcode, 0x40);
+    EXPECT_EQ(f.cs, GABI_KERNEL_CS);
+    EXPECT_EQ(f.eip, addr_of(gt_kernel_code) + (uint32_t)(code_iret_end - code_iret_start) - 1);
 }
 
 /* A selector stays loaded while its descriptor goes: null after the next exit,

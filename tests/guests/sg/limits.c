@@ -66,3 +66,33 @@ GT_CASE(null_segment, GT_2LEVEL)
     EXPECT_EQ(f.vector, VEC_GP);
     EXPECT_EQ(f.errcode, 0);
 }
+
+/* A program at the limit of its code segment, interrupted there: it gets the CPU's
+ * #GP(0), as it does if nothing interrupts it; nobody dies of it (TK-08). Timers of
+ * all distances, so that some strike at the limit. */
+GT_CASE(code_limit_interrupted, GT_2LEVEL)
+{
+    enum { NOPS = 40 };
+    struct trap_frame f;
+    uint32_t v;
+
+    gt_user_setup();
+    desc_load(ENTRY, desc_make(GT_USER_CODE, NOPS - 1, 0xfa, 4));
+    for (uint32_t delta = 20000; delta < 24000; delta++) {
+        gt_frame(3, &f);
+        memset(phys_ptr(f.eip), 0x90, NOPS);
+        memcpy(phys_ptr(f.eip + NOPS), "\x0f\x0b", 2);
+        f.cs = SEL;
+        f.eip = 0;
+        irq_unblock(GABI_IRQ_TIMER);
+        hcall1(GABI_HCALL_SET_CLOCKEVENT, delta);
+        gt_spin_ns(delta > 21500 ? 20000 : 19000);
+        v = trap_run(&f, 0);
+        if (v == VEC_UD)
+            SKIP("code segment limits are not enforced here");
+        EXPECT_EQ(v, VEC_GP);
+        EXPECT_EQ(f.errcode, 0);
+        EXPECT_EQ(f.eip, NOPS);
+        EXPECT_EQ(f.cs, SEL);
+    }
+}

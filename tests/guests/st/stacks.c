@@ -341,3 +341,57 @@ GT_ROW(user_stack_top, user_edge, GT_2LEVEL, .arg = 0xfffffffc)
 GT_ROW(user_stack_window, user_edge, GT_2LEVEL, .arg = 0xffc00000)
 GT_ROW(user_stack_regs, user_edge, GT_2LEVEL, .arg = 0xffe02000)
 GT_ROW(user_stack_4, user_edge, GT_2LEVEL, .arg = 4)
+
+/* A kernel stack of 16 bits, or with a base: a trap from ring 1 pushes where the CPU
+ * would, with SP within its 64 KiB, on the segment's base (SDM 3A 6.12.1). */
+#define ENTRY 20u
+#define SEL (ENTRY << 3 | 1)
+#define STACK_BASE 0x41000000u
+
+__asm__(".pushsection .text\n"
+        "odd_stack_handler:\n"
+        "pushl %eax; movw $0x69, %ax; movw %ax, %ds; popl %eax\n"
+        "movl %esp, odd_stack_esp\n"
+        "movw %ss, odd_stack_ss\n"
+        "movw $0x69, %ax; movw %ax, %ss; movl odd_stack_saved, %esp\n"
+        "popal\n"
+        "ret\n"
+        "odd_stack_run:\n" /* EAX: ESP, EDX: selector */
+        "pushal\n"
+        "movl %esp, odd_stack_saved\n"
+        "movw %dx, %ss; movl %eax, %esp\n"
+        "xorl %eax, %eax; int $0x1f\n" /* an exit that ESP's upper half may not survive */
+        "odd_stack_trap: int3\n"
+        "nop\n"
+        ".popsection");
+extern const char odd_stack_handler[], odd_stack_run[], odd_stack_trap[];
+uint32_t odd_stack_esp, odd_stack_saved;
+uint16_t odd_stack_ss;
+
+static void trap_on(uint32_t bits, uint32_t base, uint32_t esp, uint32_t frame_at)
+{
+    uint32_t a = esp, d = SEL;
+
+    desc_load(ENTRY, desc_make(base, 0xfffff, DESC_DATA, bits == 16 ? 8 : 0xc));
+    for (uint32_t i = 0; i < 12; i += 4)
+        poke32(frame_at + i, 0x11111111);
+    __asm__ volatile("call odd_stack_run" : "+a"(a), "+d"(d) : "b"(0) : "memory", "cc");
+    EXPECT_EQ(odd_stack_ss, SEL);
+    EXPECT_EQ_AT(bits, bits == 16 ? odd_stack_esp & 0xffff : odd_stack_esp,
+                 bits == 16 ? (esp - 12) & 0xffff : esp - 12);
+    EXPECT_EQ(peek32(frame_at), addr_of(odd_stack_trap) + 1);
+    EXPECT_EQ(peek32(frame_at + 4) & 0xffff, GABI_KERNEL_CS);
+}
+
+GT_CASE(odd_kernel_stack, GT_BOTH)
+{
+    for (uint32_t at = 0; at < 0x11000; at += GUEST_PAGE_BYTES)
+        pt_set(pt_root, STACK_BASE + at, page_alloc() | PTE_KERNEL);
+    trap_load_gate(VEC_BP, addr_of(odd_stack_handler), GATE_INTERRUPT, 3);
+    trap_on(16, STACK_BASE, 0x1000, STACK_BASE + 0xff4);
+    trap_on(16, STACK_BASE, 0x12341800, STACK_BASE + 0x17f4);
+    trap_on(16, STACK_BASE + 0x800, 0x8000, STACK_BASE + 0x87f4);
+    trap_on(16, STACK_BASE, 0x10, STACK_BASE + 4);
+    trap_on(32, STACK_BASE - 0x1000, 0x3000, STACK_BASE + 0x1ff4);
+    trap_on(32, STACK_BASE, 0x4000, STACK_BASE + 0x3ff4);
+}

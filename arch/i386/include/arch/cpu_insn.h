@@ -68,8 +68,6 @@ HV_INLINE void cpu_write_cr4(uint32_t v)
     __asm__ volatile("movl %0, %%cr4" : : "r"(v) : "memory");
 }
 
-#define DR7_NOTHING 0x400u /* bit 10 is fixed: no breakpoint is enabled */
-
 HV_INLINE void cpu_write_dr7(uint32_t v)
 {
     __asm__ volatile("movl %0, %%dr7" : : "r"(v));

@@ -35,11 +35,14 @@
 #define SW_TEXT 0xffe00000    /* host r-x, guest r-x */
 #define SW_REGS 0xffe01000    /* rw-, rw-: per vCPU; the ring-0 entry stack */
 #define SW_REGS_TOP 0xffe02000
+#define SW_LATE_DB 0xffe01000 /* a word of that page: #DB came too late for the guest */
 #define SW_STATE 0xffe02000   /* rw-, r--: GDT, TSS, guest IDT, host CR3 */
 #define SW_THUNK 0xffe03000   /* rw-, r-x: per guest */
 #define SW_LGDATA 0xffe04000  /* rw-, rw-: two pages, alias of lguest_data */
 #define SW_PRIVATE 0xffe06000 /* rw-, absent */
 #define SW_PAGES 7
+
+#define SW_DR7_NOTHING 0x400 /* bit 10 is fixed: no breakpoint is enabled */
 
 /* The state page. */
 #define STATE_IDT 0x000      /* guest IDT, 256 * 8 */

@@ -16,9 +16,33 @@ struct arch_vcpu {
     uint64_t gdt[GDT_ENTRIES];
     uint64_t *idt;   /* 256 gates, a page of its own */
     uint8_t *fxsave; /* 512 bytes, 16-aligned */
+    uint32_t dr[4], dr7; /* as the guest wrote them */
+    uint32_t dr6;        /* while it is not loaded; else in the CPU */
 };
 
+/* The debug registers of a guest that is new, is loaded, or is put away. */
+void debugreg_init(struct arch_vcpu *a);
+void debugreg_load(const struct arch_vcpu *a);
+void debugreg_put(struct arch_vcpu *a);
+
 #define ARCH_VCPU_FRAMES 3u /* that it takes besides itself: regs, thunk, idt */
+
+struct vcpu;
+
+/* Debug register n (0 to 7) of the vCPU that is loaded, as its guest sees it, and a
+ * write to it (SDM 3B 17.2); VCPU_ATTN_DEBUG is set while a breakpoint is armed. */
+uint32_t arch_vcpu_read_dr(const struct vcpu *v, uint32_t n);
+void arch_vcpu_write_dr(struct vcpu *v, uint32_t n, uint32_t value);
+
+/* Sets bits of the loaded vCPU's DR6: one of these or arch_vcpu_watched(). */
+#define DR6_BS HV_BIT(14)
+void arch_vcpu_add_dr6(uint32_t bits);
+
+/* True, once, if a #DB of the loaded vCPU came when it had left for the monitor. */
+bool arch_vcpu_take_late_debug(void);
+
+/* B0 to B3 of the watchpoints that a write of these bytes hits. */
+uint32_t arch_vcpu_watched(const struct vcpu *v, uint32_t va, uint32_t bytes);
 
 /* Enters the guest, see hv/arch_if.h: the vCPU that is loaded, whose regs page is at
  * its fixed address.  Whatever the guest did to its regs page,
