@@ -73,6 +73,19 @@ static bool transfer(struct vdev *d, struct virtqueue *q, struct vq_chain *c,
     return true;
 }
 
+/* Linux up to 2.6.36 asks for order by a flag in the type, whatever was offered.
+ * Requests are done one after the other and are in memory at once, which is order
+ * enough; without data it is a flush, and its sector says nothing. */
+static uint32_t request_type(const struct gabi_blk_req *h, bool has_data)
+{
+    uint32_t type = h->type & ~GABI_BLK_BARRIER;
+    bool moves = type == GABI_BLK_READ || type == GABI_BLK_WRITE;
+
+    if ((moves && !has_data && type != h->type) || type == GABI_BLK_FLUSH_OUT)
+        return GABI_BLK_FLUSH;
+    return type;
+}
+
 /* The body of a request: out_bytes from the guest, in_bytes to it. Returns the
  * status, and how much of the data part has been written. */
 static uint8_t execute(struct vdev *d, struct virtqueue *q, struct vq_chain *c,
@@ -83,7 +96,7 @@ static uint8_t execute(struct vdev *d, struct virtqueue *q, struct vq_chain *c,
     uint32_t offset;
     uint8_t id[BLK_ID_BYTES] = "ringside-";
 
-    switch (h->type) {
+    switch (request_type(h, out_bytes != 0 || in_bytes != 0)) {
     case GABI_BLK_READ:
         if (!locate(d, h->sector, in_bytes, &offset) ||
             !transfer(d, q, c, d->disk->data + offset, in_bytes, true))

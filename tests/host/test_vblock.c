@@ -168,10 +168,89 @@ TEST(vblock_read_only_refuses_writes)
     fake_reset();
 }
 
+/* Bit 31 of the type asks for order, also where only FLUSH was agreed: Linux up to
+ * 2.6.36 for fsync and for what commits a journal.  FLUSH_OUT is FLUSH. */
+#define BARRIER 0x80000000u
+
+TEST(vblock_barriers_are_flushes)
+{
+    set_up(false);
+    EXPECT_EQ(request(4 | BARRIER, 0, 0, false), 0u);
+    EXPECT_EQ(request(5, 0, 0, false), 0u);
+    EXPECT_EQ(request(5 | BARRIER, 0, 0, false), 0u);
+    EXPECT_EQ(request(4, UINT64_MAX, 0, false), 0u); /* the sector says nothing */
+    memset(f->mem + DATA, 0xa5, 1024);
+    EXPECT_EQ(request(1 | BARRIER, 5, 1024, false), 0u);
+    EXPECT_EQ(memcmp(disk + 5 * 512, f->mem + DATA, 1024), 0);
+    EXPECT_EQ(disk[7 * 512], (uint8_t)(7 * 512 * 7 + 7));
+    memset(f->mem + DATA, 0, 1024);
+    EXPECT_EQ(request(0 | BARRIER, 5, 1024, true), 0u);
+    EXPECT_EQ(f->mem[DATA + 1023], 0xa5);
+    EXPECT_EQ(last_len(), 1025u);
+    fake_reset();
+}
+
+/* An empty request of the block layer: a read of nothing, and of anywhere. */
+TEST(vblock_an_empty_barrier_is_a_flush)
+{
+    set_up(false);
+    EXPECT_EQ(request(BARRIER, 0, 0, true), 0u);
+    EXPECT_EQ(request(BARRIER, UINT64_MAX, 0, true), 0u);
+    EXPECT_EQ(request(1 | BARRIER, UINT64_MAX, 0, false), 0u);
+    EXPECT_EQ(request(0, UINT64_MAX, 0, true), 1u); /* this is none */
+    fake_reset();
+}
+
+TEST(vblock_a_barrier_is_checked_as_any_request)
+{
+    set_up(true);
+    EXPECT_EQ(request(1 | BARRIER, 0, 512, false), 1u);
+    EXPECT_EQ(disk[1], 7);
+    EXPECT_EQ(request(4 | BARRIER, 0, 0, false), 0u);
+    set_up(false);
+    EXPECT_EQ(request(1 | BARRIER, SECTORS, 512, false), 1u);
+    EXPECT_EQ(request(0 | BARRIER, SECTORS, 512, true), 1u);
+    EXPECT_EQ(request(1 | BARRIER, 0, 511, false), 1u);
+    EXPECT_EQ(request(2 | BARRIER, 0, 512, true), 2u);
+    EXPECT_EQ(request(2 | BARRIER, 0, 0, true), 2u);
+    EXPECT_EQ(request(77 | BARRIER, 0, 512, true), 2u);
+    EXPECT_EQ(request(77 | BARRIER, 0, 0, true), 2u);
+    EXPECT_EQ(request(8 | BARRIER, 0, 20, true), 0u);
+    fake_reset();
+}
+
+/* A SCSI command of the legacy interface: header, command block, data, 96 bytes of
+ * sense data, 16 bytes of results, status.  Nobody reads the middle. */
+TEST(vblock_a_scsi_command_is_unsupported)
+{
+    for (uint32_t type = 2; type < 4; type++) {
+        bool in = type == 2;
+
+        set_up(false);
+        header(type, 0);
+        memset(f->mem + DATA, 0x5a, 1024);
+        f->mem[STATUS] = 0xff;
+        fake_desc(&r, 0, HEADER, 16, NEXT, 1);
+        fake_desc(&r, 1, HEADER + 16, 6, NEXT, 2);
+        fake_desc(&r, 2, DATA, 512, NEXT | (in ? WRITE : 0), 3);
+        fake_desc(&r, 3, DATA + 512, 96, NEXT | WRITE, 4);
+        fake_desc(&r, 4, DATA + 608, 16, NEXT | WRITE, 5);
+        fake_desc(&r, 5, STATUS, 1, WRITE, 0);
+        fake_avail(&r, 0);
+        EXPECT(vdev_notify(&f->g, r.desc));
+        EXPECT_EQ(f->mem[STATUS], 2);
+        for (uint32_t i = 0; i < 1024; i++)
+            EXPECT_EQ(f->mem[DATA + i], 0x5a);
+        EXPECT_EQ(last_len(), 0u);
+        EXPECT_EQ(request(0, 3, 512, true), 0u); /* and goes on */
+    }
+    fake_reset();
+}
+
 TEST(vblock_unknown_types_are_unsupported)
 {
-    static const uint32_t types[] = {2, 3, 5, 7, 9, 11, 13, 0x80000000u,
-                                     0x80000001u, 0xffffffffu};
+    static const uint32_t types[] = {2, 3, 7, 9, 11, 13, 0x40000000u, 0x40000001u,
+                                     0x7fffffffu, 0xffffffffu};
 
     set_up(false);
     for (uint32_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)

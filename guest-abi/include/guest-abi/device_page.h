@@ -98,6 +98,8 @@ struct gabi_vring_used {
 #define GABI_BLK_READ 0
 #define GABI_BLK_WRITE 1
 #define GABI_BLK_FLUSH 4
+#define GABI_BLK_FLUSH_OUT 5 /* the same */
+#define GABI_BLK_BARRIER 0x80000000u /* with a type: flush before, and behind a write */
 #define GABI_BLK_OK 0
 #define GABI_BLK_IOERR 1
 #define GABI_BLK_UNSUPPORTED 2

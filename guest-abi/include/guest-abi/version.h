@@ -6,7 +6,7 @@
 
 /* Major: something a guest relies on changed. Minor: something was added. */
 #define GABI_VERSION_MAJOR 1
-#define GABI_VERSION_MINOR 0
+#define GABI_VERSION_MINOR 1
 
 /* Rows, named after the oldest Linux release that speaks them. */
 #define GABI_ROW_2_6_24 1 /* arguments in EDX EBX ECX, 16-byte slots */

@@ -249,7 +249,7 @@ static uint8_t request(uint32_t type, uint64_t sector, uint32_t bytes)
     static struct gabi_blk_req req;
     static uint8_t status;
     struct vq_buffer b[3] = {{addr_of(&req), sizeof(req), false},
-                             {addr_of(buffer), bytes, type == GABI_BLK_READ},
+                             {addr_of(buffer), bytes, (type & ~GABI_BLK_BARRIER) == GABI_BLK_READ},
                              {addr_of(&status), 1, true}};
 
     req.type = type;
@@ -281,4 +281,40 @@ GT_CASE(disk_works, GT_BOTH | GT_DISK)
     EXPECT_EQ(request(GABI_BLK_READ, 0x80000000000000ull, 512), GABI_BLK_IOERR);
     EXPECT_EQ(request(77, 0, 512), GABI_BLK_UNSUPPORTED);
     EXPECT_EQ(request(GABI_BLK_READ, 0, 512), GABI_BLK_OK);
+}
+
+/* What Linux up to 2.6.36 asks for by bit 31 of the type, and FLUSH_OUT: as the request
+ * without it, and with no data a flush. SCSI commands are refused in their last byte,
+ * behind 96 bytes of sense data and 16 of results. */
+GT_CASE(disk_barriers, GT_BOTH | GT_DISK)
+{
+    const uint32_t barrier = GABI_BLK_BARRIER;
+    static struct gabi_blk_req scsi = {.type = 2};
+    static uint8_t command[6], rest[112 + 1];
+    struct vq_buffer b[] = {{addr_of(&scsi), sizeof(scsi), false},
+                            {addr_of(command), sizeof(command), false},
+                            {addr_of(buffer), 512, true},
+                            {addr_of(rest), 112, true},
+                            {addr_of(rest + 112), 1, true}};
+
+    start(GABI_DEV_BLOCK);
+    EXPECT_EQ(request(GABI_BLK_FLUSH | barrier, 0, 0), GABI_BLK_OK);
+    EXPECT_EQ(request(GABI_BLK_FLUSH_OUT, 0, 0), GABI_BLK_OK);
+    EXPECT_EQ(request(GABI_BLK_FLUSH_OUT | barrier, 0, 0), GABI_BLK_OK);
+    EXPECT_EQ(request(GABI_BLK_READ | barrier, 0xffffffffffffffffull, 0), GABI_BLK_OK);
+    for (uint32_t s = 0; s < 128; s += 8) {
+        memset(buffer, (int)(s + 1), 4096);
+        EXPECT_EQ_AT(s, request(GABI_BLK_WRITE | barrier, s, 4096), GABI_BLK_OK);
+        memset(buffer, 0, 4096);
+        EXPECT_EQ_AT(s, request(GABI_BLK_READ, s, 4096), GABI_BLK_OK);
+        EXPECT_EQ_AT(s, buffer[4095], (uint8_t)(s + 1));
+    }
+    EXPECT_EQ(request(GABI_BLK_WRITE | barrier, 128, 512), GABI_BLK_IOERR);
+    EXPECT_EQ(request(77 | barrier, 0, 0), GABI_BLK_UNSUPPORTED);
+    memset(rest, 0x77, sizeof(rest));
+    vq_add(&dev.vq[0], b, 5);
+    vq_kick(&dev.vq[0]);
+    EXPECT(vq_wait(&dev.vq[0], NULL));
+    EXPECT_EQ(READ_ONCE(rest[112]), GABI_BLK_UNSUPPORTED);
+    EXPECT_EQ(READ_ONCE(rest[111]), 0x77);
 }
