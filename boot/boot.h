@@ -71,13 +71,17 @@ struct boot_string {
     uint64_t pa; /* if p is NULL; 0: no string */
 };
 
+/* What the loader calls itself, before or behind the strings whose form depends on it. */
+void boot_info_loader_name(struct boot_info *bi, const char *name, uint32_t len);
+
 void boot_info_set_cmdline(struct boot_info *bi, struct boot_string s);
 void boot_info_add_module(struct boot_info *bi, uint64_t base, uint64_t bytes,
                           struct boot_string s);
 void boot_info_set_framebuffer(struct boot_info *bi,
                                const struct boot_framebuffer *fb);
 
-/* Drops modules that lie where no module may lie. After all was added. */
+/* Undoes the loader's quoting and drops modules that lie where no module may lie. After
+ * all was added. */
 void boot_info_finish(struct boot_info *bi);
 
 void multiboot1_parse(struct boot_info *bi, uint32_t info_pa);

@@ -218,6 +218,79 @@ HV_INIT void boot_info_set_cmdline(struct boot_info *bi, struct boot_string s)
         boot_complain(bi, "command line: not readable to its end");
 }
 
+/* ---- GRUB's quoting ---- */
+
+/* GRUB 2 puts a backslash before each \ ' and " of an argument, and one with a blank
+ * into double quotes (its lib/cmdline.c).  Undoes that for the argument at *in and
+ * returns the end of what it wrote to out, which may be the same memory.  Quotes are
+ * kept on demand, if the argument has none of its own. */
+HV_INIT static char *undo_argument(const char **in, char *out, bool keep)
+{
+    const char *p = *in;
+    char *begin = out;
+    bool quoted = *p == '"';
+
+    if (quoted)
+        *out++ = *p++;
+    while (*p != '\0' && *p != (quoted ? '"' : ' ')) {
+        bool escaped = p[0] == '\\' && (p[1] == '\\' || p[1] == '\'' || p[1] == '"');
+
+        p += escaped;
+        keep = keep && !(escaped && *p == '"');
+        *out++ = *p++;
+    }
+    if (quoted && *p == '"' && keep) {
+        *out++ = *p++;
+    } else if (quoted) {
+        p += *p == '"';
+        memmove(begin, begin + 1, (size_t)(--out - begin));
+    }
+    *in = p;
+    return out;
+}
+
+/* In the guest's part of a string, behind "--", an argument keeps its quotes: Linux
+ * takes them off, as it does from GRUB's own `linux` command. */
+HV_INIT static void undo_quoting(char *text)
+{
+    const char *in = text;
+    char *out = text;
+    bool of_guest = false;
+
+    while (*in != '\0') {
+        struct span done = {out, 0}, word;
+
+        if (*in == ' ') {
+            *out++ = *in++;
+            continue;
+        }
+        out = undo_argument(&in, out, of_guest);
+        done.n = (uint32_t)(out - done.p);
+        while (span_word(&done, &word))
+            of_guest = of_guest || span_is(word, "--");
+    }
+    *out = '\0';
+}
+
+HV_INIT void boot_info_loader_name(struct boot_info *bi, const char *name, uint32_t len)
+{
+    static const char grub[] = "GRUB ";
+
+    if (len >= sizeof(grub) - 1 && memcmp(name, grub, sizeof(grub) - 1) == 0)
+        bi->grub_quotes = true;
+}
+
+HV_INIT static void undo_all_quoting(struct boot_info *bi)
+{
+    uint32_t n;
+
+    undo_quoting(bi->cmdline);
+    for (char *s = bi->strings; s < bi->strings + bi->strings_used; s += n + 1) {
+        n = (uint32_t)strlen(s);
+        undo_quoting(s);
+    }
+}
+
 /* ---- modules ---- */
 
 HV_INIT static const char *add_string(struct boot_info *bi,
@@ -333,6 +406,8 @@ HV_INIT void boot_info_finish(struct boot_info *bi)
 {
     uint32_t kept = 0;
 
+    if (bi->grub_quotes)
+        undo_all_quoting(bi);
     if (bi->fb.base != 0 && screen_is_memory(bi)) {
         boot_warn(bi, "framebuffer: at 0x%llx there is RAM, not used",
                   (unsigned long long)bi->fb.base);

@@ -14,6 +14,8 @@ enum {
     MB1_MMAP_LENGTH = 44,
     MB1_MMAP_ADDR = 48,
     MB1_BYTES = 52, /* up to here in every version */
+    MB1_LOADER_NAME = 64,
+    MB1_LOADER_NAME_BYTES = 5, /* that are looked at */
     MB1_VBE_MODE_INFO = 76,
     MB1_FB = 88,    /* address 8, pitch, width, height, bpp, type, colours */
     MB1_FB_BYTES = 28,
@@ -22,6 +24,7 @@ enum {
     MB1_HAS_CMDLINE = 1 << 2,
     MB1_HAS_MODS = 1 << 3,
     MB1_HAS_MMAP = 1 << 6,
+    MB1_HAS_LOADER_NAME = 1 << 9,
     MB1_HAS_VBE = 1 << 11,
     MB1_HAS_FB = 1 << 12,
 

@@ -108,6 +108,15 @@ HV_INIT static void parse_vbe(struct boot_info *bi, uint64_t pa)
     });
 }
 
+HV_INIT static void parse_loader_name(struct boot_info *bi, uint64_t pa)
+{
+    const uint8_t *p = boot_phys(pa, 4);
+    const void *name = p ? boot_phys(boot_get32(p), MB1_LOADER_NAME_BYTES) : NULL;
+
+    if (name)
+        boot_info_loader_name(bi, name, MB1_LOADER_NAME_BYTES);
+}
+
 HV_INIT void multiboot1_parse(struct boot_info *bi, uint32_t info_pa)
 {
     const uint8_t *info = boot_phys(info_pa, MB1_BYTES);
@@ -120,6 +129,8 @@ HV_INIT void multiboot1_parse(struct boot_info *bi, uint32_t info_pa)
         return;
     }
     flags = boot_get32(info + MB1_FLAGS);
+    if (flags & MB1_HAS_LOADER_NAME)
+        parse_loader_name(bi, (uint64_t)info_pa + MB1_LOADER_NAME);
     if (flags & MB1_HAS_CMDLINE)
         boot_info_set_cmdline(bi, (struct boot_string){
             .pa = boot_get32(info + MB1_CMDLINE)});

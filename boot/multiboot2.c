@@ -89,6 +89,7 @@ HV_INIT static void parse_acpi(struct boot_info *bi, const uint8_t *tag,
 HV_INIT static void parse_loader_name(struct boot_info *bi, const uint8_t *tag,
                                       uint32_t size)
 {
+    boot_info_loader_name(bi, (const char *)tag + MB2_TAG_DATA, size - MB2_TAG_DATA);
     if (size - MB2_TAG_DATA >= sizeof(MB2_LOADER_EFI) &&
         memcmp(tag + MB2_TAG_DATA, MB2_LOADER_EFI, sizeof(MB2_LOADER_EFI)) == 0)
         bi->loader = BOOT_EFI;

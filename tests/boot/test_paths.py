@@ -62,6 +62,25 @@ def test_grub_multiboot1(make_iso, stripped, demo):
         poweroff(vm)
 
 
+@pytest.mark.parametrize("command", [GRUB1, GRUB2])
+def test_grub_quotes(make_iso, stripped, demo, command):
+    """GRUB hands quoted arguments over with quotes, which are none of the user's."""
+    command = command.replace("console=com1 exit=debug-exit", '"console=com1 exit=debug-exit"')
+    module = "module2" if command.startswith("  multiboot2") else "module"
+    iso = make_iso("quoted" + module, command.format(
+        "", f'  {module} /boot/demo.elf "kernel:web memory=8 -- console=hvc0"\n'
+        f'  {module} /boot/demo.elf "initrd:web"\n'
+        f"  {module} /boot/demo.elf 'disk:web:vda ro'\n"),
+                   {"ringside.elf": stripped, "demo.elf": demo})
+    with vmlib.Vm(cd(iso), timeout=90) as vm:
+        vm.expect(BANNER, 60)
+        started = vm.expect(STARTED, 20)
+        assert started.group(1) == "web" and started.group(3) == "8"
+        vm.expect("> ", 20)
+        assert "not used" not in vm.text and "ignored" not in vm.text
+        poweroff(vm)
+
+
 def test_grub_untagged_module(make_iso, stripped, demo):
     """GRUB's multiboot2 gives no file name: guest1."""
     iso = make_iso("untagged", GRUB2.format("", "  module2 /boot/demo.elf\n"),

@@ -74,6 +74,35 @@ static inline void expect_good(enum boot_loader loader)
     EXPECT_EQ(fake_log_lines, 0);
 }
 
+/* What GRUB makes of its arguments, and what was meant.  Behind a "--" the quotes around
+ * an argument stay: Linux takes them off as it does those of GRUB's `linux`. */
+static const struct {
+    const char *given, *meant;
+} grub_texts[] = {
+    {"kernel:web memory=96 -- quiet", "kernel:web memory=96 -- quiet"},
+    {"\"kernel:web memory=96 -- quiet\"", "kernel:web memory=96 -- quiet"},
+    {"\"kernel:web memory=96\" -- quiet", "kernel:web memory=96 -- quiet"},
+    {"kernel:web \"memory=96 cap=4\" \"-- a b\"", "kernel:web memory=96 cap=4 -- a b"},
+    {"kernel:web -- \"x=a b\" c", "kernel:web -- \"x=a b\" c"},
+    {"\"kernel:web -- a\" \"x=a b\"", "kernel:web -- a \"x=a b\""},
+    {"kernel:web -- \"x=\\\"a b\\\"\" c", "kernel:web -- x=\"a b\" c"},
+    {"\"kernel:web -- x=\\\"a b\\\"\"", "kernel:web -- x=\"a b\""},
+    {"kernel:web -- it\\'s \\\"q\\\" a\\\\b", "kernel:web -- it's \"q\" a\\b"},
+    {"kernel:web -- \\x41 \\\\x4g", "kernel:web -- \\x41 \\x4g"},
+    {"--x \"a b\" x-- \"c d\"", "--x a b x-- c d"},
+    {"a  b ", "a  b "},
+    {"\"\"", ""},
+    {"\"", ""},
+    {"\\", "\\"},
+    {"a\"b", "a\"b"},
+    {"-- \"", "-- "},
+    {"-- \"a b", "-- a b"},
+    {"-- \"\" \"", "-- \"\" "},
+    {"\"a b\"c d", "a bc d"},
+    {"\"a\\", "a\\"},
+    {"'a b'", "'a b'"},
+};
+
 static inline void push_entry(uint64_t base, uint64_t bytes, uint32_t type)
 {
     push64(base);

@@ -56,6 +56,31 @@ TEST(mb1_good)
     expect_good(BOOT_MULTIBOOT1);
 }
 
+/* GRUB's quotes are undone in each string, if it says that it is GRUB. */
+TEST(mb1_quotes_of_grub)
+{
+    for (uint32_t i = 0; i < HV_ARRAY_SIZE(grub_texts) * 3; i++) {
+        const char *given = grub_texts[i / 3].given, *meant = given;
+        uint32_t text, name;
+
+        mb1_build();
+        end = 0x4000;
+        text = MEM_PA + push_text(given);
+        name = MEM_PA + push_text("GRUB 2.06");
+        put32(MB1_INFO + 16, text);
+        put32(MB1_MODS_AT + 8, text);
+        put32(MB1_INFO, i % 3 == 0 ? 0x4d : 0x24d);
+        put32(MB1_INFO + 64, i % 3 == 1 ? MEM_PA - 3 : name);
+        if (i % 3 == 2)
+            meant = grub_texts[i / 3].meant;
+        mb1_run();
+        EXPECT_STR(boot_info.cmdline, meant);
+        REQUIRE(boot_info.nr_modules == 2);
+        EXPECT_STR(boot_info.modules[0].string, meant);
+        EXPECT_STR(boot_info.modules[1].string, "initrd:web");
+    }
+}
+
 TEST(mb1_flags_say_what_is_there)
 {
     mb1_build();

@@ -121,6 +121,46 @@ TEST(mb2_loader_name)
     EXPECT_EQ(boot_info.loader, BOOT_MULTIBOOT2);
 }
 
+/* GRUB's quotes are undone in each string; what others write is what they mean. */
+static void mb2_quoted(const char *loader, const char *text, bool name_last)
+{
+    start();
+    push64(0);
+    if (!name_last)
+        mb2_text_tag(2, loader);
+    mb2_text_tag(1, text);
+    mb2_module(0x400000, 0x400001, text);
+    mb2_module(0x600000, 0x600001, "initrd:web");
+    if (name_last)
+        mb2_text_tag(2, loader);
+    mb2_map_at = tag_begin(6);
+    push32(24);
+    push32(0);
+    push_entry(0x100000, 0x7ee0000, 1);
+    tag_end(mb2_map_at);
+    mb2_finish();
+    mb2_run();
+    REQUIRE(boot_info.nr_modules == 2);
+    EXPECT_STR(boot_info.modules[1].string, "initrd:web");
+}
+
+TEST(mb2_quotes_of_grub)
+{
+    static const char *const others[] = {"Ringside EFI loader", "iPXE 1.21.1", "GRUB",
+                                         "GNU GRUB 0.97", "NetBSD/x86 boot", ""};
+
+    for (uint32_t i = 0; i < HV_ARRAY_SIZE(grub_texts); i++) {
+        mb2_quoted("GRUB 2.06-13+deb12u1", grub_texts[i].given, i % 2 != 0);
+        EXPECT_STR(boot_info.cmdline, grub_texts[i].meant);
+        EXPECT_STR(boot_info.modules[0].string, grub_texts[i].meant);
+        for (uint32_t k = 0; k < HV_ARRAY_SIZE(others); k++) {
+            mb2_quoted(others[k], grub_texts[i].given, i % 2 != 0);
+            EXPECT_STR(boot_info.cmdline, grub_texts[i].given);
+            EXPECT_STR(boot_info.modules[0].string, grub_texts[i].given);
+        }
+    }
+}
+
 TEST(mb2_total_sizes)
 {
     static const uint32_t bad[] = {0, 7, 0xffffffff, MEM_BYTES + 1, 0x100001};

@@ -59,6 +59,7 @@ struct boot_info {
     uint32_t complaints; /* what was refused while parsing (also logged) */
     uint32_t modules_seen; /* that the loader listed, refused ones included */
     bool regions_full;     /* pieces of the map were dropped: holes */
+    bool grub_quotes;      /* the loader quotes as GRUB 2 does */
 };
 
 /* Filled by boot/, read by boot_main() and hv_init(); boot-only memory. */
