@@ -138,14 +138,15 @@ static void free_memory(struct guest *g)
     g->pages = NULL;
 }
 
-/* ABI 1.3. */
+/* ABI 1.3, but for FS and GS, which are 0 there: Linux 3.9 to 3.19 with early microcode
+ * and stack protector reads gs:0x14 before it loads GS. */
 static void init_registers(struct vcpu *v, uint32_t entry)
 {
     struct guest_regs *r = v->regs;
 
     memset(r, 0, sizeof(*r));
     r->cs = SEL_GUEST_CS;
-    r->ss = r->ds = r->es = SEL_GUEST_DS;
+    r->ss = r->ds = r->es = r->fs = r->gs = SEL_GUEST_DS;
     r->eip = entry;
     r->eflags = EFLAGS_IF | EFLAGS_FIXED;
 }

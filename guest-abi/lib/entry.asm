@@ -1,6 +1,6 @@
 ; SPDX-License-Identifier: MIT
 ; First instruction of a guest.  The monitor enters here at ring 1 in linear
-; mode (virtual == physical), CS 0x61, DS ES SS 0x69, ESP 0, ESI = physical
+; mode (virtual == physical), CS 0x61, DS ES FS GS SS 0x69, ESP 0, ESI = physical
 ; address of boot_params, memory zero-filled, so .bss needs nothing.
 
 extern guest_start

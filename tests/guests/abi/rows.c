@@ -48,6 +48,23 @@ GT_CASE(boot_map_at_2g, GT_RAW | GT_BOTH, .row = GABI_ROW_2_6_31)
     EXPECT_EQ(peek32(addr_of(&guest)), guest.mem_bytes);
 }
 
+/* Linux 3.9 to 3.19 with early microcode loading and stack protector reads gs:0x14 before
+ * it loads GS and before INIT: on hardware a null segment would be its end. QEMU lets
+ * null segments pass, so the selectors are looked at as well. */
+GT_CASE(fs_gs_at_entry, GT_RAW | GT_BOTH)
+{
+    uint32_t fs, gs, canary, far;
+
+    __asm__ volatile("movl %%fs, %0; movl %%gs, %1; movl %%gs:0x14, %2; movl %%fs:(%4), %3"
+                     : "=&r"(fs), "=&r"(gs), "=&r"(canary), "=&r"(far)
+                     : "r"(addr_of(&guest.mem_bytes)));
+    guest_init(&lguest_rows[GABI_ROW_3_1]);
+    EXPECT_EQ(fs & 0xffff, GABI_KERNEL_DS);
+    EXPECT_EQ(gs & 0xffff, GABI_KERNEL_DS);
+    EXPECT_EQ(canary, peek32(0x14));
+    EXPECT_EQ(far, guest.mem_bytes);
+}
+
 /* The boot tables were built 2-level, the guest turns out to be PAE. */
 GT_CASE(pae_not_configured, RAW_2, .row = GABI_ROW_2_6_31,
         .expect = "killed: its page tables are PAE")
