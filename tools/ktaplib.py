@@ -7,9 +7,14 @@ from xml.sax.saxutils import escape, quoteattr
 LINE = re.compile(r"^(not ok|ok) (\d+) (\S+)(.*)$")
 PLAN = re.compile(r"^1\.\.(\d+)$")
 TOTALS = re.compile(r"^# totals: pass:(\d+) fail:(\d+) skip:(\d+)$")
-DONE = re.compile(r"^\(RS\) suite done rc=(\d)$")
+DONE = re.compile(r"^\(RS\) suite done rc=(\d)$", re.M)
+# The monitor's lines begin at the start of one; what a guest prints comes behind its
+# name while test= runs, whatever it looks like.
+PANIC = re.compile(r"^\(RS\) PANIC.*", re.M)
+# Of U+0080 to U+009F none may reach a terminal then.
+C1 = re.compile("[\x80-\x9f]")
 SKIP = re.compile(r"#\s*SKIP\s*(.*)$", re.I)
-NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+NOT_XML = re.compile("[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 PASS, FAIL, SKIPPED, CRASH = "ok", "not ok", "skip", "crash"
 
@@ -41,6 +46,12 @@ def parse(text):
         if m:
             rc = int(m.group(1))
     return plan, cases, totals, rc
+
+
+def panic_of(text):
+    """The monitor's last words, or None."""
+    m = PANIC.search(text)
+    return m and m.group(0)
 
 
 def results_of_suite(text):
