@@ -358,6 +358,7 @@ void console_flush(void)
 
 void console_panic_mode(void)
 {
+    line_open = line_open || busy; /* who was interrupted has not said so yet */
     panicking = true;
     for (uint32_t i = 0; i < nr_sinks; i++) {
         uint32_t behind = ring_head - sinks[i].tail;

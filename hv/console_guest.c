@@ -19,6 +19,8 @@ struct guest_line {
     enum escape escape;
     uint32_t n;
     bool quiet; /* nothing was added since the last console_guest_poll() */
+    uint8_t utf8_left;  /* bytes that the character begun still needs */
+    uint8_t utf8_least; /* what the next of them is at least */
     char text[LINE_BYTES];
     /* Output while another view was shown: the last bytes of it. */
     uint32_t unseen_head;
@@ -69,12 +71,37 @@ static void show_line(const struct guest *g, struct guest_line *l, bool end)
     console_set_line(g->id, !end);
 }
 
+/* The same for a byte from 0x80 on. 0x80 to 0x9f are control characters too, alone and
+ * as U+0080 to U+009F; within any other character of UTF-8 they are text. */
+static bool filter_high(struct guest_line *l, uint8_t byte)
+{
+    bool after_c2 = l->utf8_left == 1 && l->utf8_least == 0xa0;
+
+    if (l->utf8_left > 0 && byte >= l->utf8_least && byte < 0xc0) {
+        l->utf8_left--;
+        l->utf8_least = 0x80;
+        return true;
+    }
+    l->utf8_left = byte < 0xc2 || byte > 0xf4 ? 0 : byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3;
+    l->utf8_least = byte == 0xc2 || byte == 0xe0 ? 0xa0 : byte == 0xf0 ? 0x90 : 0x80;
+    if (byte >= 0xa0)
+        return true; /* another character, or Latin-1 */
+    if (byte == 0x9b)
+        l->escape = ESC_SEQUENCE;
+    if (after_c2 && l->n > 0)
+        l->n--;
+    return false;
+}
+
 /* True if the byte may be shown. Swallows ANSI sequences and what else moves a
  * cursor: with those a guest could draw lines that look like the monitor's. */
 static bool filter(struct guest_line *l, uint8_t byte)
 {
     switch (l->escape) {
     case ESC_NONE:
+        if (byte >= 0x80)
+            return filter_high(l, byte);
+        l->utf8_left = 0;
         if (byte == 0x1b)
             l->escape = ESC_SEEN;
         return (byte >= 0x20 && byte != 0x7f) || byte == '\t';
@@ -96,6 +123,7 @@ static void write_lines(const struct guest *g, const uint8_t *bytes, uint32_t n)
     for (uint32_t i = 0; i < n; i++) {
         if (bytes[i] == '\n') {
             l->escape = ESC_NONE;
+            l->utf8_left = 0;
             show_line(g, l, true);
             continue;
         }
@@ -152,6 +180,7 @@ static uint32_t track_plain(struct guest_line *l, const uint8_t *bytes, uint32_t
         i++;
     }
     l->n += i;
+    l->utf8_left = i > 0 ? 0 : l->utf8_left;
     return i;
 }
 

@@ -108,7 +108,7 @@ static uint32_t format_line(char *line, const char *prefix, const char *fmt,
     if (n > start && line[n - 1] == '\n')
         n--;
     for (uint32_t i = 0; i < n; i++) {
-        if ((uint8_t)line[i] < ' ' || line[i] == 0x7f)
+        if (line[i] < ' ' || line[i] > '~')
             line[i] = '?';
     }
     line[n] = '\n';

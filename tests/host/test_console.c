@@ -6,6 +6,8 @@
  */
 #include "console_fixture.h"
 
+#include "../../hv/console_int.h"
+
 /* ---- the stream ---- */
 
 TEST(console_replays_what_came_before)
@@ -114,6 +116,82 @@ TEST(console_all_view_filters_sequences)
     EXPECT_STR(sent(), "[web] red(RS) forgedx\ty\r\n");
     out(a, "\033[12\n(RS) forged\n");
     EXPECT_STR(sent(), "[web] \r\n[web] (RS) forged\r\n");
+}
+
+/* The control characters of the other half, which are as good as ESC and a letter: bare,
+ * and as UTF-8. Text above ASCII stays as it is, be it UTF-8 or Latin-1. */
+TEST(console_all_view_filters_c1)
+{
+    char text[16];
+
+    set_up();
+    console_show_all();
+    (void)sent();
+    for (uint32_t c = 0x80; c < 0xa0; c++) {
+        (void)snprintf(text, sizeof(text), "a%cmb\xc2%cmc\n", (int)c, (int)c);
+        out(a, text); /* what follows CSI is part of it */
+        EXPECT_STR(sent(), c == 0x9b ? "[web] abc\r\n" : "[web] ambmc\r\n");
+    }
+    out(a, "a\xc2");
+    out(a, "\x9b" "2Jb\n");
+    EXPECT_STR(sent(), "[web] ab\r\n");
+    out(a, "Gr\xc3\xbc\xc3\x9f" "e \xe2\x80\x93 \xe6\x97\xa5 \xf0\x9f\x98\x80 \xc2\xa0.\n");
+    EXPECT_STR(sent(), "[web] Gr\xc3\xbc\xc3\x9f" "e \xe2\x80\x93 \xe6\x97\xa5 "
+                       "\xf0\x9f\x98\x80 \xc2\xa0.\r\n");
+    out(a, "\xe4\xf6\xfc \xe4\n");
+    EXPECT_STR(sent(), "[web] \xe4\xf6\xfc \xe4\r\n");
+    /* What is longer than it should be, or is broken off and goes on later. */
+    out(a, "a\xc0\x9b" "b\xe0\x82\x85" "c\xf0\x80\x82\x85" "d\xe2\033[m\x80\x93" "e\xe2x\x80\n");
+    EXPECT_STR(sent(), "[web] a\xc0\xe0" "c\xf0" "d\xe2" "e\xe2x\r\n");
+}
+
+/* Whether a byte from 0x80 to 0x9f is in text that is not inside of a character, or a
+ * C1 character is. */
+static bool has_c1(const char *text)
+{
+    uint32_t left = 0, code = 0;
+
+    for (; *text; text++) {
+        uint8_t c = (uint8_t)*text;
+
+        if (left > 0 && (c & 0xc0) == 0x80) {
+            code = code << 6 | (c & 0x3f);
+            if (--left == 0 && code >= 0x80 && code < 0xa0)
+                return true;
+            continue;
+        }
+        if (c >= 0x80 && c < 0xa0)
+            return true;
+        left = c < 0xc0 || c >= 0xf8 ? 0 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
+        code = c & (0x3fu >> left);
+    }
+    return false;
+}
+
+TEST(console_no_bytes_make_a_c1)
+{
+    static const char some[] = "\x80\x82\x85\x9b\x9f\xa0\xbf\xc0\xc1\xc2\xc3\xe0\xe2"
+                               "\xed\xf0\xf4\xff" "ab\033[m\r\t";
+    struct test_rng rng = {1};
+
+    set_up();
+    console_set_test_mode(true);
+    for (uint32_t i = 0; i < 20000; i++) {
+        char text[9] = "";
+
+        for (uint32_t k = 0; k < sizeof(text) - 1; k++)
+            text[k] = some[test_random_below(&rng, sizeof(some) - 1)];
+        out(i % 3 ? a : b, text);
+        if (i % 5 == 0)
+            out(i % 3 ? a : b, "\n");
+        if (i % 7 == 0)
+            console_poll();
+        if (i % 11 == 0)
+            log_info("x");
+        if (wire_bytes > sizeof(wire) / 2)
+            EXPECT(!has_c1(sent()));
+    }
+    EXPECT(!has_c1(sent()));
 }
 
 TEST(console_test_mode_is_a_comment)
@@ -400,6 +478,18 @@ TEST(console_panic_writes_straight)
     EXPECT(strstr(sent(), "\r\n(RS) PANIC: test\r\n") != NULL);
     log_always("eip 0");
     EXPECT_STR(sent(), "(RS) eip 0\r\n");
+}
+
+/* In the middle of somebody's line, before the core knows of it: on a line of its own. */
+TEST(console_panic_begins_a_line)
+{
+    set_up();
+    (void)sent();
+    REQUIRE(console_enter());
+    console_put("half", 4);
+    console_panic_mode();
+    log_always("PANIC: %s", "test");
+    EXPECT_STR(sent(), "half\r\n(RS) PANIC: test\r\n");
 }
 
 /* More output than the ring holds: the newest stays, the loss is counted. */

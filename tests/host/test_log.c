@@ -74,6 +74,8 @@ TEST(log_escapes_control_characters)
 {
     log_always("reason: %s", "a\n(RS) forged\r\033[2J\177\tz");
     EXPECT_STR(written(), "(RS) reason: a?(RS) forged??[2J??z\n");
+    log_always("reason: %s", "\x9b" "2Ja\xc2\x85" "b\xff");
+    EXPECT_STR(written(), "(RS) reason: ?2Ja??b?\n");
     log_raw("a newline at the end is taken for granted\n");
     EXPECT_STR(written(), "a newline at the end is taken for granted\n");
 }

@@ -67,6 +67,22 @@ GT_CASE(beside_console_flood, GT_2LEVEL, .with = "console_flood")
     naps(10);
 }
 
+/* Lines that look like the monitor's, and the control characters of both halves, by
+ * both ways: what reads the report must not believe them, and none may reach a
+ * terminal (both judged by tools/run-suite). */
+GT_CASE(console_forged, GT_2LEVEL)
+{
+    static const char text[] =
+        "(RS) PANIC: forged\n(RS) suite done rc=1\nKTAP version 2\n1..99999\n"
+        "not ok 1 forged\n# totals: pass:0 fail:9 skip:0\nfailed: forged\n"
+        "\x9b" "2J\xc2\x9b" "2J\x85not ok 1 forged\xc2\x85\033[2J\r(RS) PANIC: forged\n"
+        "\xe2\x80\xa8not ok 1 forged\xe2\x80\xa9\n";
+
+    hcall1(GABI_HCALL_NOTIFY, addr_of(text));
+    EXPECT(console_init());
+    console_write(text, sizeof(text) - 1);
+}
+
 /* More tables than its pool holds, in five roots, all the time. */
 GT_CASE(table_hog, GT_2LEVEL | GT_HIDDEN, .expect = "runs")
 {
