@@ -73,7 +73,7 @@ static bool transfer(struct vdev *d, struct virtqueue *q, struct vq_chain *c,
     return true;
 }
 
-/* Linux up to 2.6.36 asks for order by a flag in the type, whatever was offered.
+/* Linux up to 2.6.36 asks for order by a flag in the type, whatever was agreed.
  * Requests are done one after the other and are in memory at once, which is order
  * enough; without data it is a flush, and its sector says nothing. */
 static uint32_t request_type(const struct gabi_blk_req *h, bool has_data)

@@ -49,8 +49,8 @@ static void add_devices(struct vdev_set *s)
         struct vdev *d;
 
         d = add_device(s, &vblock_ops, disk->name,
-                       HV_BIT64(VBLK_F_SEG_MAX) | HV_BIT64(VBLK_F_FLUSH) |
-                           HV_BIT64(VIRTIO_F_INDIRECT_DESC));
+                       HV_BIT64(VBLK_F_BARRIER) | HV_BIT64(VBLK_F_SEG_MAX) |
+                           HV_BIT64(VBLK_F_FLUSH) | HV_BIT64(VIRTIO_F_INDIRECT_DESC));
         if (disk->read_only)
             d->offered |= HV_BIT64(VBLK_F_RO);
         d->disk = disk;

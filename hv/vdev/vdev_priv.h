@@ -170,6 +170,7 @@ void lgbus_show_broken(struct vdev *d);
 extern const struct vdev_ops vconsole_ops, vblock_ops, vrng_ops, vnet_ops;
 
 #define VNET_F_MAC 5
+#define VBLK_F_BARRIER 0 /* of the legacy interface: Linux up to 2.6.31 knows no FLUSH */
 #define VBLK_F_SEG_MAX 2
 #define VBLK_F_RO 5
 #define VBLK_F_FLUSH 9

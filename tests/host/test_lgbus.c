@@ -92,8 +92,8 @@ TEST(lgbus_offers_the_features_and_configuration_of_the_abi)
     EXPECT_EQ(fake_get(f, net + 21, 4), 1u << 5 | 1u << 28);
     EXPECT_EQ(fake_get(f, net + 25, 4), 0u);
     EXPECT_EQ(memcmp(f->mem + net + 29, mac, 6), 0);
-    EXPECT_EQ(fake_get(f, vda + 13, 4), 1u << 2 | 1u << 9 | 1u << 28);
-    EXPECT_EQ(fake_get(f, vdb + 13, 4), 1u << 2 | 1u << 5 | 1u << 9 | 1u << 28);
+    EXPECT_EQ(fake_get(f, vda + 13, 4), 1u | 1u << 2 | 1u << 9 | 1u << 28);
+    EXPECT_EQ(fake_get(f, vdb + 13, 4), 1u | 1u << 2 | 1u << 5 | 1u << 9 | 1u << 28);
     EXPECT_EQ(fake_get(f, vda + 21, 4), 8u); /* sectors */
     EXPECT_EQ(fake_get(f, vdb + 21, 4), 7u); /* whole ones only */
     EXPECT_EQ(fake_get(f, vda + 25, 4), 0u);
@@ -286,7 +286,7 @@ TEST(lgbus_starts_by_the_older_protocol)
     EXPECT(notify_status(f, VDA, 7));
     EXPECT_EQ(dev(f, VDA)->state, VDEV_STARTED);
     /* what was accepted after the first signal counts, if it was offered */
-    EXPECT_EQ(dev(f, VDA)->accepted, 1ull << 2 | 1ull << 9 | 1ull << 28);
+    EXPECT_EQ(dev(f, VDA)->accepted, 1ull | 1ull << 2 | 1ull << 9 | 1ull << 28);
     fake_reset();
 }
 
