@@ -297,9 +297,14 @@ HV_INIT void config_module_read(struct mod_table *t,
                                 const struct boot_module *m)
 {
     struct blob b = module_blob(m);
-    struct config_text text = {(const char *)b.data, b.bytes, 0};
-    struct span line;
+    struct span all = {(const char *)b.data, b.bytes}, line;
+    struct config_text text;
 
+    if (!span_begin_text(&all)) {
+        log_config_error("config: UTF-16 text, not used: save it as ASCII or UTF-8");
+        return;
+    }
+    text = (struct config_text){all.p, all.n, 0};
     while (config_next_line(&text, &line))
         read_line(t, line, text.line);
 }

@@ -123,6 +123,18 @@ static inline bool span_to_u32(struct span s, uint32_t min, uint32_t max,
     return true;
 }
 
+/* Takes what editors put in front of UTF-8 off a text. False if it is UTF-16, by its own
+ * mark or because one of its first two bytes is a NUL. */
+static inline bool span_begin_text(struct span *text)
+{
+    const char *p = text->p;
+
+    if (span_starts(*text, "\xef\xbb\xbf"))
+        *text = span_skip(*text, 3);
+    return text->n < 2 || ((p[0] == '\0') == (p[1] == '\0') &&
+                           !span_starts(*text, "\xff\xfe") && !span_starts(*text, "\xfe\xff"));
+}
+
 /* A printable copy for a message: control characters and bytes above ASCII
  * become '?', what is too long ends in "...". */
 #define SPAN_SHOW_BYTES 48

@@ -30,9 +30,12 @@ static const char *set_path(char *dst, struct span name)
     if (name.n > CONF_PATH_BYTES - 1 - n)
         return "is too long for the name of a file";
     for (uint32_t i = 0; i < name.n; i++) {
-        if (name.p[i] <= ' ' || name.p[i] > '~')
+        char c = name.p[i] == '\\' ? '/' : name.p[i];
+
+        if (c <= ' ' || c > '~')
             return "is no file name in ASCII";
-        dst[n++] = name.p[i] == '\\' ? '/' : name.p[i];
+        if (c != '/' || n == 0 || dst[n - 1] != '/')
+            dst[n++] = c; /* a separator twice is one */
     }
     dst[n] = '\0';
     return dst[n - 1] == '/' ? "ends in the name of a directory" : NULL;
@@ -92,20 +95,12 @@ static const char *parse_line(struct conf *c, struct span key, struct span rest)
     return "is none of monitor, options, module";
 }
 
-/* What editors put in front of UTF-8, and the NULs of UTF-16. */
-static bool is_plain(struct span *text)
-{
-    if (span_starts(*text, "\xef\xbb\xbf"))
-        *text = span_skip(*text, 3);
-    return !span_has(*text, '\0');
-}
-
 bool conf_parse(struct conf *c, const char *text, uint32_t n)
 {
     struct span rest = {text, n}, line;
 
     memset(c, 0, sizeof(*c));
-    if (!is_plain(&rest)) {
+    if (!span_begin_text(&rest) || span_has(rest, '\0')) {
         hv_snprintf(c->error, sizeof(c->error),
                     "no plain text: save it as ASCII or UTF-8");
         return false;

@@ -117,9 +117,13 @@ def test_config_module(demo, scratch, data):
         assert "PANIC" not in vm.text
 
 
-def test_config_module_starts_a_second_guest(demo, scratch):
+@pytest.mark.parametrize("data", [
+    b"# two of it\nkernel:twin image=good memory=8\n",
+    b"\xef\xbb\xbfkernel:twin\timage=good memory=8\r\n",
+], ids=("unix", "notepad"))
+def test_config_module_starts_a_second_guest(demo, scratch, data):
     path = scratch / "config2"
-    path.write_bytes(b"# two of it\nkernel:twin image=good memory=8\n")
+    path.write_bytes(data)
     with boot_with(demo, (str(path), "config")) as vm:
         names = {vm.expect(STARTED, 30).group(1), vm.expect(STARTED, 30).group(1)}
         assert names == {"good", "twin"}

@@ -9,7 +9,8 @@
 static void check_path(const char *path)
 {
     FUZZ_ASSERT(memchr(path, 0, CONF_PATH_BYTES));
-    FUZZ_ASSERT(path[0] == '/' && path[1] != '\0' && !strchr(path, '\\'));
+    FUZZ_ASSERT(path[0] == '/' && path[1] != '\0' && !strchr(path, '\\') &&
+                !strstr(path, "//"));
     for (; *path; path++)
         FUZZ_ASSERT(*path > ' ' && *path <= '~');
 }

@@ -112,3 +112,46 @@ TEST(config_of_odd_bytes)
     EXPECT_EQ(build(), 0);
     EXPECT_EQ(only("a")->cap_percent, 3);
 }
+
+/* What editors of other systems save: a byte order mark, CR LF, tabs, no last newline. */
+TEST(config_of_other_editors)
+{
+    start();
+    add_kernel("kernel:a");
+    add_config("\xef\xbb\xbfkernel:a\tcap=3\r\nkernel:b\timage=a\tmemory=7\r");
+    EXPECT_EQ(build(), 0);
+    EXPECT_EQ(fake_guests_added, 2);
+    EXPECT_EQ(fake_guest_added("a")->cap_percent, 3);
+    EXPECT_EQ(fake_guest_added("b")->memory_mib, 7);
+    start();
+    add_kernel("kernel:a");
+    add_config("\xef\xbb\xbf");
+    EXPECT_EQ(build(), 0);
+    start();
+    add_kernel("kernel:a");
+    add_config("# not at the beginning\n\xef\xbb\xbfkernel:a cap=3");
+    EXPECT_EQ(build(), 1);
+}
+
+TEST(config_in_utf_16_is_one_line)
+{
+    static const struct {
+        const char *bytes;
+        uint32_t n;
+    } texts[] = {
+        {"\xff\xfek\0e\0r\0\n\0x\0", 12}, {"\xfe\xff\0k\0e\0\n\0x", 10},
+        {"k\0e\0\n\0x\0", 8}, {"\0k\0e\0\n\0x", 8}, {"\xff\xfe", 2},
+    };
+
+    for (uint32_t i = 0; i < HV_ARRAY_SIZE(texts); i++) {
+        char *exact = malloc(texts[i].n);
+
+        memcpy(exact, texts[i].bytes, texts[i].n);
+        start();
+        add_kernel("kernel:a");
+        add("config", exact, texts[i].n);
+        EXPECT_EQ(build(), 1);
+        EXPECT(fake_log_has("config: UTF-16"));
+        (void)only("a");
+    }
+}

@@ -63,6 +63,19 @@ TEST(conf_editors_of_other_systems)
     EXPECT_STR(conf.options, "a=b");
     EXPECT(!parse_bytes("m\0o\0n\0", 6));
     EXPECT_STR(conf.error, "no plain text: save it as ASCII or UTF-8");
+    EXPECT(!parse("\xff\xfe\x42\x30")); /* UTF-16 without a letter of ASCII */
+    EXPECT_STR(conf.error, "no plain text: save it as ASCII or UTF-8");
+    EXPECT(parse("\xef\xbb\xbf"));
+}
+
+/* Who is used to writing a backslash twice means one. */
+TEST(conf_separators_may_be_doubled)
+{
+    EXPECT(parse("monitor \\\\ringside\\\\x.elf\nmodule a\\\\b//c\nmodule //EFI\\\\\\d x\n"));
+    EXPECT_STR(conf.monitor, "/ringside/x.elf");
+    REQUIRE(conf.nr_modules == 2);
+    EXPECT_STR(conf.modules[0].path, "/ringside/a/b/c");
+    EXPECT_STR(conf.modules[1].path, "/EFI/d");
 }
 
 TEST(conf_options_lines_are_joined)
@@ -118,6 +131,8 @@ TEST(conf_refusals_name_the_line_and_the_way_out)
         {"monitor a test=all", "line 1: \"monitor a test=all\" has words behind "
                                "the file: they go into an options line"},
         {"module \\ x", "line 1: \"module \\ x\" ends in the name of a directory"},
+        {"module \\\\", "line 1: \"module \\\\\" ends in the name of a directory"},
+        {"module a\\\\", "line 1: \"module a\\\\\" ends in the name of a directory"},
         {"module gr\xc3\xbcn", "line 1: \"module gr??n\" is no file name in ASCII"},
     };
 
