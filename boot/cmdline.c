@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The hypervisor command line (contract.md): words key=value, no quoting, the
  * last of a repeated key wins.  A word that is not understood is reported,
- * counted and ignored; boot goes on.  One table row per key. */
+ * counted and ignored; boot goes on.  One table row per key.  What virtual machine
+ * monitors add for Linux is named and not counted. */
 #include "span.h"
 
 #include "hv/cmdline.h"
@@ -267,16 +268,61 @@ HV_INIT static void parse_word(struct hv_options *o, struct span word)
                      span_show(word, &shown));
 }
 
+/* QEMU's microvm, Firecracker and kvmtool take what they start for a Linux. */
+HV_INIT static bool is_for_linux(struct span word)
+{
+    static const char *const words[] = {"ro", "rw", "nomodule", "nomodules", "noapic", "noacpi"};
+    static const char *const beginnings[] = {
+        "virtio_mmio.", "i8042.", "8250.", "reboot=", "panic=", "pci=", "root=", "swiotlb=",
+        "earlyprintk=", "console=ttyS",
+    };
+
+    for (uint32_t i = 0; i < HV_ARRAY_SIZE(words); i++) {
+        if (span_is(word, words[i]))
+            return true;
+    }
+    for (uint32_t i = 0; i < HV_ARRAY_SIZE(beginnings); i++) {
+        if (span_starts(word, beginnings[i]))
+            return true;
+    }
+    return false;
+}
+
+struct word_list {
+    char text[180]; /* each with a blank in front */
+    uint32_t n;
+    bool full; /* the last is "..." */
+};
+
+HV_INIT static void add_word(struct word_list *l, struct span word)
+{
+    struct span_text shown;
+    const char *text = span_show(word, &shown);
+    uint32_t room = (uint32_t)sizeof(l->text) - l->n;
+
+    if (l->full)
+        return;
+    l->full = strlen(text) + 1 + sizeof(" ...") > room;
+    l->n += (uint32_t)hv_snprintf(l->text + l->n, room, " %s", l->full ? "..." : text);
+}
+
 HV_INIT void cmdline_parse(struct hv_options *o, const char *line)
 {
     struct span rest = span_of(line), word;
+    struct word_list for_linux = {"", 0, false};
     bool first = true;
 
     set_defaults(o);
     while (span_word(&rest, &word)) {
         /* Some loaders put the file name in front. */
-        if (!first || (!span_has(word, '/') && span_has(word, '=')))
+        bool is_file = first && (span_has(word, '/') || !span_has(word, '='));
+
+        if (!is_file && is_for_linux(word))
+            add_word(&for_linux, word);
+        else if (!is_file)
             parse_word(o, word);
         first = false;
     }
+    if (for_linux.n > 0)
+        log_info("command line: for Linux, not used:%s", for_linux.text);
 }

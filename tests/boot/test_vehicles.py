@@ -89,6 +89,17 @@ def test_other_machine(machine):
         poweroff(vm)
 
 
+def test_words_of_microvm(pvh_elf):
+    """It takes every PVH kernel for a Linux and tells it by words where devices are;
+    those keep no test from running."""
+    status, text = vmlib.run(
+        "test=tr.de", elf=pvh_elf, machine="microvm,acpi=off,rtc=on,pit=on,pic=on,isa-serial=on",
+        extra=["-device", "virtio-rng-device"])
+    assert status == vmlib.EXIT_OK and "\nok 1 tr.de\n" in text
+    assert re.search(r"^\(RS\) command line: for Linux, not used: virtio_mmio\.device=\S+$",
+                     text, re.M)
+
+
 @pytest.mark.parametrize("cpu", [
     pytest.param("qemu32,-sep", marks=slow),
     pytest.param("pentium3,-sse", marks=slow),

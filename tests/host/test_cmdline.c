@@ -178,6 +178,53 @@ TEST(messages_say_what_is_wanted)
     EXPECT(fake_log_has("\"a?[2Jb?=1\""));
 }
 
+/* What QEMU's microvm, Firecracker and kvmtool put behind the user's words: no error, which
+ * would keep test= from running, and one line for all. */
+TEST(words_for_linux_are_named_and_not_used)
+{
+    struct hv_options plain;
+    char line[2048] = "demo=off";
+
+    (void)parse("test=hc");
+    plain = o;
+    EXPECT_EQ(parse("test=hc virtio_mmio.device=512@0xfeb00e00:12 "
+                    "virtio_mmio.device=4K@0xd0000000:5"), 0);
+    EXPECT_EQ(memcmp(&plain, &o, sizeof(o)), 0);
+    EXPECT_EQ(fake_log_lines, 1);
+    EXPECT_STR(fake_log_last(), "command line: for Linux, not used: "
+               "virtio_mmio.device=512@0xfeb00e00:12 virtio_mmio.device=4K@0xd0000000:5");
+    EXPECT_EQ(parse("reboot=k panic=1 pci=off nomodules 8250.nr_uarts=0 i8042.noaux i8042.nomux "
+                    "i8042.nopnp i8042.dumbkbd root=/dev/vda rw test=hc swiotlb=noforce"), 0);
+    EXPECT_EQ(memcmp(&plain, &o, sizeof(o)), 0);
+    EXPECT_EQ(fake_log_lines, 1);
+    EXPECT_EQ(parse("test=hc noapic noacpi pci=conf1 reboot=k panic=1 i8042.direct=1 ro "
+                    "i8042.nopnp=1 earlyprintk=serial console=ttyS0 nomodule"), 0);
+    EXPECT_EQ(memcmp(&plain, &o, sizeof(o)), 0);
+    EXPECT_EQ(fake_log_lines, 1);
+    /* More than a line takes, and nothing that a terminal would obey. */
+    for (uint32_t i = 0; i < 60; i++)
+        (void)snprintf(line + strlen(line), 100, " i8042.\x1b%02u%s", i,
+                       i % 7 ? "" : "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx");
+    EXPECT_EQ(parse(line), 0);
+    EXPECT_EQ(fake_log_lines, 1);
+    EXPECT(fake_log_has("not used: i8042.?00xxx"));
+    EXPECT(strlen(fake_log_last()) < 240 && strchr(fake_log_last(), '\x1b') == NULL);
+    EXPECT_STR(fake_log_last() + strlen(fake_log_last()) - 4, " ...");
+}
+
+TEST(words_that_only_look_like_linux)
+{
+    static const char *const bad[] = {"rox", "r", "pci", "reboot", "virtio_mmio", "nomodulesx=1",
+                                      "console=tty", "xroot=1", "noapicx", "i8042"};
+
+    for (uint32_t i = 0; i < HV_ARRAY_SIZE(bad); i++) {
+        char line[64];
+
+        (void)snprintf(line, sizeof(line), "demo=off %s", bad[i]);
+        EXPECT_EQ(parse(line), 1);
+    }
+}
+
 TEST(long_words)
 {
     char line[2048];
