@@ -46,6 +46,8 @@ enum {
     BZ_MIN_BYTES = 0x218,
     BZ_VERSION = 0x206,
     BZ_RELOCATABLE = 0x234,
+    BZ_XLOADFLAGS = 0x236, /* bit 0: has a 64-bit entry */
+    BZ_HAS_XLOADFLAGS = 0x020c,
     BZ_PREF_ADDRESS = 0x258,
     BZ_INIT_SIZE = 0x260,
     BZ_HAS_INIT_SIZE = 0x020a, /* the first version with these three */
@@ -166,8 +168,11 @@ static const char *advice_for(const struct load_plan *p, uint32_t n)
     return NULL;
 }
 
+#define WHAT_TO_TAKE "take a 32-bit Linux of 2.6.24 to 4.13 built with CONFIG_LGUEST_GUEST"
+
 /* Takes a version text found in the image. Releases before 2.6.24 enter the
- * kernel in another way and would only hang. */
+ * kernel in another way and would only hang; from 4.14 on there is no lguest, but who
+ * gives abi= may have his reasons. */
 static int note_version(struct load_plan *p, const uint8_t *text, uint32_t len)
 {
     uint32_t v[3];
@@ -178,6 +183,9 @@ static int note_version(struct load_plan *p, const uint8_t *text, uint32_t len)
     p->version = revision_of(v, &too_old);
     p->advice = advice_for(p, version_number(v[0], v[1], v[2]));
     p->tagged_devices = version_number(v[0], v[1], v[2]) == version_number(2, 6, 24);
+    if (p->c->abi == ABI_AUTO && (v[0] > 4 || (v[0] == 4 && v[1] >= 14)))
+        return load_fail(p, "Linux %u.%u.%u knows no lguest any more: " WHAT_TO_TAKE, v[0],
+                         v[1], v[2]);
     if (too_old)
         return load_fail(p, "Linux %u.%u.%u is too old, 2.6.24 is the first "
                          "that can be started", v[0], v[1], v[2]);
@@ -359,12 +367,23 @@ static int bz_plan_unpacked(struct load_plan *p, const uint8_t *d)
     return 0;
 }
 
+/* What the header says of the release, before anything is said of sizes. */
+static int bz_check_release(struct load_plan *p, const uint8_t *d)
+{
+    uint32_t text = BZ_MAGIC - 2 + get16(d + BZ_VERSION_TEXT);
+
+    if (get16(d + BZ_VERSION) >= BZ_HAS_XLOADFLAGS && (d[BZ_XLOADFLAGS] & 1))
+        return load_fail(p, "this is a 64-bit kernel: " WHAT_TO_TAKE);
+    if (text > BZ_MAGIC - 2 && text < p->setup_bytes)
+        return note_version(p, d + text, p->setup_bytes - text);
+    return 0;
+}
+
 static int bz_plan(struct load_plan *p)
 {
     const uint8_t *d = p->c->kernel.data;
     uint32_t size = p->c->kernel.bytes;
     uint32_t sects = d[BZ_SETUP_SECTS] ? d[BZ_SETUP_SECTS] : 4;
-    uint32_t text = BZ_MAGIC - 2 + get16(d + BZ_VERSION_TEXT);
     int rc;
 
     p->setup_bytes = (sects + 1) * 512;
@@ -372,6 +391,9 @@ static int bz_plan(struct load_plan *p)
         return load_fail(p, "bzImage ends within its setup part");
     if (!(d[BZ_LOADFLAGS] & BZ_LOADED_HIGH))
         return load_fail(p, "zImage, not bzImage");
+    rc = bz_check_release(p, d);
+    if (rc < 0)
+        return rc;
     p->payload_bytes = size - p->setup_bytes;
     if (!range_fits(BZ_PAYLOAD_PA, p->payload_bytes, p->ram_bytes))
         return load_fail(p, "bzImage of 0x%x bytes does not fit into memory: give "
@@ -381,10 +403,7 @@ static int bz_plan(struct load_plan *p)
     p->entry = get32(d + BZ_CODE32_START);
     if (p->entry < BZ_PAYLOAD_PA || p->entry >= p->image_end)
         return load_fail(p, "entry 0x%x lies outside the image", p->entry);
-    rc = bz_plan_unpacked(p, d);
-    if (rc == 0 && text > BZ_MAGIC - 2 && text < p->setup_bytes)
-        rc = note_version(p, d + text, p->setup_bytes - text);
-    return rc;
+    return bz_plan_unpacked(p, d);
 }
 
 /* ---- all together ---- */

@@ -190,6 +190,14 @@ static bool retry_with_pae(struct guest *g)
     return true;
 }
 
+/* Whether a Linux has lguest inside cannot be seen in its image. */
+static void say_what_may_be_wrong(const struct guest *g)
+{
+    if (g->end == END_KILLED && !g->abi && g->image_abi != ABI_AUTO)
+        log_always("guest %s: it ended before its first hypercall: a 32-bit Linux built with "
+                   "CONFIG_LGUEST_GUEST is wanted", g->config.name);
+}
+
 static void guest_ended(struct guest *g)
 {
     bool bad = g->end == END_CRASH || g->end == END_KILLED;
@@ -201,6 +209,7 @@ static void guest_ended(struct guest *g)
             return;
     }
     log_always("guest %s: ended %s: %s", g->config.name, end_word(g->end), g->reason);
+    say_what_may_be_wrong(g);
     if (g->config.is_test) {
         suite_guest_ended(g);
         guest_destroy(g);

@@ -3,6 +3,7 @@
 concerns is not started, all others are, and exit=debug-exit reports failure."""
 import os
 import re
+import struct
 
 import pytest
 import vmlib
@@ -100,6 +101,54 @@ def test_module_that_is_no_kernel(demo, scratch):
         assert "guest x: started" not in vm.text
         assert any("x" in m and "not started" in m
                    for m in monitor_lines(vm.text)), vm.text
+
+
+def bz_image(version, xloadflags, code):
+    """A bzImage whose protected-mode part is a few bytes of code."""
+    head = bytearray(5 * 512)
+    head[0x1F1], head[0x201], head[0x211] = 4, 0x66, 1
+    head[0x202:0x208] = b"HdrS\x0c\x02"
+    struct.pack_into("<H", head, 0x20E, 0x200)
+    struct.pack_into("<I", head, 0x214, 0x100000)
+    struct.pack_into("<H", head, 0x236, xloadflags)
+    struct.pack_into("<QI", head, 0x258, 0x100000, 0x10000)
+    head[0x400:0x400 + len(version)] = version
+    return bytes(head) + code.ljust(4096, b"\x90")
+
+
+TAKE = "take a 32-bit Linux of 2.6.24 to 4.13 built with CONFIG_LGUEST_GUEST"
+
+
+@pytest.mark.parametrize("version,flags,sentence", [
+    (b"6.1.0-18-amd64", 0x3F, f"this is a 64-bit kernel: {TAKE}"),
+    (b"6.1.0-18-686-pae", 0, f"Linux 6.1.0 knows no lguest any more: {TAKE}"),
+])
+def test_kernel_of_today(demo, scratch, version, flags, sentence):
+    path = scratch / "vmlinuz"
+    path.write_bytes(bz_image(version, flags, b"\x0f\x0b"))
+    with boot_with(demo, (str(path), "kernel:x")) as vm:
+        vm.expect(STARTED, 30)
+        finish(vm)
+        assert f"guest x: not started: {sentence}" in monitor_lines(vm.text)
+
+
+@pytest.mark.parametrize("code", [
+    b"\x0f\x0b",  # ud2, where Linux knows no such subarchitecture
+    b"\x0f\x01\x15\0\0\x10\0",  # lgdt, without CONFIG_PARAVIRT
+    b"\xa1\0\0\0\xf0",  # a page that is not there
+], ids=("ud2", "lgdt", "pf"))
+def test_linux_without_lguest(demo, scratch, code):
+    """Not to be known before; the end gets a sentence that says what it may be."""
+    path = scratch / "plain"
+    path.write_bytes(bz_image(b"3.16.0-4-586", 0, code))
+    with boot_with(demo, (str(path), "kernel:x on_crash=destroy")) as vm:
+        vm.expect(r"guest x: ended killed: ", 30)
+        vm.expect(r"\(RS\) guest x: it ended before its first hypercall: a 32-bit Linux built "
+                  "with CONFIG_LGUEST_GUEST is wanted", 5)
+        vm.expect("demo> ", 20)
+        vm.send("\x010destroy good\r")
+        assert vm.finish(15) == vmlib.EXIT_FAIL
+        assert "guest good: it ended before" not in vm.text
 
 
 @pytest.mark.parametrize("data", [

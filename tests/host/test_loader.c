@@ -272,6 +272,11 @@ TEST(version_in_an_elf)
     refused("Linux 2.6.22 is too old");
 
     good_elf();
+    memcpy(image + 0x300, "Linux version 4.14.1 (gcc)", 26);
+    refused("Linux 4.14.1 ");
+    EXPECT(strstr(err, "2.6.24 to 4.13") != NULL);
+
+    good_elf();
     memcpy(image + 0x1200, "Gen", 3); /* across nothing: the segment ends */
     EXPECT_EQ(load(), 0);
     good_elf();

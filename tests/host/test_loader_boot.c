@@ -235,6 +235,46 @@ TEST(bzimage_versions)
     EXPECT_EQ(get32(0x206) & 0xffff, 0x0207);
 }
 
+/* Kernels that cannot be guests and say so in their header: one sentence, and none about
+ * memory that would not help. */
+TEST(bzimage_of_today)
+{
+    static const struct {
+        const char *version;
+        uint32_t protocol, xloadflags;
+        const char *refusal; /* NULL: it is loaded */
+    } cases[] = {
+        {"6.1.0-18-amd64 (x@y) #1", 0x020f, 0x7f, "64-bit kernel"},
+        {"3.16.0-4-amd64 (x@y)", 0x020c, 1, "64-bit kernel"},
+        {"no version", 0x020c, 1, "64-bit kernel"},
+        {"6.1.0-18-686 (x@y) #1", 0x020f, 0, "Linux 6.1.0 "},
+        {"4.14.0 (x@y)", 0x020d, 0x7e, "Linux 4.14.0 "},
+        {"5.0 (x@y)", 0x020d, 0, "Linux 5.0.0 "},
+        {"4.13.16 (x@y)", 0x020d, 0x7e, NULL},
+        {"3.2.0 (x@y)", 0x020b, 1, NULL}, /* the field came with 2.12 */
+    };
+
+    for (uint32_t i = 0; i < HV_ARRAY_SIZE(cases); i++) {
+        good_bz(4, 0x1000);
+        put16(0x206, cases[i].protocol);
+        put16(0x236, cases[i].xloadflags);
+        (void)snprintf((char *)image + 0x400, 64, "%s", cases[i].version);
+        if (!cases[i].refusal) {
+            EXPECT_EQ(load(), 0);
+            continue;
+        }
+        put32(0x260, 0x4000000); /* wants 64 MiB, and gets none */
+        refused(cases[i].refusal);
+        EXPECT(strstr(err, "2.6.24 to 4.13") && strstr(err, "CONFIG_LGUEST_GUEST"));
+        EXPECT(strlen(err) < 140);
+    }
+    /* Who says which interface it speaks knows better. */
+    good_bz(4, 0x1000);
+    memcpy(image + 0x400, "5.10.0", 7);
+    c.abi = ABI_4_1;
+    EXPECT_EQ(load(), 0);
+}
+
 TEST(bzimage_header_end)
 {
     good_bz(27, 0x1000);
