@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Finding the ACPI tables: the root pointer from the loader, from EFI or from
  * the BIOS area, then the tables it leads to.  Each is mapped, its length and
- * its sum are checked, and what is needed of it is copied into acpi_info. */
+ * its sum are checked, and what is needed of it is copied into acpi_info.  What is
+ * damaged costs as little as it can: a second table, a second place, a warning. */
 #include "acpi_tables.h"
 
 #include "bytes.h"
@@ -90,12 +91,14 @@ HV_INIT static const uint8_t *map_header(uint64_t pa)
     return pa != 0 ? arch_map_firmware(HPA(pa), ACPI_HEADER_BYTES) : NULL;
 }
 
-/* The whole table at pa if its length and its sum are right, else NULL and one
- * line that says what is wrong. */
-HV_INIT static const uint8_t *map_table(uint64_t pa, const char *signature, uint32_t *n)
+/* The whole table at pa, else NULL; one line says what is wrong with it. A wrong
+ * sum alone is no reason where more would be lost than it protects: instead says what
+ * is done with such a table, NULL: it is used. */
+HV_INIT static const uint8_t *map_table(uint64_t pa, const char *signature,
+                                        const char *instead, uint32_t *n)
 {
     const uint8_t *t = map_header(pa);
-    const char *fault = NULL;
+    const char *fault = NULL, *result = "not used";
 
     *n = t != NULL ? acpi_table_bytes(t) : 0;
     if (t == NULL)
@@ -106,24 +109,31 @@ HV_INIT static const uint8_t *map_table(uint64_t pa, const char *signature, uint
         fault = "has an impossible length";
     else if ((t = arch_map_firmware(HPA(pa), *n)) == NULL)
         fault = "cannot be read";
-    else if (!acpi_sum_ok(t, *n))
+    if (fault != NULL) {
+        t = NULL;
+    } else if (!acpi_sum_ok(t, *n)) {
         fault = "has a wrong sum";
-    if (fault == NULL)
-        return t;
-    log_warn("ACPI: table %s at %#llx %s, not used", signature,
-             (unsigned long long)pa, fault);
-    return NULL;
+        result = instead != NULL ? instead : "used all the same";
+        t = instead != NULL ? NULL : t;
+    }
+    if (fault != NULL)
+        log_warn("ACPI: table %s at %#llx %s, %s", signature, (unsigned long long)pa,
+                 fault, result);
+    return t;
 }
 
-/* The tables that are read, and which have been: the first of a kind counts. */
+/* The tables that are read, and which have been: the first of a kind counts. Without
+ * the FADT nothing can switch the machine off, and Linux uses a damaged one too; what
+ * the others tell has a usual place or does without. */
 static const struct wanted {
     const char *signature;
     bool (*parse)(struct acpi_info *info, const uint8_t *t, uint32_t n);
+    const char *if_sum_wrong;
 } wanted[] = {
-    {"FACP", acpi_parse_fadt},
-    {"APIC", acpi_parse_madt},
-    {"HPET", acpi_parse_hpet},
-    {"MCFG", acpi_parse_mcfg},
+    {"FACP", acpi_parse_fadt, NULL},
+    {"APIC", acpi_parse_madt, "not used"},
+    {"HPET", acpi_parse_hpet, "not used"},
+    {"MCFG", acpi_parse_mcfg, "not used"},
 };
 
 HV_INIT static void read_table(uint64_t pa, uint32_t *seen)
@@ -132,23 +142,63 @@ HV_INIT static void read_table(uint64_t pa, uint32_t *seen)
     uint32_t n;
 
     for (uint32_t i = 0; header != NULL && i < HV_ARRAY_SIZE(wanted); i++) {
+        const struct wanted *w = &wanted[i];
         const uint8_t *t;
 
-        if (!acpi_table_is(header, wanted[i].signature) || (*seen & HV_BIT(i)))
+        if (!acpi_table_is(header, w->signature) || (*seen & HV_BIT(i)))
             continue;
-        t = map_table(pa, wanted[i].signature, &n);
+        t = map_table(pa, w->signature, w->if_sum_wrong, &n);
         if (t == NULL)
             return;
         *seen |= HV_BIT(i);
-        if (!wanted[i].parse(&acpi_info, t, n))
-            log_warn("ACPI: table %s makes no sense, not used", wanted[i].signature);
+        if (!w->parse(&acpi_info, t, n))
+            log_warn("ACPI: table %s makes no sense, not used", w->signature);
     }
 }
+
+/* ---- the root table ---- */
+
+struct root {
+    const uint8_t *t;
+    uint32_t n;
+    bool is_xsdt;
+};
+
+HV_INIT static bool map_root(const struct acpi_rsdp *r, bool is_xsdt,
+                             const char *if_sum_wrong, struct root *out)
+{
+    uint64_t pa = is_xsdt ? r->xsdt : r->rsdt;
+
+    if (pa == 0)
+        return false;
+    out->is_xsdt = is_xsdt;
+    out->t = map_table(pa, is_xsdt ? "XSDT" : "RSDT", if_sum_wrong, &out->n);
+    return out->t != NULL;
+}
+
+/* The XSDT, else the RSDT. One with a wrong sum comes last, but is used: what it
+ * leads to is checked table by table. */
+HV_INIT static bool find_root(const struct acpi_rsdp *r, struct root *out)
+{
+    return map_root(r, true, "put off", out) || map_root(r, false, "put off", out)
+        || map_root(r, true, NULL, out) || map_root(r, false, NULL, out);
+}
+
+HV_INIT static void read_tables(const struct root *root, uint32_t *seen)
+{
+    uint64_t pa;
+
+    for (uint32_t i = 0; i < ROOT_MAX_ENTRIES
+         && acpi_root_entry(root->t, root->n, root->is_xsdt, i, &pa); i++)
+        read_table(pa, seen);
+}
+
+/* ---- \_S5 ---- */
 
 HV_INIT static void look_for_s5(uint64_t pa, const char *signature)
 {
     uint32_t n;
-    const uint8_t *t = map_table(pa, signature, &n);
+    const uint8_t *t = map_table(pa, signature, NULL, &n);
 
     if (t != NULL)
         acpi_info.has_s5 = acpi_find_s5(t + ACPI_HEADER_BYTES, n - ACPI_HEADER_BYTES,
@@ -156,15 +206,17 @@ HV_INIT static void look_for_s5(uint64_t pa, const char *signature)
 }
 
 /* The DSDT has it on every machine but those that moved it to an SSDT. */
-HV_INIT static void find_s5(const uint8_t *root, uint32_t n, bool is_xsdt)
+HV_INIT static void find_s5(const struct root *root)
 {
     uint32_t ssdts = 0;
     uint64_t pa;
 
-    if (acpi_info.dsdt != 0)
-        look_for_s5(acpi_info.dsdt, "DSDT");
+    for (uint32_t i = 0; i < 2 && !acpi_info.has_s5; i++) {
+        if (acpi_info.dsdt[i] != 0)
+            look_for_s5(acpi_info.dsdt[i], "DSDT");
+    }
     for (uint32_t i = 0; i < ROOT_MAX_ENTRIES && !acpi_info.has_s5
-         && acpi_root_entry(root, n, is_xsdt, i, &pa); i++) {
+         && acpi_root_entry(root->t, root->n, root->is_xsdt, i, &pa); i++) {
         const uint8_t *header = map_header(pa);
 
         if (header != NULL && acpi_table_is(header, "SSDT") && ssdts++ < MAX_SSDTS)
@@ -197,23 +249,19 @@ HV_INIT static void map_registers(struct acpi_info *a)
 HV_INIT void acpi_init(void)
 {
     struct acpi_rsdp rsdp;
-    const uint8_t *root;
-    uint32_t n, seen = 0;
-    uint64_t pa;
+    struct root root;
+    uint32_t seen = 0;
 
-    if (!find_rsdp(&rsdp))
+    if (!find_rsdp(&rsdp) || !find_root(&rsdp, &root))
         return;
-    log_debug("ACPI: %s at %#llx", rsdp.is_xsdt ? "XSDT" : "RSDT",
-              (unsigned long long)rsdp.root);
-    root = map_table(rsdp.root, rsdp.is_xsdt ? "XSDT" : "RSDT", &n);
-    if (root == NULL)
-        return;
+    log_debug("ACPI: %s", root.is_xsdt ? "XSDT" : "RSDT");
     acpi_info.present = true;
-    for (uint32_t i = 0; i < ROOT_MAX_ENTRIES
-         && acpi_root_entry(root, n, rsdp.is_xsdt, i, &pa); i++)
-        read_table(pa, &seen);
+    read_tables(&root, &seen);
+    /* Some firmware has an XSDT that leads nowhere beside an RSDT that is good. */
+    if (!acpi_info.has_fadt && root.is_xsdt && map_root(&rsdp, false, "not used", &root))
+        read_tables(&root, &seen);
     if (acpi_info.has_fadt)
-        find_s5(root, n, rsdp.is_xsdt);
+        find_s5(&root);
     map_registers(&acpi_info);
 }
 

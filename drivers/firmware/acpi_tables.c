@@ -26,13 +26,10 @@ HV_INIT bool acpi_parse_rsdp(const uint8_t *p, uint32_t n, struct acpi_rsdp *out
     if (n < ACPI_RSDP_V1_BYTES || memcmp(p, "RSD PTR ", 8) != 0
         || !acpi_sum_ok(p, ACPI_RSDP_V1_BYTES))
         return false;
-    if (p[RSDP_REVISION] >= 2 && n >= ACPI_RSDP_BYTES
-        && acpi_sum_ok(p, ACPI_RSDP_BYTES) && get64(p + RSDP_XSDT) != 0) {
-        *out = (struct acpi_rsdp){get64(p + RSDP_XSDT), true};
-        return true;
-    }
-    *out = (struct acpi_rsdp){get32(p + RSDP_RSDT), false};
-    return out->root != 0;
+    *out = (struct acpi_rsdp){0, get32(p + RSDP_RSDT)};
+    if (p[RSDP_REVISION] >= 2 && n >= ACPI_RSDP_BYTES && acpi_sum_ok(p, ACPI_RSDP_BYTES))
+        out->xsdt = get64(p + RSDP_XSDT);
+    return out->xsdt != 0 || out->rsdt != 0;
 }
 
 HV_INIT uint32_t acpi_table_bytes(const uint8_t header[ACPI_HEADER_BYTES])
@@ -120,9 +117,8 @@ HV_INIT bool acpi_parse_fadt(struct acpi_info *info, const uint8_t *t, uint32_t 
         return false;
     info->has_fadt = true;
     info->fadt_revision = t[8];
-    info->dsdt = get32(t + FADT_DSDT);
-    if (range_fits(FADT_X_DSDT, 8, n) && get64(t + FADT_X_DSDT) != 0)
-        info->dsdt = get64(t + FADT_X_DSDT);
+    info->dsdt[0] = range_fits(FADT_X_DSDT, 8, n) ? get64(t + FADT_X_DSDT) : 0;
+    info->dsdt[1] = get32(t + FADT_DSDT) != info->dsdt[0] ? get32(t + FADT_DSDT) : 0;
     if (get32(t + FADT_SMI_CMD) <= MAX_PORT)
         info->smi_command = (uint16_t)get32(t + FADT_SMI_CMD);
     info->acpi_enable = t[FADT_ACPI_ENABLE];

@@ -9,9 +9,10 @@
 #define ACPI_RSDP_V1_BYTES 20u
 #define ACPI_HEADER_BYTES 36u
 
+/* Where the two root tables are; 0: there is none. */
 struct acpi_rsdp {
-    uint64_t root;
-    bool is_xsdt;
+    uint64_t xsdt;
+    uint32_t rsdt;
 };
 
 /* The bytes add up to 0. */
@@ -19,7 +20,7 @@ bool acpi_sum_ok(const uint8_t *p, uint32_t n);
 
 /* Signature, sums and revision of a root pointer with n bytes to read
  * (5.2.5.3). Revision 0 needs 20 bytes, later ones 36; one whose XSDT part is
- * broken is used for its RSDT. */
+ * broken has only its RSDT. */
 bool acpi_parse_rsdp(const uint8_t *p, uint32_t n, struct acpi_rsdp *out) HV_MUST_CHECK;
 
 /* The length that a table's header claims (5.2.6), 0 if it is no header. */
@@ -31,7 +32,7 @@ bool acpi_table_is(const uint8_t *table, const char *signature);
 bool acpi_root_entry(const uint8_t *table, uint32_t n, bool is_xsdt, uint32_t i,
                      uint64_t *pa) HV_MUST_CHECK;
 
-/* Each fills its part of info from a table of n bytes whose sum is right. False
+/* Each fills its part of info from a table of n bytes. False
  * (and nothing changed) if it is too short to mean anything. */
 bool acpi_parse_fadt(struct acpi_info *info, const uint8_t *t, uint32_t n) HV_MUST_CHECK;
 bool acpi_parse_madt(struct acpi_info *info, const uint8_t *t, uint32_t n) HV_MUST_CHECK;

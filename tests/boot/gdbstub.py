@@ -2,11 +2,21 @@
 """A client for QEMU's gdb stub: breakpoints, registers, memory, monitor
 commands. Only what the tests need; gdb itself would be too slow for a thousand
 stops."""
+import re
 import socket
+import subprocess
 import time
+
+import vmlib
 
 REGISTERS = ["eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", "eip",
              "eflags", "cs", "ss", "ds", "es", "fs", "gs"]
+
+
+def symbol(name):
+    out = subprocess.run(["nm", vmlib.ELF], capture_output=True, text=True,
+                         check=True).stdout
+    return int(re.search(rf"^([0-9a-f]+) \w {name}$", out, re.M).group(1), 16)
 
 
 class GdbStub:
@@ -68,6 +78,14 @@ class GdbStub:
     def breakpoint(self, address, on=True):
         assert self.ask(f"{'Z' if on else 'z'}0,{address:x},1") == "OK"
 
+    def read(self, address, n):
+        """In pieces, as the stub's packets are short."""
+        return b"".join(bytes.fromhex(self.ask(f"m{address + at:x},{min(n - at, 1024):x}"))
+                        for at in range(0, n, 1024))
+
+    def write(self, address, data):
+        assert self.ask(f"M{address:x},{len(data):x}:{data.hex()}") == "OK"
+
     def monitor(self, command):
         """A command to QEMU's monitor through the stub."""
         self._send("qRcmd," + command.encode().hex())
@@ -94,6 +112,13 @@ class GdbStub:
             return False
         finally:
             self.sock.settimeout(20)
+
+    def run_to(self, address):
+        self.breakpoint(address)
+        self.go()
+        assert self.stopped(120), f"never at {address:#x}"
+        self.breakpoint(address, False)
+        assert self.registers()["eip"] == address
 
     def interrupt(self):
         self.sock.settimeout(5)

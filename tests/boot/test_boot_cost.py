@@ -7,12 +7,10 @@ From console_start() on there are timers, and interrupts are off but for the
 preemption points. What takes longer the more memory a machine has belongs before
 that, or it could be the longest time with interrupts off (P5)."""
 import collections
-import re
-import subprocess
 
 import pytest
 import vmlib
-from gdbstub import GdbStub
+from gdbstub import GdbStub, symbol
 
 BUDGET = 30_000_000   # at 512 MiB
 GROWTH = 1.20         # at 8 GiB
@@ -20,12 +18,6 @@ IRQS_OFF = 200_000    # P5: the longest time with interrupts off
 RDTSC = b"\x0f\x31"
 
 Cost = collections.namedtuple("Cost", "whole with_timers")
-
-
-def symbol(name):
-    out = subprocess.run(["nm", vmlib.ELF], capture_output=True, text=True,
-                         check=True).stdout
-    return int(re.search(rf"^([0-9a-f]+) \w {name}$", out, re.M).group(1), 16)
 
 
 def tsc(stub):
@@ -41,25 +33,17 @@ def tsc(stub):
     return r["edx"] << 32 | r["eax"]
 
 
-def stop_at(stub, address):
-    stub.breakpoint(address)
-    stub.go()
-    assert stub.stopped(120), f"never at {address:#x}"
-    stub.breakpoint(address, False)
-    assert stub.registers()["eip"] == address
-
-
 def boot_cost(path, mib):
     # With sleep=off the clock would jump to the next timer at each stop.
     with vmlib.boot("watchdog=0", memory=mib, timeout=180,
                     extra=["-icount", "shift=0,sleep=on", "-S", "-gdb",
                            f"unix:{path},server=on,wait=off"]) as vm:
         stub = GdbStub(path)
-        stop_at(stub, symbol("boot_start"))
+        stub.run_to(symbol("boot_start"))
         first = tsc(stub)
-        stop_at(stub, symbol("console_start"))
+        stub.run_to(symbol("console_start"))
         timers = tsc(stub)
-        stop_at(stub, symbol("switcher_entry"))
+        stub.run_to(symbol("switcher_entry"))
         last = tsc(stub)
         stub.detach()
         vm.expect("demo> ", 60)

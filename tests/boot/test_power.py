@@ -5,11 +5,13 @@ of the two it was, QEMU's own SHUTDOWN event says."""
 import json
 import re
 import socket
+import struct
 import time
 
 import pytest
 import vmlib
 from common import ENDED, expect_demo, demo_command
+from gdbstub import GdbStub, symbol
 
 MICROVM = "microvm,rtc=on,pit=on,pic=on,isa-serial=on"
 CAN = ["pc", "q35", MICROVM, "pc-i440fx-2.0", "q35,i8042=off"]
@@ -129,3 +131,41 @@ def test_hostile_tables(tmp_path):
         demo_command(vm, "poweroff")
         assert qmp.shutdown_reason() == "guest-shutdown"
         assert vm.finish(15) == 0
+
+
+def damage(stub):
+    """One wrong byte in the root table, the FADT and the DSDT; the kind of the root."""
+    bios = stub.read(0xe0000, 0x20000)
+    rsdp = next(bios[at:at + 36] for at in range(0, len(bios), 16)
+                if bios[at:at + 8] == b"RSD PTR ")
+    xsdt = rsdp[15] >= 2
+    root = struct.unpack_from("<Q", rsdp, 24)[0] if xsdt else struct.unpack_from("<I", rsdp, 16)[0]
+    bytes_there = struct.unpack("<I", stub.read(root + 4, 4))[0]
+    entries = struct.unpack("<%d%s" % ((bytes_there - 36) // (8 if xsdt else 4),
+                                       "Q" if xsdt else "I"),
+                            stub.read(root + 36, bytes_there - 36))
+    fadt = next(pa for pa in entries if stub.read(pa, 4) == b"FACP")
+    dsdt = (struct.unpack("<I", stub.read(fadt + 40, 4))[0] or
+            struct.unpack("<Q", stub.read(fadt + 140, 8))[0])
+    for table_at in root, fadt, dsdt:
+        stub.write(table_at + 9, bytes([stub.read(table_at + 9, 1)[0] ^ 1]))
+    return "XSDT" if xsdt else "RSDT"
+
+
+@pytest.mark.parametrize("machine,root", [("pc", "RSDT"), ("q35", "RSDT"), (MICROVM, "XSDT")])
+def test_tables_with_wrong_sums(machine, root, tmp_path):
+    """What is needed to switch off is damaged, but does its work: it is used."""
+    qmp, path = Qmp(tmp_path), str(tmp_path / "gdb")
+    with vmlib.boot("exit=poweroff", machine=machine, cpu="qemu32", extra=qmp.args + [
+            "-S", "-gdb", f"unix:{path},server=on,wait=off"]) as vm:
+        stub = GdbStub(path)
+        stub.run_to(symbol("boot_main"))
+        assert damage(stub) == root
+        stub.detach()
+        expect_demo(vm)
+        for name in root, "FACP", "DSDT":
+            assert re.search(rf"ACPI: table {name} at \w+ has a wrong sum, used all the same",
+                             vm.text), vm.text
+        qmp.connect()
+        demo_command(vm, "poweroff")
+        assert qmp.shutdown_reason() == "guest-shutdown"

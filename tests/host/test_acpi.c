@@ -137,31 +137,86 @@ TEST(acpi_root_pointer_of_efi)
     }
 }
 
-/* One table is damaged: it alone is missing, and one line says so. */
+/* One table is damaged: one line says so. The FADT and the DSDT are used all the
+ * same, as power-off hangs on them; of the others it alone is missing. */
 TEST(acpi_one_bad_sum)
 {
     static const struct {
-        uint32_t table;
+        uint32_t table, at;
         const char *name;
-    } cases[] = {{T_FADT, "FACP"}, {T_MADT, "APIC"}, {T_HPET, "HPET"},
-                 {T_MCFG, "MCFG"}, {T_DSDT, "DSDT"}};
+    } cases[] = {{T_FADT, 200, "FACP"}, {T_MADT, 9, "APIC"}, {T_HPET, 9, "HPET"},
+                 {T_MCFG, 9, "MCFG"}, {T_DSDT, 9, "DSDT"}};
 
     for (uint32_t i = 0; i < HV_ARRAY_SIZE(cases); i++) {
         uint32_t t = cases[i].table;
+        bool used = t == T_FADT || t == T_DSDT;
 
         put_all(2);
-        tables[t][table_bytes[t] - 1] ^= 0x10;
+        tables[t][cases[i].at] ^= 0x10;
         fake_log_clear();
         acpi_init();
         EXPECT(fake_log_has(cases[i].name) && fake_log_has("wrong sum"));
+        EXPECT_EQ(fake_log_has("used all the same"), used);
         EXPECT_EQ(fake_log_lines, 2);
         EXPECT(acpi_info.present);
-        EXPECT_EQ(acpi_info.has_fadt, t != T_FADT);
+        EXPECT(acpi_info.has_fadt);
         EXPECT_EQ(acpi_info.has_madt, t != T_MADT);
         EXPECT_EQ(acpi_info.hpet_base != 0, t != T_HPET);
         EXPECT_EQ(acpi_info.nr_mcfg, t != T_MCFG);
-        EXPECT_EQ(acpi_info.has_s5, t != T_FADT && t != T_DSDT);
+        expect_s5();
     }
+}
+
+/* One root table is damaged: the other one is used, whatever the damage. */
+TEST(acpi_damaged_xsdt)
+{
+    static const uint32_t at[] = {0, 4, 9}; /* signature, length, sum */
+
+    for (uint32_t i = 0; i < HV_ARRAY_SIZE(at); i++) {
+        put_all(2);
+        tables[T_XSDT][at[i]] ^= 0x40;
+        fake_log_clear();
+        acpi_init();
+        EXPECT(fake_log_has("table XSDT"));
+        expect_all_but_s5();
+        expect_s5();
+    }
+}
+
+/* No root table has a right sum: what it leads to still counts, each by its own. */
+TEST(acpi_roots_with_wrong_sums)
+{
+    for (uint32_t revision = 0; revision <= 2; revision += 2) {
+        put_all(revision);
+        tables[T_XSDT][9] ^= 1;
+        tables[T_RSDT][9] ^= 1;
+        fake_log_clear();
+        acpi_init();
+        EXPECT(fake_log_has("wrong sum, used all the same"));
+        expect_all_but_s5();
+        expect_s5();
+    }
+}
+
+/* The XSDT is well-formed but its entries are not filled in. */
+TEST(acpi_xsdt_that_leads_nowhere)
+{
+    put_all(2);
+    memset(tables[T_XSDT] + 36, 0, table_bytes[T_XSDT] - 36);
+    done(T_XSDT);
+    acpi_init();
+    expect_all_but_s5();
+    expect_s5();
+}
+
+/* The 64-bit pointer to the DSDT leads to something else. */
+TEST(acpi_two_pointers_to_the_dsdt)
+{
+    put_all(2);
+    set64(tables[T_FADT] + 140, table_pa(T_MCFG));
+    done(T_FADT);
+    acpi_init();
+    expect_s5();
 }
 
 TEST(acpi_lengths_that_lie)
@@ -175,6 +230,7 @@ TEST(acpi_lengths_that_lie)
         EXPECT(!acpi_info.has_madt && acpi_info.has_s5);
         put_all(2);
         set32(tables[T_XSDT] + 4, lengths[i]);
+        set32(tables[T_RSDT] + 4, lengths[i]);
         acpi_init();
         EXPECT(!acpi_info.present);
     }
@@ -263,7 +319,8 @@ TEST(acpi_fadt_registers)
     EXPECT_EQ(acpi_info.pm1_control[1].address, 0);
     EXPECT_EQ(acpi_info.pm1_event[0].address, 0x600);
     EXPECT_EQ(acpi_info.pm1_event[0].space, ACPI_IO);
-    EXPECT_EQ(acpi_info.dsdt, table_pa(T_SSDT));
+    EXPECT_EQ(acpi_info.dsdt[0], table_pa(T_SSDT));
+    EXPECT_EQ(acpi_info.dsdt[1], table_pa(T_DSDT));
     EXPECT_EQ(acpi_info.sleep_control.address, 0x700);
 
     set32(f + 112, 0); /* no reset register, whatever stands there */
@@ -368,6 +425,8 @@ TEST(acpi_hostile_roots)
     for (uint32_t i = 0; i < 1000; i++)
         set64(x + 36 + 8 * i, i % 3 == 0 ? 0 : i % 3 == 1 ? UINT64_MAX - i : table_pa(1));
     done(T_XSDT);
+    set32(tables[T_RSDT] + 36, (uint32_t)table_pa(T_RSDT)); /* instead of the FADT */
+    done(T_RSDT);
     show_tables();
     acpi_init();
     EXPECT(acpi_info.present && !acpi_info.has_fadt);

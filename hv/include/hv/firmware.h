@@ -74,7 +74,7 @@ struct acpi_mcfg {
 };
 
 struct acpi_info {
-    bool present; /* an RSDP and a root table that were good */
+    bool present; /* there is a root pointer and a root table */
 
     bool has_fadt;
     uint8_t fadt_revision;
@@ -82,7 +82,7 @@ struct acpi_info {
     uint16_t smi_command; /* port; 0: no SMM mode switch */
     uint16_t boot_arch;
     uint32_t fadt_flags;
-    uint64_t dsdt;
+    uint64_t dsdt[2]; /* the 64-bit pointer, the 32-bit one if that differs; 0: none */
     struct acpi_reg pm1_event[2], pm1_control[2];
     struct acpi_reg sleep_control, reset;
     uint8_t reset_value;
@@ -106,7 +106,7 @@ struct acpi_info {
 
 extern struct acpi_info acpi_info;
 
-/* Finds and reads the tables; what is broken costs one line and is not used.
+/* Finds and reads the tables; what is broken costs a line, and as little as it can.
  * With paging, while boot_info is there. */
 void acpi_init(void);
 
