@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The keyboard behind an 8042 (or what firmware makes a USB one look like): a
  * console with input only.  Every wait is bounded; a machine without an 8042
- * (all ones on the bus) costs a few port reads. */
+ * (all ones on the bus) costs a few port reads.  An answer that is not by the book
+ * costs a line: such controllers and keyboards work all the same. */
 #include "hv/driver.h"
 
 #include "arch/io.h"
@@ -25,12 +26,16 @@
 #define SELF_TEST_OK 0x55u
 #define CONFIG_IRQ1 0x01u
 #define CONFIG_IRQ12 0x02u
+#define CONFIG_SYSTEM 0x04u /* set since the firmware's own test */
 #define CONFIG_KBD_OFF 0x10u
 #define CONFIG_TRANSLATE 0x40u
 #define KBD_ENABLE_SCAN 0xf4u
 #define KBD_ACKNOWLEDGE 0xfau
+#define KBD_RESEND 0xfeu
+#define KBD_TRIES 3u
 
 #define SPINS 50000u /* with io_delay: 50 ms and more */
+#define SELF_TEST_WAITS 4u /* a late answer must not be taken for another one's */
 #define DRAIN_MAX 64u
 
 static struct keymap_state keymap;
@@ -72,9 +77,43 @@ static HV_INIT void drain(void)
     }
 }
 
+/* Controllers are known that fail it and work (laptops' firmware, docking stations).
+ * Returns true if anything answers. */
+static HV_INIT bool self_test(void)
+{
+    int answer = -1;
+
+    if (send(PORT_COMMAND, CMD_SELF_TEST)) {
+        for (uint32_t i = 0; i < SELF_TEST_WAITS && answer < 0; i++)
+            answer = receive();
+    }
+    if (answer < 0)
+        log_warn("keyboard: the controller does not answer its self-test, used all "
+                 "the same");
+    else if (answer != SELF_TEST_OK)
+        log_warn("keyboard: the controller's self-test ends with 0x%02x, used all the "
+                 "same", (uint32_t)answer);
+    return answer >= 0;
+}
+
+/* Both of its ports are disabled. */
+static HV_INIT bool configure(void)
+{
+    int config = send(PORT_COMMAND, CMD_READ_CONFIG) ? receive() : -1;
+    uint32_t wanted = config < 0 ? CONFIG_SYSTEM : (uint32_t)config;
+
+    wanted |= CONFIG_IRQ1 | CONFIG_TRANSLATE;
+    wanted &= ~(CONFIG_IRQ12 | CONFIG_KBD_OFF);
+    if (send(PORT_COMMAND, CMD_WRITE_CONFIG))
+        (void)send(PORT_DATA, (uint8_t)wanted);
+    return config >= 0;
+}
+
+/* False if nothing is there. Whatever comes of the rest, the keyboard's port is open
+ * at the end. */
 static HV_INIT bool controller_init(void)
 {
-    int config;
+    bool answers;
 
     if (io_in8(PORT_STATUS) == 0xff)
         return false;
@@ -82,18 +121,29 @@ static HV_INIT bool controller_init(void)
         !send(PORT_COMMAND, CMD_DISABLE_AUX))
         return false;
     drain();
-    if (!send(PORT_COMMAND, CMD_SELF_TEST) || receive() != SELF_TEST_OK)
-        return false;
-    if (!send(PORT_COMMAND, CMD_READ_CONFIG))
-        return false;
-    config = receive();
-    if (config < 0)
-        return false;
-    config |= (int)(CONFIG_IRQ1 | CONFIG_TRANSLATE);
-    config &= (int)~(CONFIG_IRQ12 | CONFIG_KBD_OFF);
-    return send(PORT_COMMAND, CMD_WRITE_CONFIG) &&
-           send(PORT_DATA, (uint8_t)config) &&
-           send(PORT_COMMAND, CMD_ENABLE_KBD);
+    answers = self_test();
+    answers |= configure();
+    return send(PORT_COMMAND, CMD_ENABLE_KBD) && answers;
+}
+
+/* A key that is pressed meanwhile comes in between; "resend" is one that did not
+ * understand. */
+static HV_INIT bool keyboard_answers(void)
+{
+    for (uint32_t tries = 0; tries < KBD_TRIES; tries++) {
+        int byte;
+
+        if (!send(PORT_DATA, KBD_ENABLE_SCAN))
+            return false;
+        for (uint32_t i = 0; i < DRAIN_MAX; i++) {
+            byte = receive();
+            if (byte < 0 || byte == KBD_ACKNOWLEDGE)
+                return byte == KBD_ACKNOWLEDGE;
+            if (byte == KBD_RESEND)
+                break;
+        }
+    }
+    return false;
 }
 
 /* One scan code, or -1. What the mouse sends is thrown away. */
@@ -156,7 +206,7 @@ HV_INIT const struct console_ops *ps2_keyboard_init(int layout)
                  "firmware makes it look like a PS/2 one");
         return NULL;
     }
-    answers = send(PORT_DATA, KBD_ENABLE_SCAN) && receive() == KBD_ACKNOWLEDGE;
+    answers = keyboard_answers();
     drain();
     if (answers)
         log_info("keyboard: PS/2, or made to look so by the firmware");
