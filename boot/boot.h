@@ -22,9 +22,10 @@ void boot_info_init(uint32_t magic, uint32_t info_pa);
 /* Takes memory off the map that this CPU cannot address. After cpu_detect(). */
 void boot_clip_memory(void);
 
-/* Copies modules that the direct map will not cover to where it does. Paging is
- * off, the frame allocator works. One that does not fit is complained about. */
-void boot_bring_modules_down(void);
+/* Copies modules that the direct map will not cover, and those in memory that the
+ * firmware may write to, to where they can stay. Paging is off, the frame allocator
+ * works. One that does not fit is complained about. */
+void boot_move_modules(void);
 
 /* Stops what firmware and loader may have left running, and says what is left to
  * them (leftovers.c). With paging and the host IDT, before arch_irq_init(). */

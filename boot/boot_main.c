@@ -85,7 +85,7 @@ HV_INIT HV_ASMCALL void boot_main(uint32_t magic, uint32_t info_pa)
     console_init_early();
     boot_clip_memory();
     pmm_init();
-    boot_bring_modules_down();
+    boot_move_modules();
     give_memory(vga_text_wants(), vga_text_give);
     give_memory(framebuffer_wants(), framebuffer_give);
     paging_init();

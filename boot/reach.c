@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What the monitor will be able to reach: memory beyond the CPU's addresses is
  * taken off the map, and modules above the direct map are copied down while
- * paging is off, because afterwards nobody could read them. */
+ * paging is off, because afterwards nobody could read them.  Those below 1 MiB,
+ * where a loader may put small ones, are copied up: firmware may write there. */
 #include "boot.h"
 
 #include "arch/cpu.h"
@@ -32,9 +33,14 @@ HV_INIT void boot_clip_memory(void)
                  (uint32_t)(lost >> 20), cpu_features.phys_bits);
 }
 
+static HV_INIT bool is_out_of_place(const struct boot_module *m)
+{
+    return m->base < HV_LOW_END || (uint64_t)m->base + m->bytes > HV_DIRECT_END;
+}
+
 /* RAM between 3 and 4 GiB is where a loader finds such places. Only pages that
  * the module fills are given back: a neighbour may have the rest of a page. */
-static HV_INIT bool bring_down(struct boot_module *m)
+static HV_INIT bool move(struct boot_module *m)
 {
     uint32_t was = m->base, off = was & HV_PAGE_MASK;
     uint32_t n = (uint32_t)(((uint64_t)off + m->bytes + HV_PAGE_MASK)
@@ -50,16 +56,16 @@ static HV_INIT bool bring_down(struct boot_module *m)
     return true;
 }
 
-HV_INIT void boot_bring_modules_down(void)
+HV_INIT void boot_move_modules(void)
 {
     uint32_t kept = 0;
 
     for (uint32_t i = 0; i < boot_info.nr_modules; i++) {
         struct boot_module *m = &boot_info.modules[i];
 
-        if ((uint64_t)m->base + m->bytes > HV_DIRECT_END && !bring_down(m)) {
-            boot_complain(&boot_info, "module \"%.64s\" lies above 3 GiB and there "
-                          "is no room below, not used", m->string);
+        if (is_out_of_place(m) && !move(m)) {
+            boot_complain(&boot_info, "module \"%.64s\" lies at 0x%x and there is no "
+                          "room between 1 MiB and 3 GiB, not used", m->string, m->base);
             continue;
         }
         boot_info.modules[kept++] = *m;

@@ -4,8 +4,8 @@
  * takes a few steps however large the machine is.  Frames leave zero-filled.
  *
  * Monitor frames are taken from 16 MiB up, so that low memory stays for what
- * needs it (DMA, the trampoline of other CPUs), guest frames from the top of
- * the direct map down, then from above it. */
+ * needs it (DMA), guest frames from the top of the direct map down, then from
+ * above it. Below HV_LOW_END nothing is handed out at all. */
 #include "hv/pmm.h"
 
 #include "hv/arch_if.h"
@@ -26,6 +26,7 @@
 #define DIRECT_LIMIT (HV_DIRECT_BYTES >> HV_PAGE_SHIFT)
 /* struct gpage keeps a frame number in 24 bits. */
 #define FRAME_LIMIT HV_BIT(24)
+#define FIRST_FRAME (HV_LOW_END >> HV_PAGE_SHIFT)
 #define LOW_FRAMES (HV_MIB(16) >> HV_PAGE_SHIFT)
 
 /* What guests may not take of the direct map: page tables and DMA buffers
@@ -356,7 +357,7 @@ void pmm_give_range(uint64_t base, uint64_t bytes)
     for (uint64_t f = first; f < end && f < pmm.limit; f++) {
         uint32_t i = (uint32_t)f;
 
-        if (i == 0 || pmm.refs[i] != NOT_OURS)
+        if (i < FIRST_FRAME || pmm.refs[i] != NOT_OURS)
             continue;
         pmm.refs[i] = 0;
         bit_set(i);
@@ -402,8 +403,8 @@ static HV_INIT void give_ram(void)
         uint64_t first = r->base >> HV_PAGE_SHIFT;
         uint64_t end = (r->base + r->bytes) >> HV_PAGE_SHIFT;
 
-        if (first == 0)
-            first = 1;
+        if (first < FIRST_FRAME)
+            first = FIRST_FRAME;
         if (end > pmm.limit)
             end = pmm.limit;
         if (r->type != BOOT_REGION_RAM || first >= end)
@@ -454,7 +455,7 @@ static HV_INIT uint64_t place_tables(uint64_t bytes)
 {
     for (uint32_t i = 0; i < boot_info.nr_regions; i++) {
         const struct boot_region *r = &boot_info.regions[i];
-        uint64_t at = r->base < HV_MIB(1) ? HV_MIB(1) : r->base;
+        uint64_t at = r->base < HV_LOW_END ? HV_LOW_END : r->base;
         uint64_t end = r->base + r->bytes, next;
 
         if (r->type != BOOT_REGION_RAM)

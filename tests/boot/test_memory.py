@@ -2,10 +2,12 @@
 """Machines of all sizes: 64 MiB holds the demo, 8 GiB is used, too little is
 said in a sentence."""
 import re
+import struct
 
 import pytest
 import vmlib
-from common import STARTED, expect_demo, poweroff
+from common import STARTED, demo_command, expect_demo, poweroff
+from gdbstub import GdbStub, symbol
 
 
 @pytest.mark.parametrize("mib", [
@@ -84,3 +86,53 @@ def test_a_guest_larger_than_the_machine(demo):
                  if re.search(r"\bbig\b", x)]
         assert any("not started" in x or "memory" in x for x in lines), lines
         assert not any("guest big: started" in x for x in lines)
+
+
+LOW = range(0x1000, 0x9f000, 0x1000)  # what the memory map calls RAM
+SCRIBBLE = b"\xcc" * 0x1000
+
+
+def put_module(stub, path, at):
+    """The first module's bytes where a loader might have put them."""
+    with open(path, "rb") as f:
+        data = f.read()
+    esp = stub.registers()["esp"]
+    info = struct.unpack("<I", stub.read(esp + 8, 4))[0]
+    entry = struct.unpack("<I", stub.read(info + 24, 4))[0]
+    for i in range(0, len(data), 1024):
+        stub.write(at + i, data[i:i + 1024])
+    stub.write(entry, struct.pack("<II", at, at + len(data)))
+
+
+def scribble(stub):
+    """What firmware might do at any time."""
+    for page in LOW:
+        for at in range(page, page + 0x1000, 1024):
+            stub.write(at, SCRIBBLE[:1024])
+
+
+def test_low_memory_is_the_firmwares(tmp_path, demo):
+    """Everything below 1 MiB changes when the monitor has started: a guest whose module
+    lay there starts, and starts again. A guest that takes all memory there is makes
+    nobody use those pages either: they stay as they are."""
+    path = str(tmp_path / "gdb")
+    with vmlib.boot(memory=64, modules=[(demo, "kernel:web memory=58")],
+                    monitor=True,
+                    extra=["-S", "-gdb", f"unix:{path},server=on,wait=off"]) as vm:
+        stub = GdbStub(path)
+        stub.run_to(symbol("boot_main"))
+        put_module(stub, demo, 0x10000)
+        stub.run_to(symbol("hv_run"))
+        scribble(stub)
+        stub.detach()
+        expect_demo(vm)
+        demo_command(vm, "reboot")
+        started = vm.expect(STARTED, 20)
+        assert started.group(1) == "web"
+        vm.expect("demo> ", 20)
+        dump = tmp_path / "low"
+        vm.mon(f'pmemsave {LOW.start:#x} {len(LOW) * 0x1000:#x} "{dump}"')
+        seen = dump.read_bytes()
+        changed = [hex(page) for i, page in enumerate(LOW)
+                   if seen[i * 0x1000:(i + 1) * 0x1000] != SCRIBBLE]
+        assert not changed, changed

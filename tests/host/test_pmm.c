@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The frame allocator on maps of our own: nothing that is not RAM, the image,
- * a module or page 0 is ever handed out, frames come zero-filled, counts add up,
+ * a module or below 1 MiB is ever handed out, frames come zero-filled, counts add up,
  * contiguous ranges hold their promises; random use against a model.
  * units: hv/pmm.c
  */
@@ -60,7 +60,7 @@ static bool may_be_handed_out(uint32_t f)
         if (f >= m->base >> 12 && f <= (m->base + m->bytes - 1) >> 12)
             return false;
     }
-    return ram && f != 0 && (f < 0x100 || f >= 0x200);
+    return ram && f >= 0x200;
 }
 
 TEST(all_frames_once_and_only_ram)
@@ -70,7 +70,7 @@ TEST(all_frames_once_and_only_ram)
 
     small_machine();
     before = pmm_free_frames();
-    EXPECT(before > 0x3c00 - 0x100 - 0x13 - 0x40);
+    EXPECT(before > 0x3c00 - 0x100 - 0x13 - 0x40 - 0x9f);
     for (;;) {
         hfn_t f = pmm_alloc(PMM_DIRECT);
 
@@ -160,7 +160,7 @@ TEST(contiguous_ranges)
         uint32_t n, align, below;
     } wanted[] = {
         {1, 1, 0}, {2, 2, 0}, {33, 1, 0}, {64, 64, 0}, {256, 256, 0x1000000},
-        {16, 16, 0x100000}, {1000, 4, 0}, {100, 1024, 0}, {31, 32, 0x400000},
+        {1000, 4, 0}, {100, 1024, 0}, {31, 32, 0x400000},
     };
     uint32_t before;
 
@@ -179,7 +179,7 @@ TEST(contiguous_ranges)
         EXPECT_EQ(pmm_free_frames(), before);
     }
     EXPECT(hfn_is_none(pmm_alloc_contig(0x4000, 1, 0)));
-    EXPECT(hfn_is_none(pmm_alloc_contig(0xa0, 1, 0x100000)));
+    EXPECT(hfn_is_none(pmm_alloc_contig(1, 1, 0x100000)));
     EXPECT(hfn_is_none(pmm_alloc_contig(1, 1, 0x1000)));
     EXPECT_EQ(pmm_free_frames(), before);
 }
@@ -282,7 +282,7 @@ TEST(giving_ranges_back)
     EXPECT_EQ(pmm_free_frames(), before + 16);
     pmm_give_range(0x190001, 0xfff);   /* no whole page */
     EXPECT_EQ(pmm_free_frames(), before + 16);
-    pmm_give_range(0, 0x1000);         /* never page 0 */
+    pmm_give_range(0, 0x100000);       /* never below 1 MiB */
     EXPECT_EQ(pmm_free_frames(), before + 16);
     pmm_give_range(0xfffff000, 0x10000); /* beyond all RAM */
     EXPECT_EQ(pmm_free_frames(), before + 16);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Modules that reach above the direct map are copied down: contents and offset
- * stay, what they alone filled is given back, and a page that another module
- * has a part of is never handed out. The frame allocator is the real one.
+/* Modules that reach above the direct map or lie in the first MiB are copied to where
+ * they can stay: contents and offset do, what they alone filled above is given back,
+ * and a page that another module has a part of is never handed out. The frame
+ * allocator is the real one.
  * units: boot/reach.c hv/pmm.c
  */
 #include "boot.h"
@@ -75,13 +76,35 @@ TEST(a_module_above_comes_down)
     machine();
     was = module(0xd0000000, 0x3456);
     pmm_init();
-    boot_bring_modules_down();
+    boot_move_modules();
     REQUIRE(boot_info.nr_modules == 1);
     EXPECT(is_below(&boot_info.modules[0]));
     EXPECT_EQ(boot_info.modules[0].base & HV_PAGE_MASK, 0);
     EXPECT_EQ(boot_info.modules[0].bytes, 0x3456);
     EXPECT(same_bytes(&boot_info.modules[0], was));
     EXPECT(free_again(0xd0000000) && free_again(0xd0002000));
+    EXPECT_EQ(boot_info.complaints, 0);
+}
+
+/* A loader may put small ones there. None of it is handed out afterwards, not even what
+ * the module has left. */
+TEST(a_module_in_the_first_mib_comes_up)
+{
+    const uint8_t *first, *second;
+
+    machine();
+    region(0x1000, 0x9e000);
+    first = module(0x4000, 0x2345);
+    second = module(0x6345, 0x10);
+    pmm_init();
+    boot_move_modules();
+    REQUIRE(boot_info.nr_modules == 2);
+    for (uint32_t i = 0; i < 2; i++) {
+        EXPECT(boot_info.modules[i].base >= HV_LOW_END);
+        EXPECT(same_bytes(&boot_info.modules[i], i == 0 ? first : second));
+    }
+    for (uint32_t pa = 0; pa < HV_LOW_END; pa += HV_PAGE_SIZE)
+        EXPECT(!free_again(pa));
     EXPECT_EQ(boot_info.complaints, 0);
 }
 
@@ -93,7 +116,7 @@ TEST(a_module_below_stays)
     module(HV_DIRECT_END - 0x2000, 0x2000);
     pmm_init();
     before = pmm_free_frames();
-    boot_bring_modules_down();
+    boot_move_modules();
     EXPECT_EQ(boot_info.modules[0].base, HV_DIRECT_END - 0x2000);
     EXPECT_EQ(pmm_free_frames(), before);
 }
@@ -108,7 +131,7 @@ TEST(a_shared_page_is_not_given_back)
     module(HV_DIRECT_END - 0x3000, 0x1800);
     was = module(HV_DIRECT_END - 0x1800, 0x5800);
     pmm_init();
-    boot_bring_modules_down();
+    boot_move_modules();
     REQUIRE(boot_info.nr_modules == 2);
     EXPECT_EQ(boot_info.modules[0].base, HV_DIRECT_END - 0x3000);
     EXPECT_EQ(boot_info.modules[1].base & HV_PAGE_MASK, 0x800);
@@ -129,7 +152,7 @@ TEST(neighbours_above_both_come_down)
     first = module(0xd0000000, 0x1801);
     second = module(0xd0001801, 0x27ff);
     pmm_init();
-    boot_bring_modules_down();
+    boot_move_modules();
     REQUIRE(boot_info.nr_modules == 2);
     EXPECT(same_bytes(&boot_info.modules[0], first));
     EXPECT(same_bytes(&boot_info.modules[1], second));
@@ -142,11 +165,11 @@ TEST(no_room_below)
     module(0xd0000000, 0x1000000);
     module(0xd1000000, 0x1000);
     pmm_init();
-    boot_bring_modules_down();
+    boot_move_modules();
     REQUIRE(boot_info.nr_modules == 1);
     EXPECT_EQ(boot_info.modules[0].bytes, 0x1000);
     EXPECT_EQ(boot_info.complaints, 1);
-    EXPECT(fake_log_has("lies above 3 GiB and there is no room below"));
+    EXPECT(fake_log_has("no room between 1 MiB and 3 GiB"));
     EXPECT(!free_again(0xd0000000));
 }
 

@@ -9,6 +9,10 @@
  * PMM_DIRECT hands out). */
 #define HV_DIRECT_END 0xc0000000u
 
+/* Below is the firmware's, whatever the memory map says: system-management code and
+ * what wakes from suspend or hibernation write there. */
+#define HV_LOW_END HV_MIB(1)
+
 /* Frames whose pointers are kept beyond the next use of frame_ptr(). */
 #define FRAME_KEPT_TABLES 4u
 enum kept_frame {

@@ -49,7 +49,7 @@ bool pmm_is_ram(hfn_t f);
 /* One more than the highest RAM frame number. */
 uint32_t pmm_frame_limit(void);
 
-/* Boot: takes the memory map, keeps the monitor's image, modules and page 0
- * out. Then hv_init_free() gives boot-only memory back range by range. */
+/* Boot: takes the memory map, keeps the monitor's image, modules and all below
+ * HV_LOW_END out. Then hv_init_free() gives boot-only memory back range by range. */
 void pmm_init(void);
 void pmm_give_range(uint64_t base, uint64_t bytes);
