@@ -122,8 +122,8 @@ boot_start:
     jmp boot_main
 .end:
 
-; Returns if the CPU has CPUID, PAE, TSC, CX8, CMOV and FXSR; else says what is
-; missing on every console and halts.
+; Returns if the CPU has CPUID, PAE (hidden or not), TSC, CX8, CMOV and FXSR;
+; else says what is missing on every console and halts.
 ; Clobbers: EAX EBX ECX EDX ESI EDI
 check_cpu:
     pushfd                      ; EFLAGS.ID can be changed: there is CPUID
@@ -145,9 +145,17 @@ cpu 586
     cpuid
     test eax, eax
     jz cpu_refused              ; no leaf 1
+    mov edi, ebx                ; the maker's name: EBX, EDX, ECX
+    mov esi, ecx
     mov eax, 1
     cpuid
 cpu 386
+    test edx, 1 << 6
+    jnz .told
+    call has_hidden_pae
+    jne .told
+    or edx, 1 << 6
+.told:
     mov edi, needed
 .next:
     mov eax, [edi]
@@ -159,6 +167,43 @@ cpu 386
     add edi, 8
     jmp .next
 .done:
+    ret
+
+; Pentium M, Intel's family 6 models 9 and 13: some hide their PAE, but all have it.
+; VIA's Nehemiah has the same numbers and none. It is tried, and a #GP tells that
+; this one is no Pentium M.
+; In: EAX = CPUID 1, EDI and ESI = first and last part of the maker's name
+; Out: ZF = 1 if PAE can be used.  Clobbers: EAX EBX ECX ESI EDI
+has_hidden_pae:
+    cmp edi, "Genu"
+    jne .end
+    cmp esi, "ntel"
+    jne .end
+    and eax, 0x0fff3ff0         ; without type and stepping
+    cmp eax, 0x690
+    je .try
+    cmp eax, 0x6d0
+    jne .end
+.try:
+    mov esi, esp
+    mov eax, .refused
+    mov [boot_idt_gp], ax
+    shr eax, 16
+    mov [boot_idt_gp + 6], ax
+    lidt [boot_idt_ptr]
+    mov eax, cr4
+    or al, 1 << 5
+global has_hidden_pae.attempt:function (has_hidden_pae.refused - has_hidden_pae.attempt)
+.attempt:
+    mov cr4, eax
+    mov eax, cr4
+    not eax
+    test al, 1 << 5
+    ret
+.refused:                       ; by the #GP, with its frame on the stack
+    mov esp, esi
+    or al, 1                    ; ZF = 0
+.end:
     ret
 
 ; In: ESI = name of what is missing
@@ -235,6 +280,12 @@ boot_gdt:
 boot_gdt_ptr:
     dw boot_gdt_ptr - boot_gdt - 1
     dd boot_gdt
+
+boot_idt_ptr:
+    dw 14 * 8 - 1
+    dd boot_idt_gp - 13 * 8     ; only the gate of #GP is ever looked at
+boot_idt_gp:
+    dw 0, SEL_HOST_CS, 0x8e00, 0
 
 ; CPUID leaf 1, EDX
 needed:

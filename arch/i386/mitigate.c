@@ -17,6 +17,8 @@
 #define MSR_PRED_CMD ((msr_id_t){0x49})
 #define PRED_CMD_IBPB 1u
 
+/* CPUID 1 EDX */
+#define ID1_EDX_PAE HV_BIT(6)
 /* CPUID 7 EDX */
 #define ID7_MD_CLEAR HV_BIT(10)
 #define ID7_IBRS_IBPB HV_BIT(26)
@@ -176,6 +178,8 @@ HV_INIT void cpu_report(void)
     weak = cpu_weaknesses(&id);
     choose(weak, &md_clear);
     report_name();
+    if ((cpu_cpuid(1, 0).edx & ID1_EDX_PAE) == 0)
+        log_warn("CPU: this Pentium M says that it has no PAE, but it has");
     report_features();
     report_weaknesses(weak, md_clear);
 }

@@ -6,6 +6,8 @@ import time
 
 import pytest
 import vmlib
+from common import expect_demo, poweroff
+from gdbstub import GdbStub, symbol
 
 LACKING = [
     ("486", "CPUID|TSC|PAE"),
@@ -15,6 +17,9 @@ LACKING = [
     ("qemu32,-fxsr", "FXSR"),
     ("qemu32,-tsc", "TSC"),
     ("qemu32,-cx8", "CX8"),
+    ("pentium3,model=11,pae=off", "PAE"),  # Tualatin
+    ("pentium3,vendor=CentaurHauls,model=9,pae=off", "PAE"),  # VIA's Nehemiah
+    ("pentium3,model=9,pae=off,family=15", "PAE"),
 ]
 
 
@@ -45,3 +50,35 @@ def test_sentence(cpu, missing):
         time.sleep(0.5)
         assert "HLT=1" in vm.mon("info registers")
         assert vm.text.count("(RS)") == 1
+
+
+HIDDEN = "says that it has no PAE, but it has"
+
+
+@pytest.mark.parametrize("model", [9, 13])
+def test_pentium_m_hides_its_pae(model):
+    with vmlib.boot(cpu=f"pentium3,model={model},pae=off") as vm:
+        expect_demo(vm)
+        assert HIDDEN in vm.text
+        poweroff(vm)
+
+
+def test_pentium_m_that_shows_its_pae():
+    with vmlib.boot(cpu="pentium3,model=13") as vm:
+        expect_demo(vm)
+        assert HIDDEN not in vm.text
+
+
+def test_no_pentium_m_after_all(tmp_path):
+    """QEMU sets CR4.PAE in any case, so INT 13 stands for the write that faults: the
+    sentence, not a reset."""
+    path = str(tmp_path / "gdb")
+    with vmlib.boot(cpu="pentium3,model=13,pae=off", extra=[
+            "-S", "-gdb", f"unix:{path},server=on,wait=off"]) as vm:
+        stub = GdbStub(path)
+        attempt = symbol("has_hidden_pae.attempt")
+        stub.run_to(attempt)
+        assert stub.read(attempt, 3) == b"\x0f\x22\xe0"  # mov cr4, eax
+        stub.write(attempt, b"\xcd\x0d\x90")
+        stub.detach()
+        vm.expect(r"\(RS\) this CPU has no PAE, [^\r\n]*halted\r*\n", 20)
