@@ -16,16 +16,17 @@
 
 static void (*handlers[IRQ_ISA_LINES])(void);
 static struct log_limit complaints;
+static HV_INIT_BSS volatile uint32_t *hpet;
 
 /* Nothing may come in on a vector that the firmware chose; and the PIT has to
  * interrupt, wherever its line was led. */
 static HV_INIT void quiet_firmware_interrupts(void)
 {
     const struct acpi_info *a = &acpi_info;
-    volatile uint32_t *hpet = a->hpet_base != 0
-        ? arch_map_device(HPA(a->hpet_base), HV_PAGE_SIZE) : NULL;
     uint32_t pins = 0;
 
+    if (a->hpet_base != 0)
+        hpet = arch_map_device(HPA(a->hpet_base), HV_PAGE_SIZE);
     for (uint32_t i = 0; i < a->nr_ioapics; i++) {
         if (ioapic_init(arch_map_device(HPA(a->ioapic[i].base), 32)) != 0)
             pins += ioapic_mask_all();
@@ -34,6 +35,11 @@ static HV_INIT void quiet_firmware_interrupts(void)
         log_info("I/O APIC: %u pins left open by the firmware, masked", pins);
     if (hpet != NULL && hpet_give_pit_back(hpet))
         log_info("HPET: stood in for the PIT, does no longer");
+}
+
+HV_INIT volatile uint32_t *irq_hpet_registers(void)
+{
+    return hpet;
 }
 
 HV_INIT void arch_irq_init(void)
@@ -56,7 +62,7 @@ void arch_irq_set_handler(uint32_t line, void (*handler)(void))
     pic8259_unmask((uint8_t)line);
 }
 
-static void timer_interrupt(void)
+void irq_timer_interrupt(void)
 {
     this_cpu()->irq_count[IRQ_LINE_TIMER]++;
     time_note_interrupt();
@@ -73,7 +79,7 @@ static void isa_interrupt(uint32_t line)
     }
     pic8259_eoi((uint8_t)line);
     if (line == IRQ_LINE_TIMER) {
-        timer_interrupt();
+        irq_timer_interrupt();
         return;
     }
     this_cpu()->irq_count[line]++;
@@ -94,7 +100,7 @@ void irq_dispatch(uint32_t vector)
 {
     if (hv_likely(vector == IRQ_VEC_LAPIC_TIMER)) {
         lapic_eoi();
-        timer_interrupt();
+        irq_timer_interrupt();
     } else if (vector - IRQ_VEC_ISA < IRQ_ISA_LINES) {
         isa_interrupt(vector - IRQ_VEC_ISA);
     } else if (vector == IRQ_VEC_LAPIC_ERROR) {

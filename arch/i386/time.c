@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* T:430 The clock and the timer of a CPU.  The clock is the TSC where it counts
- * evenly, else a free-running counter of the PIT; the timer is the LAPIC's where
- * it works and ends a HLT, else channel 0 of the PIT.  All of that is found out
- * by measuring at boot (calibrate.c).  arch_time_ns() never goes backwards. */
+ * evenly, else the counter that it was measured against; the timer is the LAPIC's
+ * where it works and ends a HLT, else what raises line 0.  All of that is found out
+ * by measuring at boot (calibrate.c, irq0.c).  arch_time_ns() never goes backwards. */
 #include "arch/time.h"
 
 #include "arch/cpu.h"
@@ -19,24 +19,17 @@
 #define NS_PER_S 1000000000u
 
 #define TIMER_MAX_NS UINT32_MAX  /* what is further away is armed in steps */
-#define PIT_MAX_NS 50000000u     /* 65536 ticks are 54.9 ms */
-#define PIT_MULT 5124678u        /* ticks a ns, as a fraction of 2^32 */
 
 /* The PIT's counter as a clock has to be read once in 54.9 ms. */
 #define KEEPALIVE_NS 20000000u
 
-/* A machine on which nothing can be measured gets this. */
-#define KHZ_GUESS 1000000u
-
 static struct {
     uint64_t tsc_base; /* TSC at time 0 */
     uint32_t tsc_mult; /* 0: the TSC is not the clock */
-    uint32_t lapic_mult; /* LAPIC ticks a ns, fraction of 2^32; 0: use the PIT */
+    uint32_t lapic_mult; /* LAPIC ticks a ns, fraction of 2^32; 0: use line 0 */
     uint32_t guest_khz;  /* arch_tsc_khz() */
-    bool pit_clock;
-    volatile bool pit_reading;
-    uint16_t pit_last;
-    uint64_t pit_ticks;
+    struct counter ref;  /* the clock if the TSC is not */
+    volatile bool ref_reading;
     uint64_t wallclock_base_ns;
     struct timer keepalive;
 } clock;
@@ -45,26 +38,22 @@ uint32_t arch_tsc_mult;
 
 /* Slow, and only for machines whose TSC is no good. An interval longer than a
  * wrap of the counter is lost: the clock is late then, but never goes back. */
-static HV_NOINLINE uint64_t pit_time_ns(void)
+static HV_NOINLINE uint64_t ref_time_ns(void)
 {
-    uint16_t now;
-
-    if (!clock.pit_clock)
+    if (clock.ref.clock == NULL)
         return 0; /* before arch_time_init() */
-    if (!clock.pit_reading) { /* else an NMI came between the two bytes */
-        clock.pit_reading = true;
-        now = pit_counter_read();
-        clock.pit_ticks += (uint16_t)(clock.pit_last - now);
-        clock.pit_last = now;
-        clock.pit_reading = false;
+    if (!clock.ref_reading) { /* else an NMI came between the two bytes */
+        clock.ref_reading = true;
+        (void)counter_read(&clock.ref);
+        clock.ref_reading = false;
     }
-    return muldiv64(clock.pit_ticks, NS_PER_S, PIT_HZ);
+    return muldiv64(clock.ref.total, NS_PER_S, clock.ref.clock->hz);
 }
 
 HV_INLINE uint64_t time_now(void)
 {
     if (hv_unlikely(clock.tsc_mult == 0))
-        return pit_time_ns();
+        return ref_time_ns();
     return tsc_to_ns_fast(cpu_rdtsc() - clock.tsc_base, clock.tsc_mult);
 }
 
@@ -91,8 +80,7 @@ static void program(uint32_t ns)
         lapic_timer_oneshot(IRQ_VEC_LAPIC_TIMER,
                             timer_ticks_for_ns(ns, clock.lapic_mult), false);
     else
-        pit_oneshot((uint16_t)timer_ticks_for_ns(hv_min_u32(ns, PIT_MAX_NS),
-                                                 PIT_MULT));
+        irq0_oneshot(ns);
 }
 
 /* A deadline that has passed, is more than 4.29 s away, or is none. */
@@ -109,7 +97,7 @@ static HV_NOINLINE void arm_unusual(uint64_t deadline_ns, uint64_t now)
     } else if (clock.lapic_mult != 0) {
         lapic_timer_stop();
     } else {
-        pit_stop();
+        irq0_stop();
     }
 }
 
@@ -127,7 +115,7 @@ void arch_timer_arm(uint64_t deadline_ns)
     program((uint32_t)delta);
 }
 
-bool arch_timer_uses_pit(void)
+bool arch_timer_uses_irq0(void)
 {
     return clock.lapic_mult == 0;
 }
@@ -185,13 +173,12 @@ static HV_INIT bool judge_tsc(const struct calibration *c, bool runs_in_halt)
 
 static HV_INIT void start_clock(const struct calibration *c, bool tsc_usable)
 {
-    uint32_t khz = c->tsc_khz >= TSC_KHZ_MIN ? c->tsc_khz : KHZ_GUESS;
+    uint32_t khz = c->tsc_khz >= TSC_KHZ_MIN ? c->tsc_khz : TSC_KHZ_GUESS;
 
     if (tsc_usable)
         clock.guest_khz = khz;
-    if (!tsc_usable && c->pit_counts) {
-        clock.pit_last = pit_counter_read();
-        clock.pit_clock = true;
+    if (!tsc_usable && c->ref != NULL) {
+        counter_start(&clock.ref, c->ref);
         timer_init_own(&clock.keepalive, keepalive_fired);
         timer_arm(&clock.keepalive, KEEPALIVE_NS);
         return;
@@ -211,37 +198,54 @@ static HV_INIT void read_wallclock(void)
         clock.wallclock_base_ns = seconds * NS_PER_S - time_now();
 }
 
+static HV_INIT void report(const struct calibration *c, bool lapic, bool tsc)
+{
+    const char *line0 = irq0_name() != NULL ? irq0_name() : "nobody";
+
+    log_info("time: clock %s, TSC %u kHz%s, timer %s",
+             clock.tsc_mult != 0 ? "TSC" : c->ref->name, c->tsc_khz,
+             tsc ? "" : " (not for guests)", lapic ? "LAPIC" : line0);
+    log_debug("time: measured by %s, intervals agree %d, invariant %d, lapic %u Hz, "
+              "line 0 by %s", c->by, c->intervals_agree, cpu_features.tsc_invariant,
+              c->lapic_hz, line0);
+    if (!lapic && irq0_name() == NULL)
+        log_error("no timer interrupt arrives, from LAPIC, PIT, HPET or RTC: guests run, "
+                  "but nothing here will be on time");
+}
+
 /* ARAT (CPUID 6 EAX bit 2) does not matter here: it is about states deeper than
  * the C1 that HLT enters. AMD's C1E is one that HLT may enter all the same; the
- * test with a HLT finds it. */
+ * test with a HLT finds it. It needs another interrupt, in case that it does. */
 HV_INIT void arch_time_init(void)
 {
+    const struct ref_clock *hpet = hpet_clock_start(irq_hpet_registers());
+    const struct ref_clock *found[CALIBRATE_MAX_REFS] = {pit_clock_start(), hpet,
+                                                         pm_timer_clock()};
+    const struct ref_clock *refs[CALIBRATE_MAX_REFS];
     struct calibration c;
-    bool pit, lapic, tsc, runs_in_halt = true;
+    bool irq0, lapic, tsc, runs_in_halt = true;
+    uint32_t n = 0;
 
-    pit_counter_start();
-    calibrate_clocks(&c);
+    for (uint32_t i = 0; i < CALIBRATE_MAX_REFS; i++) {
+        if (found[i] != NULL)
+            refs[n++] = found[i];
+    }
+    calibrate_clocks(&c, refs, n);
     arch_irq_set_handler(IRQ_LINE_TIMER, NULL);
-    pit = calibrate_pit_arrives(&c);
+    irq0 = irq0_find(&c, hpet);
     lapic = calibrate_lapic_arrives(&c);
-    if (pit && c.pit_counts)
+    if (irq0 && c.ref != NULL)
         runs_in_halt = calibrate_tsc_runs_in_halt(&c);
-    if (pit && c.pit_counts && lapic)
+    if (irq0 && c.ref != NULL && lapic)
         lapic = calibrate_lapic_wakes(&c);
     tsc = judge_tsc(&c, runs_in_halt);
+    if (!lapic && !irq0)
+        irq0 = irq0_take_rtc(&c);
     if (lapic) {
         clock.lapic_mult = timer_mult_for_hz(c.lapic_hz);
         pic8259_mask(IRQ_LINE_TIMER);
     }
     start_clock(&c, tsc);
     read_wallclock();
-    log_info("time: clock %s, TSC %u kHz%s, timer %s",
-             clock.tsc_mult != 0 ? "TSC" : "PIT", c.tsc_khz,
-             tsc ? "" : " (not for guests)", lapic ? "LAPIC" : "PIT");
-    log_debug("time: intervals agree %d, tsc runs in halt %d, invariant %d, "
-              "lapic %u Hz, pit counts %d, interrupts %d",
-              c.intervals_agree, runs_in_halt, cpu_features.tsc_invariant,
-              c.lapic_hz, c.pit_counts, pit);
-    if (!lapic && !pit)
-        log_error("no timer interrupt arrives");
+    report(&c, lapic, tsc);
 }

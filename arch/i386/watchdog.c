@@ -30,7 +30,7 @@
 /* A write to a counter is sign-extended from 31 bits (SDM 3B 19.2.3). */
 #define PERF_PERIOD_MAX 0x7fffffffu
 
-#define PROBE_US 20000u
+#define PROBE_NS 20000000u
 #define PROBE_CYCLES 50000u
 #define PROBE_PIT_TICKS 1193u
 #define PIT_PERIOD_MS 55u
@@ -68,10 +68,9 @@ static bool perf_fired(void)
 static HV_INIT bool nmi_arrives(void)
 {
     uint32_t before = this_cpu()->nmi_count;
+    uint64_t end = arch_time_ns() + PROBE_NS;
 
-    for (uint32_t i = 0; i < 10; i++) {
-        if (!pit_wait_us(PROBE_US / 10))
-            return false;
+    while (arch_time_ns() < end) {
         if (this_cpu()->nmi_count != before)
             return true;
     }
@@ -129,7 +128,7 @@ static HV_INIT bool try_pit(void)
 {
     uint32_t base;
 
-    if (!lapic_present() || arch_timer_uses_pit())
+    if (!lapic_present() || arch_timer_uses_irq0())
         return false;
     base = acpi_info.nr_ioapics > 0 ? acpi_info.ioapic[0].base : IOAPIC_PHYSICAL_BASE;
     if (ioapic_init(arch_map_device(HPA(base), 32)) == 0)

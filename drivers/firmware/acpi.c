@@ -244,6 +244,7 @@ HV_INIT static void map_registers(struct acpi_info *a)
     }
     map_register(&a->sleep_control);
     map_register(&a->reset);
+    map_register(&a->pm_timer);
 }
 
 HV_INIT void acpi_init(void)

@@ -66,6 +66,7 @@ enum {
     FADT_PM1B_EVT = 60,
     FADT_PM1A_CNT = 64,
     FADT_PM1B_CNT = 68,
+    FADT_PM_TIMER = 76,
     FADT_BOOT_ARCH = 109,
     FADT_FLAGS = 112,
     FADT_V1_BYTES = 116,
@@ -76,6 +77,7 @@ enum {
     FADT_X_PM1B_EVT = 160,
     FADT_X_PM1A_CNT = 172,
     FADT_X_PM1B_CNT = 184,
+    FADT_X_PM_TIMER = 208,
     FADT_SLEEP_CONTROL = 244,
 };
 
@@ -128,6 +130,8 @@ HV_INIT bool acpi_parse_fadt(struct acpi_info *info, const uint8_t *t, uint32_t 
     info->pm1_event[1] = get_block(t, n, FADT_X_PM1B_EVT, FADT_PM1B_EVT);
     info->pm1_control[0] = get_block(t, n, FADT_X_PM1A_CNT, FADT_PM1A_CNT);
     info->pm1_control[1] = get_block(t, n, FADT_X_PM1B_CNT, FADT_PM1B_CNT);
+    if (!(info->fadt_flags & FADT_HW_REDUCED))
+        info->pm_timer = get_block(t, n, FADT_X_PM_TIMER, FADT_PM_TIMER);
     info->sleep_control = get_gas(t, n, FADT_SLEEP_CONTROL);
     if ((info->fadt_flags & FADT_RESET_REG) && n > FADT_RESET_VALUE) {
         info->reset = get_gas(t, n, FADT_RESET);

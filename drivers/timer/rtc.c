@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The CMOS real-time clock, read once at boot.  It is read until two readings
- * agree, so that one taken while the clock ticks over is not believed. */
+ * agree, so that one taken while the clock ticks over is not believed.  Where a
+ * machine has nothing better it also tells how long a second is, and ticks. */
 #include "hv/driver.h"
 
 #include "arch/io.h"
@@ -19,19 +20,28 @@
 #define REG_YEAR 0x09u
 #define REG_A 0x0au
 #define REG_B 0x0bu
+#define REG_C 0x0cu /* what has interrupted; reading clears it */
 #define REG_CENTURY 0x32u
 #define A_UPDATING 0x80u
+#define A_RATE_MASK 0x0fu
+#define A_RATE_1024 0x06u
+#define B_PERIODIC 0x40u
 #define B_24H 0x02u
 #define B_BINARY 0x04u
 
 #define SPINS 10000u /* an update takes at most 2 ms; a read about 2 us */
 #define TRIES 8u
-#define TICK_SPINS 1500000u /* more than a second */
 
-static HV_INIT uint8_t cmos_read(uint8_t reg)
+static uint8_t cmos_read(uint8_t reg)
 {
     io_out8(PORT_INDEX, NMI_ENABLED | reg);
     return io_in8(PORT_DATA);
+}
+
+static HV_INIT void cmos_write(uint8_t reg, uint32_t value)
+{
+    io_out8(PORT_INDEX, NMI_ENABLED | reg);
+    io_out8(PORT_DATA, (uint8_t)value);
 }
 
 static HV_INIT bool wait_quiet(void)
@@ -74,12 +84,27 @@ HV_INIT uint64_t rtc_read(void)
     return 0;
 }
 
-/* A second ends when the update that it starts with is over. */
-HV_INIT bool rtc_wait_tick(void)
+/* Twice the same, as an update may begin in between. */
+HV_INIT int rtc_second(void)
 {
-    for (uint32_t i = 0; i < TICK_SPINS; i++) {
-        if ((cmos_read(REG_A) & A_UPDATING) != 0)
-            return wait_quiet();
-    }
-    return false;
+    uint8_t second;
+
+    if ((cmos_read(REG_A) & A_UPDATING) != 0)
+        return -1;
+    second = cmos_read(REG_SECOND);
+    if (cmos_read(REG_SECOND) != second)
+        return -1;
+    return rtc_decode_second(second, (cmos_read(REG_B) & B_BINARY) != 0);
+}
+
+HV_INIT void rtc_start_ticking(void)
+{
+    cmos_write(REG_A, (cmos_read(REG_A) & ~A_RATE_MASK) | A_RATE_1024);
+    cmos_write(REG_B, cmos_read(REG_B) | B_PERIODIC);
+    rtc_acknowledge();
+}
+
+void rtc_acknowledge(void)
+{
+    (void)cmos_read(REG_C);
 }

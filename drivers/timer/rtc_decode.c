@@ -24,6 +24,14 @@ static HV_INIT uint32_t field(const struct rtc_raw *raw, uint8_t v)
     return bcd_valid(v) ? bcd_value(v) : UINT32_MAX;
 }
 
+HV_INIT int rtc_decode_second(uint8_t second, bool binary)
+{
+    struct rtc_raw raw = {.binary = binary};
+    uint32_t value = field(&raw, second);
+
+    return value <= 59 ? (int)value : -1;
+}
+
 /* 12 AM is hour 0, 12 PM is hour 12. */
 static HV_INIT uint32_t hour_of_day(const struct rtc_raw *raw)
 {

@@ -12,5 +12,8 @@ struct rtc_raw {
     bool hours_24;   /* register B bit 1; else bit 7 of the hour is PM */
 };
 
+/* 0 to 59, -1 if the register holds nothing like it. */
+int rtc_decode_second(uint8_t second, bool binary);
+
 /* Seconds since 1970 UTC, or 0 if this is no date of 1970 to 2105. */
 uint64_t rtc_decode(const struct rtc_raw *raw);

@@ -60,6 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         FUZZ_ASSERT(a->s5_type[i] <= 7);
     }
     check_register(&a->reset);
+    check_register(&a->pm_timer);
     check_register(&a->sleep_control);
     FUZZ_ASSERT(a->nr_ioapics <= ACPI_MAX_IOAPICS && a->nr_mcfg <= ACPI_MAX_MCFG);
     FUZZ_ASSERT(a->present || !(a->has_fadt || a->has_madt || a->has_s5));

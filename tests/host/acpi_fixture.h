@@ -121,6 +121,7 @@ static inline uint8_t *put_fadt(uint32_t bytes)
     f[52] = 0xf1;
     set32(f + 56, 0x600);
     set32(f + 64, 0x604);
+    set32(f + 76, 0x608);
     set16(f + 109, 3);
     done(T_FADT);
     return f;

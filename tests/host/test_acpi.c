@@ -17,6 +17,7 @@ static void expect_all_but_s5(void)
     EXPECT_EQ(acpi_info.pm1_control[0].address, 0x604);
     EXPECT_EQ(acpi_info.pm1_control[0].space, ACPI_IO);
     EXPECT_EQ(acpi_info.pm1_control[1].address, 0);
+    EXPECT_EQ(acpi_info.pm_timer.address, 0x608);
     EXPECT_EQ(acpi_info.nr_cpus, 3);
     EXPECT_EQ(acpi_info.cpu_apic_id[1], 3);
     EXPECT_EQ(acpi_info.cpu_apic_id[2], 512);
@@ -322,6 +323,7 @@ TEST(acpi_fadt_registers)
     EXPECT_EQ(acpi_info.dsdt[0], table_pa(T_SSDT));
     EXPECT_EQ(acpi_info.dsdt[1], table_pa(T_DSDT));
     EXPECT_EQ(acpi_info.sleep_control.address, 0x700);
+    EXPECT_EQ(acpi_info.pm_timer.address, 0); /* hardware-reduced: none, whatever it says */
 
     set32(f + 112, 0); /* no reset register, whatever stands there */
     memset(&acpi_info, 0, sizeof(acpi_info));

@@ -174,3 +174,46 @@ TEST(hpet_gives_the_pit_back)
     EXPECT(!hpet_give_pit_back(hpet));
     EXPECT_EQ(hpet[4], UINT32_MAX);
 }
+
+/* Period in femtoseconds; three timers, of which the firmware has left one armed. */
+TEST(hpet_as_a_counter)
+{
+    static const uint32_t bad[] = {0, 1000000, 100000001, UINT32_MAX};
+    static volatile uint32_t hpet[0x400 / 4];
+    const struct ref_clock *c;
+
+    EXPECT(hpet_clock_start(NULL) == NULL);
+    hpet[0] = 2 << 8;
+    hpet[4] = 2;
+    hpet[0x120 / 4] = 0x4004;
+    for (uint32_t i = 0; i < HV_ARRAY_SIZE(bad); i++) {
+        hpet[1] = bad[i];
+        EXPECT(hpet_clock_start(hpet) == NULL);
+    }
+    EXPECT_EQ(hpet[4], 2); /* not touched */
+    hpet[1] = 69841279;
+    c = hpet_clock_start(hpet);
+    REQUIRE(c != NULL);
+    EXPECT_EQ(c->hz, 14318179);
+    EXPECT_EQ(hpet[4], 1); /* counts, and is not in the PIT's place */
+    EXPECT_EQ(hpet[0x120 / 4], 0x4000);
+    hpet[0xf0 / 4] = 77;
+    EXPECT_EQ(c->read(), 77);
+}
+
+/* Once in 1000 ticks, on line 0; then no more. The counter of this one stands. */
+TEST(hpet_as_a_timer)
+{
+    static volatile uint32_t hpet[0x400 / 4];
+
+    hpet[1] = 10000000;
+    REQUIRE(hpet_clock_start(hpet) != NULL);
+    hpet[0xf0 / 4] = 0xffffff00;
+    hpet[0x100 / 4] = 0x38; /* periodic, as the firmware left it */
+    hpet_oneshot(1000);
+    EXPECT_EQ(hpet[0x108 / 4], 0xffffff00 + 1000);
+    EXPECT_EQ(hpet[0x100 / 4], 0x134);
+    EXPECT_EQ(hpet[4], 3);
+    hpet_stop();
+    EXPECT_EQ(hpet[0x100 / 4], 0x130);
+}

@@ -111,20 +111,37 @@ void ioapic_pin_write(uint32_t pin, uint64_t entry);
  * and the 8259's stay. How many there were. */
 uint32_t ioapic_mask_all(void);
 
+/* A free-running counter whose rate is known: what the CPU's own clocks are measured
+ * against. It may stand still all the same; whoever reads it finds out. */
+struct ref_clock {
+    const char *name;
+    uint32_t hz;
+    uint32_t mask;          /* of the bits that it has */
+    uint32_t (*read)(void); /* counts up, and wraps at mask */
+};
+
 /* True if the firmware had let the HPET at regs replace the PIT; now it does not. */
 bool hpet_give_pit_back(volatile uint32_t *regs);
+/* The HPET's counter, running; NULL if there is none at regs (which may be NULL). */
+const struct ref_clock *hpet_clock_start(volatile uint32_t *regs);
+/* After that: its timer 0 raises line 0 in place of the PIT, once, in so many ticks or
+ * a little later; and no longer. */
+void hpet_oneshot(uint32_t ticks);
+void hpet_stop(void);
 
 #define PIT_HZ 1193182u
 void pit_oneshot(uint16_t ticks); /* channel 0; 0 means 65536 */
 void pit_stop(void);              /* channel 0 raises nothing any more */
-uint16_t pit_read(void);          /* channel 0 */
-/* Channel 2 as a free-running 16-bit down-counter that raises nothing. */
-void pit_counter_start(void);
-uint16_t pit_counter_read(void);
-/* Busy-waits us microseconds on channel 2; false if the PIT does not count. */
-bool pit_wait_us(uint32_t us);
+/* Channel 2, free-running; it raises nothing. */
+const struct ref_clock *pit_clock_start(void);
+
+/* The ACPI PM timer, NULL if the tables name none. */
+const struct ref_clock *pm_timer_clock(void);
 
 /* Seconds since 1970 UTC from the CMOS clock; 0 if it is absent or stuck. */
 uint64_t rtc_read(void);
-/* Waits for the beginning of the next second; false if the clock stands. */
-bool rtc_wait_tick(void);
+/* The clock's seconds alone, -1 while they change or if there is none. */
+int rtc_second(void);
+/* Line 8, 1024 times a second; each has to be acknowledged before the next comes. */
+void rtc_start_ticking(void);
+void rtc_acknowledge(void);

@@ -84,7 +84,7 @@ struct acpi_info {
     uint32_t fadt_flags;
     uint64_t dsdt[2]; /* the 64-bit pointer, the 32-bit one if that differs; 0: none */
     struct acpi_reg pm1_event[2], pm1_control[2];
-    struct acpi_reg sleep_control, reset;
+    struct acpi_reg sleep_control, reset, pm_timer;
     uint8_t reset_value;
 
     bool has_s5; /* \_S5 was found: what goes into SLP_TYPa and SLP_TYPb */

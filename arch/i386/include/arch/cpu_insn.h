@@ -171,6 +171,10 @@ struct cpuid_regs {
     uint32_t eax, ebx, ecx, edx;
 };
 
+#ifdef HV_HOST_TEST
+struct cpuid_regs cpu_cpuid(uint32_t leaf, uint32_t subleaf);
+uint64_t cpu_rdtsc(void);
+#else
 HV_INLINE struct cpuid_regs cpu_cpuid(uint32_t leaf, uint32_t subleaf)
 {
     struct cpuid_regs r;
@@ -186,3 +190,4 @@ HV_INLINE uint64_t cpu_rdtsc(void)
     __asm__ volatile("rdtsc" : "=A"(v));
     return v;
 }
+#endif

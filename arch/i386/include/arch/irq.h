@@ -20,9 +20,15 @@ enum {
  * host IDT; interrupts stay off. */
 void arch_irq_init(void);
 
+/* After that, while booting: the HPET's registers, NULL if the tables name none. */
+volatile uint32_t *irq_hpet_registers(void);
+
 /* An interrupt, wherever it came: acknowledges it and calls its handler. Does
  * not run timers; the callers of sti do, afterwards. */
 void irq_dispatch(uint32_t vector);
+
+/* For the handler of a line that stands in for the timer's: it has interrupted. */
+void irq_timer_interrupt(void);
 
 /* Takes pending interrupts without running timers (boot only). */
 void irq_open_window(void);

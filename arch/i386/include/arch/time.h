@@ -12,5 +12,5 @@ void arch_time_init(void);
  * off). Called by irq.c only. */
 void time_note_interrupt(void);
 
-/* False if channel 0 of the PIT is free (the LAPIC is the timer). */
-bool arch_timer_uses_pit(void);
+/* False if ISA line 0 and channel 0 of the PIT are free (the LAPIC is the timer). */
+bool arch_timer_uses_irq0(void);

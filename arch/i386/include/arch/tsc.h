@@ -10,6 +10,7 @@
 #define TSC_SHIFT 28
 #define TSC_KHZ_MIN 62501u
 #define TSC_KHZ_MAX 4000000000u
+#define TSC_KHZ_GUESS 1000000u /* where nothing can be measured */
 
 /* What speaks for and against the TSC as a clock. */
 struct tsc_evidence {
