@@ -24,7 +24,8 @@ check-linux:
 	@[ -z "$(KERNELS)" ] || { tools/setup && \
 	  MAKEFLAGS= $(MAKE) --no-print-directory all; }
 	@KERNELS="$(KERNELS)" BENCH="$(BENCH)" ONLY="$(ONLY)" QUICK="$(QUICK)" \
-	  MEMORY="$(MEMORY)" AUDIT="$(or $(AUDIT),1000)" tools/check-linux
+	  MEMORY="$(MEMORY)" FUZZ_USER="$(FUZZ_USER)" FUZZ_SEED="$(FUZZ_SEED)" \
+	  AUDIT="$(or $(AUDIT),1000)" tools/check-linux
 
 # The figures of build/bench.json against tests/bench-baseline.json, row by row;
 # rows over their budget are named.

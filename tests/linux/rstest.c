@@ -3,7 +3,7 @@
  * guest: what a user's programs ask of the kernel, each judged by its result.
  * `rstest WHAT [N]` prints "RSTEST WHAT ok" or "RSTEST WHAT FAILED why" and
  * ends with 0 or 1. It runs on 2.6.24 and all later kernels, without libc. */
-#include "sys.h"
+#include "attack.h"
 
 static const char *self_path;
 
@@ -263,11 +263,15 @@ int start(int argc, char **argv)
     }
     if (text_equal(what, "bench"))
         return bench_run(self_path);
+    if (text_equal(what, "attack"))
+        return attack_run(text_number(argc > 2 ? argv[2] : NULL, 1),
+                          text_number(argc > 3 ? argv[3] : NULL, 100));
     for (uint32_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
         if (text_equal(what, tests[i].name))
             return tests[i].run(text_number(argc > 2 ? argv[2] : NULL, tests[i].n));
     }
-    say("usage: rstest forkexec|memory|pipe|signals|float|sleep|bench [N]\n");
+    say("usage: rstest forkexec|memory|pipe|signals|float|sleep|bench [N]\n"
+        "       rstest attack [SEED [N]]   (as init)\n");
     return 2;
 }
 

@@ -38,7 +38,7 @@ void sys_signal(int sig, void (*handler)(int, void *, void *))
 {
     struct ksigaction sa = {
         .handler = handler,
-        .flags = SA_SIGINFO | SA_NODEFER | 0x04000000u, /* SA_RESTORER */
+        .flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK | 0x04000000u, /* SA_RESTORER */
         .restorer = sys_sigreturn,
     };
 
@@ -128,7 +128,6 @@ void *memset(void *dst, int value, size_t bytes)
     return dst;
 }
 
-void *memcpy(void *dst, const void *src, size_t bytes);
 void *memcpy(void *dst, const void *src, size_t bytes)
 {
     volatile uint8_t *d = dst;

@@ -29,10 +29,12 @@
 #define SYS_RT_SIGPROCMASK 175
 #define SYS_MMAP2 192
 
+#define SIG_TRAP 5
 #define SIG_USR1 10
 #define SIG_SEGV 11
 #define SIG_ALRM 14
 #define SA_SIGINFO 4u
+#define SA_ONSTACK 0x08000000u
 #define SA_NODEFER 0x40000000u
 
 #define PROT_READ 1
@@ -88,6 +90,18 @@ static inline int32_t sys4(int32_t nr, uint32_t a, uint32_t b, uint32_t c,
     return ret;
 }
 
+static inline int32_t sys5(int32_t nr, uint32_t a, uint32_t b, uint32_t c,
+                           uint32_t d, uint32_t e)
+{
+    int32_t ret;
+
+    __asm__ volatile("int $0x80"
+                     : "=a"(ret)
+                     : "0"(nr), "b"(a), "c"(b), "d"(c), "S"(d), "D"(e)
+                     : "memory");
+    return ret;
+}
+
 #define U(p) ((uint32_t)(uintptr_t)(p))
 
 /* The serialising CPUID is left out on purpose: the figures are instruction
@@ -108,6 +122,7 @@ static inline void touch(uint8_t *p)
 
 /* Anonymous private memory, or NULL. */
 uint8_t *sys_mmap(uint32_t bytes);
+/* On the stack of sigaltstack(), if there is one. */
 void sys_signal(int sig, void (*handler)(int, void *, void *));
 __attribute__((noreturn)) void sys_exit(int code);
 /* Forks; the parent gets the child's process id, the child 0. */
@@ -120,6 +135,8 @@ bool text_equal(const char *a, const char *b);
 uint32_t text_number(const char *s, uint32_t otherwise);
 void say(const char *s);
 void say_number(uint64_t n);
+
+void *memcpy(void *dst, const void *src, size_t bytes);
 
 /* rstest bench: prints "BENCH op count" lines (bench.c). */
 int bench_run(const char *self);
