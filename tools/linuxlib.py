@@ -174,6 +174,25 @@ def build_disk(mib=4):
     return path, hashlib.md5(data).hexdigest()
 
 
+# Without what Linux 2.6.28 does not know.
+FS_OPTIONS = {"ext3": [], "ext4": ["-O", "^metadata_csum,^64bit"]}
+
+
+def build_fs_disks(mib=8):
+    """[(file system, path)]: empty, with a journal."""
+    made = []
+    for fs, options in FS_OPTIONS.items():
+        path = os.path.join(BUILD, fs + ".img")
+        with open(path, "wb") as f:
+            f.truncate(mib << 20)
+        make = ["/sbin/mke2fs", "-q", "-F", "-t", fs, "-b", "1024", "-J", "size=1"]
+        out = subprocess.run(make + options + [path], capture_output=True, text=True)
+        if out.returncode:
+            raise Trouble(f"{' '.join(make)}: {out.stderr.strip()[-200:]}")
+        made.append((fs, path))
+    return made
+
+
 def find_kernels(folder):
     """[(name, image kind, path)] of a folder with one folder per kernel."""
     found = []

@@ -263,6 +263,10 @@ int start(int argc, char **argv)
     }
     if (text_equal(what, "bench"))
         return bench_run(self_path);
+    if (text_equal(what, "fsync") && argc > 2)
+        return verdict(what, disk_write(argv[2]));
+    if (text_equal(what, "fsynced") && argc > 2)
+        return verdict(what, disk_check(argv[2]));
     if (text_equal(what, "attack"))
         return attack_run(text_number(argc > 2 ? argv[2] : NULL, 1),
                           text_number(argc > 3 ? argv[3] : NULL, 100));
@@ -271,6 +275,7 @@ int start(int argc, char **argv)
             return tests[i].run(text_number(argc > 2 ? argv[2] : NULL, tests[i].n));
     }
     say("usage: rstest forkexec|memory|pipe|signals|float|sleep|bench [N]\n"
+        "       rstest fsync|fsynced FILE\n"
         "       rstest attack [SEED [N]]   (as init)\n");
     return 2;
 }

@@ -138,6 +138,11 @@ void say_number(uint64_t n);
 
 void *memcpy(void *dst, const void *src, size_t bytes);
 
+/* Writes a file block by block, each followed by fsync; reads it back. NULL, or
+ * what failed (disk.c). */
+const char *disk_write(const char *path);
+const char *disk_check(const char *path);
+
 /* rstest bench: prints "BENCH op count" lines (bench.c). */
 int bench_run(const char *self);
 /* Faults in what a program with a C library would touch at its start. */
