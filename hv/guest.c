@@ -107,12 +107,10 @@ static int alloc_memory(struct guest *g)
     if (hfn_is_none(table))
         return -HV_ENOMEM;
     g->pages = frame_ptr(table);
+    if (!pmm_reserve(g->limit_pages))
+        return -HV_ENOMEM;
     for (uint32_t i = 0; i < g->limit_pages; i++) {
-        hfn_t f = pmm_alloc(PMM_GUEST);
-
-        if (hfn_is_none(f))
-            return -HV_ENOMEM;
-        rmap_own(g, i, f);
+        rmap_own(g, i, pmm_alloc(PMM_GUEST));
         if (i % PAGES_A_STEP == 0)
             arch_preempt_point();
     }

@@ -31,8 +31,8 @@
 
 /* What guests may not take of the direct map: page tables and DMA buffers
  * have to come from there. A 32nd of it, 2 MiB at least, 64 MiB at most. */
-#define RESERVE_MIN_FRAMES 512u
-#define RESERVE_MAX_FRAMES 16384u
+#define MONITOR_MIN_FRAMES 512u
+#define MONITOR_MAX_FRAMES 16384u
 
 #define LEVELS 3u
 
@@ -42,7 +42,8 @@ static struct {
                                of [n - 1] that is not zero */
     uint32_t words[LEVELS];
     uint32_t limit; /* frames 0..limit-1 have a count */
-    uint32_t total, free_direct, free_high, reserve;
+    uint32_t total, free_direct, free_high, monitor_min;
+    uint32_t aside_direct, aside_high; /* of the free ones: see pmm_reserve() */
     uint32_t meta_first, meta_frames;
 } pmm;
 
@@ -155,27 +156,39 @@ static hfn_t take(uint32_t f)
     return HFN(f);
 }
 
-static uint32_t find_direct(void)
+/* Frames of the direct map that are not set aside. */
+static uint32_t spare_direct(void)
 {
-    uint32_t f = free_above(LOW_FRAMES);
-
-    if (f >= DIRECT_LIMIT)
-        f = free_above(0);
-    return f < DIRECT_LIMIT ? f : NONE;
+    return pmm.free_direct - pmm.aside_direct;
 }
 
-static uint32_t find_guest(void)
+static hfn_t alloc_direct(void)
 {
-    if (!hv_options.guestmem_high && pmm.free_direct > pmm.reserve)
-        return free_below(DIRECT_LIMIT);
-    return free_above(DIRECT_LIMIT);
+    uint32_t f;
+
+    if (spare_direct() == 0)
+        return HFN_NONE;
+    f = free_above(LOW_FRAMES);
+    return take(f < DIRECT_LIMIT ? f : free_above(0));
+}
+
+/* One of those that are set aside, which are a number of frames and not these or
+ * those: as long as nobody else takes the last ones, each finds one. */
+static hfn_t alloc_guest(void)
+{
+    if (pmm.aside_direct != 0) {
+        pmm.aside_direct--;
+        return take(free_below(DIRECT_LIMIT));
+    }
+    if (pmm.aside_high == 0)
+        return HFN_NONE;
+    pmm.aside_high--;
+    return take(free_above(DIRECT_LIMIT));
 }
 
 hfn_t pmm_alloc(enum pmm_zone zone)
 {
-    uint32_t f = zone == PMM_DIRECT ? find_direct() : find_guest();
-
-    return f == NONE ? HFN_NONE : take(f);
+    return zone == PMM_DIRECT ? alloc_direct() : alloc_guest();
 }
 
 void pmm_ref(hfn_t f)
@@ -212,6 +225,37 @@ void *pmm_alloc_page(void)
 void pmm_free_page(void *page)
 {
     pmm_unref(frame_of_ptr(page));
+}
+
+/* ---- frames that are set aside ---- */
+
+/* Direct frames that guests may still have. */
+static uint32_t guest_direct(void)
+{
+    if (hv_options.guestmem_high || spare_direct() < pmm.monitor_min)
+        return 0;
+    return spare_direct() - pmm.monitor_min;
+}
+
+bool pmm_reserve(uint32_t n)
+{
+    uint32_t direct = hv_min_u32(n, guest_direct());
+
+    if (n > pmm_guest_frames())
+        return false;
+    pmm.aside_direct += direct;
+    pmm.aside_high += n - direct;
+    return true;
+}
+
+/* Those of the direct map first: others can use them, too. */
+void pmm_unreserve(uint32_t n)
+{
+    uint32_t direct = hv_min_u32(n, pmm.aside_direct);
+
+    hv_assert(n <= pmm_reserved_frames());
+    pmm.aside_direct -= direct;
+    pmm.aside_high -= n - direct;
 }
 
 /* ---- contiguous frames ---- */
@@ -258,6 +302,8 @@ static uint32_t find_contig(uint32_t n, uint32_t align, uint32_t end)
     uint32_t f = NONE;
 
     hv_assert(n != 0 && align != 0 && (align & (align - 1)) == 0);
+    if (n > spare_direct())
+        return NONE;
     if (end > LOW_FRAMES)
         f = find_run(LOW_FRAMES, end, n, align);
     return f == NONE ? find_run(0, end, n, align) : f;
@@ -316,20 +362,22 @@ void pmm_free_table(hfn_t f, uint32_t n)
 
 uint32_t pmm_free_frames(void)
 {
-    return pmm.free_direct + pmm.free_high;
+    return spare_direct() + pmm_free_high_frames();
 }
 
 uint32_t pmm_free_high_frames(void)
 {
-    return pmm.free_high;
+    return pmm.free_high - pmm.aside_high;
 }
 
 uint32_t pmm_guest_frames(void)
 {
-    uint32_t direct = hv_options.guestmem_high || pmm.free_direct < pmm.reserve
-        ? 0 : pmm.free_direct - pmm.reserve;
+    return guest_direct() + pmm_free_high_frames();
+}
 
-    return direct + pmm.free_high;
+uint32_t pmm_reserved_frames(void)
+{
+    return pmm.aside_direct + pmm.aside_high;
 }
 
 uint32_t pmm_total_frames(void)
@@ -533,7 +581,7 @@ HV_INIT void pmm_init(void)
     keep_range(base, bytes);
     for (uint32_t i = 0; i < boot_info.nr_modules; i++)
         keep_range(boot_info.modules[i].base, boot_info.modules[i].bytes);
-    pmm.reserve = hv_max_u32(RESERVE_MIN_FRAMES,
-                             hv_min_u32(pmm.free_direct >> HV_CFG_RESERVE_SHIFT,
-                                        RESERVE_MAX_FRAMES));
+    pmm.monitor_min = hv_max_u32(MONITOR_MIN_FRAMES,
+                                 hv_min_u32(pmm.free_direct >> HV_CFG_RESERVE_SHIFT,
+                                            MONITOR_MAX_FRAMES));
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The frame allocator on maps of our own: nothing that is not RAM, the image,
  * a module or below 1 MiB is ever handed out, frames come zero-filled, counts add up,
- * contiguous ranges hold their promises; random use against a model.
+ * contiguous ranges hold their promises, and so does what is set aside for guests;
+ * random use against a model.
  * units: hv/pmm.c
  */
 #include "fake.h"
@@ -96,6 +97,7 @@ TEST(all_frames_once_and_only_ram)
 TEST(frames_come_zero_filled)
 {
     small_machine();
+    REQUIRE(pmm_reserve(25));
     for (uint32_t i = 0; i < 50; i++) {
         hfn_t f = pmm_alloc(i & 1 ? PMM_DIRECT : PMM_GUEST);
         uint8_t *p = frame_ptr(f);
@@ -119,6 +121,7 @@ TEST(reference_counts)
 
     small_machine();
     before = pmm_free_frames();
+    REQUIRE(pmm_reserve(1));
     f = pmm_alloc(PMM_GUEST);
     for (uint32_t i = 0; i < 1000; i++)
         pmm_ref(f);
@@ -236,22 +239,28 @@ static void large_machine(void)
     pmm_init();
 }
 
-TEST(zones_and_the_reserve)
+/* One frame for a guest, set aside and taken. */
+static hfn_t guest_frame(void)
 {
-    uint32_t direct = 0, high = 0, reserve;
+    return pmm_reserve(1) ? pmm_alloc(PMM_GUEST) : HFN_NONE;
+}
+
+TEST(zones_and_what_the_monitor_keeps)
+{
+    uint32_t direct = 0, high = 0, kept;
     hfn_t f;
 
     large_machine();
     EXPECT_EQ(pmm_frame_limit(), 0x110000);
     EXPECT_EQ(pmm_free_high_frames(), 0x3ff00 + 0x10000);
-    while (!hfn_is_none(f = pmm_alloc(PMM_GUEST)) && f.v < DIRECT_END)
+    while (!hfn_is_none(f = guest_frame()) && f.v < DIRECT_END)
         direct++;
-    reserve = pmm_free_frames() - pmm_free_high_frames();
+    kept = pmm_free_frames() - pmm_free_high_frames();
     EXPECT(direct > 0x3000);
-    EXPECT(reserve >= 512); /* DMA and page tables keep some */
+    EXPECT(kept >= 512); /* DMA and page tables keep some */
     EXPECT(f.v >= DIRECT_END);
     for (high = 1; high < 1000; high++)
-        REQUIRE(pmm_alloc(PMM_GUEST).v >= DIRECT_END);
+        REQUIRE(guest_frame().v >= DIRECT_END);
     while (!hfn_is_none(f = pmm_alloc(PMM_DIRECT)))
         REQUIRE(f.v < DIRECT_END);
     EXPECT_EQ(pmm_free_frames(), pmm_free_high_frames());
@@ -263,11 +272,95 @@ TEST(guestmem_high)
     large_machine();
     hv_options.guestmem_high = true;
     for (uint32_t i = 0; i < 100; i++)
-        REQUIRE(pmm_alloc(PMM_GUEST).v >= DIRECT_END);
+        REQUIRE(guest_frame().v >= DIRECT_END);
     EXPECT_EQ(pmm_guest_frames(), pmm_free_high_frames());
     small_machine();
-    EXPECT(hfn_is_none(pmm_alloc(PMM_GUEST)));
+    EXPECT(hfn_is_none(guest_frame()));
     EXPECT_EQ(pmm_guest_frames(), 0);
+}
+
+/* ---- what is set aside ---- */
+
+/* All that the monitor can get, by every way there is. Returns how many. */
+static uint32_t monitor_takes_all(void)
+{
+    uint32_t n = 0;
+
+    for (uint32_t k = 64; k; k /= 2) {
+        while (!hfn_is_none(pmm_alloc_table(k)))
+            n += k;
+        while (!hfn_is_none(pmm_alloc_contig(k, 1, 0)))
+            n += k;
+    }
+    while (pmm_alloc_page() || !hfn_is_none(pmm_alloc(PMM_DIRECT)))
+        n++;
+    return n;
+}
+
+TEST(set_aside_is_there_whatever_others_take)
+{
+    uint32_t before, some = 1000;
+
+    small_machine();
+    before = pmm_free_frames();
+    REQUIRE(pmm_reserve(some));
+    EXPECT_EQ(pmm_free_frames(), before - some);
+    EXPECT_EQ(pmm_reserved_frames(), some);
+    for (uint32_t i = 0; i < 300; i++)
+        REQUIRE(!hfn_is_none(pmm_alloc(PMM_GUEST)));
+    EXPECT_EQ(pmm_free_frames(), before - some); /* taken or not is the same to others */
+    EXPECT_EQ(monitor_takes_all(), before - some);
+    EXPECT_EQ(pmm_free_frames(), 0);
+    EXPECT_EQ(pmm_guest_frames(), 0);
+    EXPECT(!pmm_reserve(1));
+    EXPECT_EQ(pmm_reserved_frames(), some - 300);
+    for (uint32_t i = 300; i < some; i++)
+        REQUIRE(!hfn_is_none(pmm_alloc(PMM_GUEST)));
+    EXPECT(hfn_is_none(pmm_alloc(PMM_GUEST))); /* no more than was asked for */
+}
+
+TEST(set_aside_in_both_zones)
+{
+    uint32_t direct, high, n;
+
+    large_machine();
+    high = pmm_free_high_frames();
+    direct = pmm_guest_frames() - high;
+    EXPECT(!pmm_reserve(pmm_guest_frames() + 1));
+    EXPECT_EQ(pmm_guest_frames(), direct + high); /* refused is untouched */
+    REQUIRE(pmm_reserve(direct - 10));
+    EXPECT_EQ(pmm_free_high_frames(), high);
+    REQUIRE(pmm_reserve(20)); /* 10 of them have no room in the direct map */
+    EXPECT_EQ(pmm_free_high_frames(), high - 10);
+    EXPECT_EQ(pmm_guest_frames(), high - 10);
+    EXPECT_EQ(pmm_alloc(PMM_GUEST).v, DIRECT_END - 1);
+    (void)monitor_takes_all();
+    for (n = 1; n < direct; n++)
+        REQUIRE(pmm_alloc(PMM_GUEST).v < DIRECT_END);
+    for (n = 0; n < 10; n++)
+        REQUIRE(pmm_alloc(PMM_GUEST).v >= DIRECT_END);
+    EXPECT(hfn_is_none(pmm_alloc(PMM_GUEST)));
+    EXPECT_EQ(pmm_free_high_frames(), high - 10);
+}
+
+TEST(what_was_not_taken_goes_back)
+{
+    uint32_t before, high;
+
+    large_machine();
+    before = pmm_guest_frames();
+    high = pmm_free_high_frames();
+    REQUIRE(pmm_reserve(before - 5));
+    EXPECT_EQ(pmm_free_high_frames(), 5);
+    pmm_unreserve(1); /* of the direct map first: others can use it, too */
+    EXPECT_EQ(pmm_free_high_frames(), 5);
+    REQUIRE(!hfn_is_none(pmm_alloc(PMM_GUEST)));
+    EXPECT_EQ(pmm_guest_frames(), 6);
+    pmm_unreserve(before - 7);
+    EXPECT_EQ(pmm_guest_frames(), before - 1);
+    EXPECT_EQ(pmm_free_high_frames(), high);
+    EXPECT_EQ(pmm_reserved_frames(), 0);
+    EXPECT_PANIC(pmm_unreserve(1));
 }
 
 TEST(giving_ranges_back)
@@ -348,22 +441,34 @@ TEST(random_use_against_a_model)
     static uint16_t count[0x4000];
     static uint32_t live[0x4000];
     struct test_rng r = {11};
-    uint32_t n = 0, free_frames;
+    uint32_t n = 0, free_frames, aside = 0;
 
     small_machine();
     free_frames = pmm_free_frames();
     for (uint32_t round = 0; round < 60000; round++) {
-        uint32_t what = test_random_below(&r, 10);
+        uint32_t what = test_random_below(&r, 11);
         hfn_t f;
 
-        if (what < 4 || n == 0) {
+        if (what == 10) {
+            uint32_t k = test_random_below(&r, 60);
+
+            if (aside > 30)
+                pmm_unreserve(k = hv_min_u32(k, aside)), aside -= k, free_frames += k;
+            else if (pmm_reserve(k))
+                aside += k, free_frames -= k;
+            REQUIRE(pmm_reserved_frames() == aside);
+        } else if (what < 4 || n == 0) {
             f = pmm_alloc(what & 1 ? PMM_DIRECT : PMM_GUEST);
+            REQUIRE(hfn_is_none(f) == (what & 1 ? free_frames == 0 : aside == 0));
             if (hfn_is_none(f))
                 continue;
             REQUIRE(f.v < 0x4000 && count[f.v] == 0 && may_be_handed_out(f.v));
             count[f.v] = 1;
             live[n++] = f.v;
-            free_frames--;
+            if (what & 1)
+                free_frames--;
+            else
+                aside--;
         } else if (what == 4) {
             uint32_t k = 1 + test_random_below(&r, 40);
             uint32_t align = 1u << test_random_below(&r, 6);

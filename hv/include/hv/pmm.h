@@ -9,9 +9,17 @@
 
 enum pmm_zone {
     PMM_DIRECT,   /* directly mapped, below 4 GiB */
-    PMM_GUEST,    /* for guest RAM: direct first (a reserve is kept), then
-                     high; with guestmem=high from high only */
+    PMM_GUEST,    /* for guest RAM: one of those that pmm_reserve() set aside */
 };
+
+/* Sets n frames aside for PMM_GUEST, as a number: direct ones first (some are kept
+ * for the monitor), then high ones; with guestmem=high from high only. So many calls
+ * of pmm_alloc(PMM_GUEST) cannot fail, whatever else is allocated. false: not so
+ * many are there, and nothing is set aside. */
+bool pmm_reserve(uint32_t n) HV_MUST_CHECK;
+
+/* n of those that were not taken are anybody's again. */
+void pmm_unreserve(uint32_t n);
 
 /* One frame, zero-filled, reference count 1. HFN_NONE when there is none. */
 hfn_t pmm_alloc(enum pmm_zone zone);
@@ -35,13 +43,16 @@ void pmm_free_contig(hfn_t f, uint32_t n);
 void *pmm_alloc_page(void);
 void pmm_free_page(void *page);
 
-/* Free frames now (both zones), total RAM frames found, free high frames. */
+/* Free frames now (both zones) that are not set aside, the high ones of them, total
+ * RAM frames found. */
 uint32_t pmm_free_frames(void);
 uint32_t pmm_free_high_frames(void);
 uint32_t pmm_total_frames(void);
 
-/* Frames that PMM_GUEST could hand out now: the reserve does not count. */
+/* The largest number that pmm_reserve() would grant now; what it has set aside and
+ * nobody has taken yet. */
 uint32_t pmm_guest_frames(void);
+uint32_t pmm_reserved_frames(void);
 
 /* True if f is RAM that the allocator owns (never MMIO, ROM, the monitor). */
 bool pmm_is_ram(hfn_t f);

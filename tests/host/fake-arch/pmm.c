@@ -12,6 +12,7 @@
 uint32_t fake_pmm_frames = 4096;
 
 static uint16_t refs[MAX_FRAMES];
+static uint32_t reserved; /* counted only: who uses this has enough */
 
 static uint32_t index_of(hfn_t f)
 {
@@ -44,8 +45,28 @@ hfn_t pmm_alloc_contig(uint32_t n, uint32_t align, uint32_t below_limit)
 
 hfn_t pmm_alloc(enum pmm_zone zone)
 {
-    (void)zone;
+    if (zone == PMM_GUEST)
+        REQUIRE(reserved-- > 0);
     return pmm_alloc_contig(1, 1, 0);
+}
+
+bool pmm_reserve(uint32_t n)
+{
+    if (n > pmm_free_frames())
+        return false;
+    reserved += n;
+    return true;
+}
+
+void pmm_unreserve(uint32_t n)
+{
+    REQUIRE(n <= reserved);
+    reserved -= n;
+}
+
+uint32_t pmm_reserved_frames(void)
+{
+    return reserved;
 }
 
 void pmm_ref(hfn_t f)
@@ -89,7 +110,7 @@ uint32_t pmm_free_frames(void)
 
     for (uint32_t i = 0; i < fake_pmm_frames; i++)
         n += refs[i] == 0;
-    return n;
+    return n - reserved;
 }
 
 uint32_t pmm_free_high_frames(void)
