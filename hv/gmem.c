@@ -24,11 +24,9 @@ bool gmem_range_ok(const struct guest *g, gpa_t a, uint32_t len)
     return (a.v + (len - 1)) >> HV_PAGE_SHIFT < limit;
 }
 
-static uint8_t *bytes_at(const struct guest *g, gpa_t a)
+static uint8_t *bytes_at(struct guest *g, gpa_t a)
 {
-    hfn_t f = HFN(g->pages[a.v >> HV_PAGE_SHIFT].frame & GPAGE_FRAME);
-
-    return (uint8_t *)frame_ptr(f) + gpa_offset(a);
+    return (uint8_t *)frame_ptr(gmem_frame(g, gpa_to_gfn(a))) + gpa_offset(a);
 }
 
 #if HV_CFG_INJECT
@@ -104,7 +102,8 @@ bool gmem_zero(struct guest *g, gpa_t dst, uint32_t len)
         uint32_t n = hv_min_u32(len, HV_PAGE_SIZE - gpa_offset(dst));
 
         shadow_note_write(g, gpa_to_gfn(dst));
-        memset(bytes_at(g, dst), 0, n);
+        if (!gpage_is_untouched(&g->pages[dst.v >> HV_PAGE_SHIFT]))
+            memset(bytes_at(g, dst), 0, n);
         len -= n;
         dst = GPA(dst.v + n);
     }

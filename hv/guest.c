@@ -18,11 +18,6 @@
 #include "hv/vgdt.h"
 #include "hv/vtime.h"
 
-#define FRAME_BITS 0x00ffffffu
-
-/* Pages between two preemption points while memory is prepared. */
-#define PAGES_A_STEP 32u
-
 struct list guest_list = {&guest_list, &guest_list};
 
 static uint32_t frames_for(uint32_t bytes)
@@ -97,45 +92,6 @@ static uint32_t new_id(void)
     }
 }
 
-/* Zero-filled frames for every page of the guest. */
-static int alloc_memory(struct guest *g)
-{
-    hfn_t table;
-
-    g->pages_order_frames = frames_for(g->limit_pages * (uint32_t)sizeof(struct gpage));
-    table = pmm_alloc_table(g->pages_order_frames);
-    if (hfn_is_none(table))
-        return -HV_ENOMEM;
-    g->pages = frame_ptr(table);
-    if (!pmm_reserve(g->limit_pages))
-        return -HV_ENOMEM;
-    for (uint32_t i = 0; i < g->limit_pages; i++) {
-        rmap_own(g, i, pmm_alloc(PMM_GUEST));
-        if (i % PAGES_A_STEP == 0)
-            arch_preempt_point();
-    }
-    return 0;
-}
-
-static void free_memory(struct guest *g)
-{
-    hfn_t table;
-
-    if (!g->pages)
-        return;
-    for (uint32_t i = 0; i < g->limit_pages; i++) {
-        hfn_t f = HFN(g->pages[i].frame & FRAME_BITS);
-
-        if (!hfn_is_none(f))
-            pmm_unref(f);
-        if (i % PAGES_A_STEP == 0)
-            arch_preempt_point();
-    }
-    table = HFN((uintptr_t)g->pages >> HV_PAGE_SHIFT);
-    pmm_free_table(table, g->pages_order_frames);
-    g->pages = NULL;
-}
-
 /* ABI 1.3, but for FS and GS, which are 0 there: Linux 3.9 to 3.19 with early microcode
  * and stack protector reads gs:0x14 before it loads GS. */
 static void init_registers(struct vcpu *v, uint32_t entry)
@@ -181,7 +137,7 @@ static int build(struct guest *g, const char **advice, char *err, uint32_t err_b
                 g->ram_pages * (HV_PAGE_SIZE / 1024),
                 pmm_guest_frames() * (HV_PAGE_SIZE / 1024),
                 hv_options.guestmem_high ? " above the direct map (guestmem=high)" : "");
-    rc = alloc_memory(g);
+    rc = gpages_create(g);
     if (rc == 0)
         rc = create_vcpu(g);
     if (rc != 0)
@@ -254,7 +210,7 @@ void guest_destroy(struct guest *g)
         pmm_free_contig(HFN((uintptr_t)g->vcpu >> HV_PAGE_SHIFT),
                         frames_for(sizeof(struct vcpu)));
     }
-    free_memory(g);
+    gpages_destroy(g);
     pmm_free_contig(HFN((uintptr_t)g >> HV_PAGE_SHIFT), frames_for(sizeof(*g)));
 }
 
@@ -288,8 +244,9 @@ void guest_print_info(struct guest *g)
 
     log_raw("%s: %s%s%s\n", g->config.name, states[g->state],
             g->end ? ", " : "", g->end ? g->reason : "");
-    log_raw("  memory %u KiB, overhead %u KiB, abi %s, pae %d, restarts %u\n",
-            g->ram_pages * 4, overhead_frames(g) * 4, g->abi ? g->abi->name : "-",
+    log_raw("  memory %u KiB, overhead %u KiB, touched %u KiB, abi %s, pae %d, restarts %u\n",
+            g->ram_pages * 4, overhead_frames(g) * 4,
+            (g->limit_pages - g->untouched_pages) * 4, g->abi ? g->abi->name : "-",
             g->pae, g->restarts);
     shadow_print(g);
     print_exits(v);

@@ -196,11 +196,11 @@ static void map_alias(struct vcpu *v)
     struct guest *g = v->guest;
     uint32_t gfn = g->lguest_data >> HV_PAGE_SHIFT;
     uint32_t last = (g->lguest_data + g->abi->size_bytes - 1) >> HV_PAGE_SHIFT;
-    hfn_t f[2] = {HFN(g->pages[gfn].frame & 0xffffffu), HFN_NONE};
+    hfn_t f[2] = {gmem_frame(g, GFN(gfn)), HFN_NONE};
 
     shadow_note_alias(g, GFN(gfn));
     if (last != gfn) {
-        f[1] = HFN(g->pages[last].frame & 0xffffffu);
+        f[1] = gmem_frame(g, GFN(last));
         shadow_note_alias(g, GFN(last));
     }
     arch_vcpu_map_lguest_data(v, f[0], f[1]);

@@ -55,11 +55,11 @@ static HV_NOINLINE void *write_ptr_slow(struct vcpu *v, gva_t dst)
         p->frame |= GPAGE_DIRTY;
     } else {
         m->writable.va = gva_page(dst);
-        m->writable.frame = p->frame & GPAGE_FRAME;
+        m->writable.frame = gpage_frame(p).v;
         m->writable.bytes = frame_ptr_kept(KEPT_WRITABLE, HFN(m->writable.frame));
         p->frame |= GPAGE_REMEMBERED;
     }
-    return (uint8_t *)frame_ptr(HFN(p->frame & GPAGE_FRAME)) + gva_offset(dst);
+    return (uint8_t *)frame_ptr(gpage_frame(p)) + gva_offset(dst);
 }
 
 void *gva_write_ptr(struct vcpu *v, gva_t dst)

@@ -9,8 +9,9 @@
 /* ---- one entry ---- */
 
 /* One announced entry.  What counts is guest memory (cur); the value in the call
- * only saves the fault that would follow (design section 4). The entry is
- * replaced in place where one is there, which is what most calls are for. */
+ * only saves the fault that would follow (design section 4), which an untouched page
+ * needs. The entry is replaced in place where one is there, which is what most calls
+ * are for. */
 HV_INLINE void announce(struct shadow_mmu *m, struct shadow_table *t, uint32_t i,
                         uint32_t cur, uint32_t lo)
 {
@@ -19,7 +20,8 @@ HV_INLINE void announce(struct shadow_mmu *m, struct shadow_table *t, uint32_t i
     uint64_t *slot = &t->ents[i], old = *slot;
     uint32_t flags = 0;
 
-    if ((lo & PT_P) && (lo & (PT_A | PT_D)) && !((cur ^ lo) & ~(PT_A | PT_D)))
+    if ((lo & PT_P) && (lo & (PT_A | PT_D)) && !((cur ^ lo) & ~(PT_A | PT_D)) &&
+        !gpage_is_untouched(new))
         flags = leaf_flags(cur, new);
     if (hv_likely((uint32_t)old & PT_P)) {
         struct gpage *p = &g->pages[owner_of(old)];
@@ -36,7 +38,7 @@ HV_INLINE void announce(struct shadow_mmu *m, struct shadow_table *t, uint32_t i
             return;
         mark_present(t, i);
     }
-    leaf_write(slot, new->frame & GPAGE_FRAME, flags);
+    leaf_write(slot, gpage_frame(new).v, flags);
     rmap_add(new, rmap_one(t, i));
 }
 
@@ -81,9 +83,16 @@ HV_INLINE void zap_linked(const struct link_cache *l, struct gpage *pages, uint3
  * loop over the ring. */
 static HV_NOINLINE void install_linked(const struct link_cache *l, uint32_t i, uint32_t lo)
 {
-    leaf_put((uint32_t *)(l->ents + i), &l->pages[lo >> HV_PAGE_SHIFT], lo,
-             l->rmap_one + i * RMAP_NEXT);
-    mark_present(l->table, i);
+    if (leaf_put((uint32_t *)(l->ents + i), &l->pages[lo >> HV_PAGE_SHIFT], lo,
+                 l->rmap_one + i * RMAP_NEXT))
+        mark_present(l->table, i);
+}
+
+/* It has written one for a page that is touched first: there is no leaf meanwhile. */
+static HV_NOINLINE void clear_linked(const struct link_cache *l, uint32_t i)
+{
+    l->ents[i] = 0;
+    mark_absent(l->table, i);
 }
 
 /* It has written another present one; P, A and the limit were checked, and guest
@@ -102,7 +111,8 @@ HV_INLINE void replace_linked(const struct link_cache *l, struct gpage *pages, u
     p = slot_owner(pages, slot);
     leaf_gone(l->mmu, p, slot[0]);
     rmap_del(p, one);
-    leaf_put(slot, &pages[lo >> HV_PAGE_SHIFT], lo, one);
+    if (!leaf_put(slot, &pages[lo >> HV_PAGE_SHIFT], lo, one))
+        clear_linked(l, i);
 }
 
 #define SLOT_WORDS 5u

@@ -370,6 +370,45 @@ static void check_watch(struct audit *a)
     }
 }
 
+/* A page that was touched has a frame, which is its own; one that was not has nothing. */
+static void check_frame(struct audit *a, uint32_t p)
+{
+    const struct gpage *page = &a->g->pages[p];
+    uint32_t frame = page->frame & GPAGE_FRAME;
+
+    if (frame == 0) {
+        if (page->frame || page->rmap)
+            wrong(a, "an untouched page with flags or mappings", p);
+        return;
+    }
+    if (frame >= pmm_frame_limit() || frame_owner[frame] != p)
+        wrong(a, "a page whose frame is another's", p);
+    else if (!(a->g->touched_chunks[p >> 14] >> (p >> 9 & 31) & 1))
+        wrong(a, "a touched page that teardown would not find", p);
+}
+
+/* rmap, shadows: as they were found in the tables. */
+static void check_pages(struct audit *a, const uint32_t *rmap, const uint8_t *shadows)
+{
+    const struct guest *g = a->g;
+    uint32_t untouched = 0;
+
+    for (uint32_t p = 0; p < g->limit_pages; p++) {
+        uint32_t have = g->pages[p].rmap;
+
+        if ((have & RMAP_COUNT) != RMAP_MANY && have != rmap[p] && a->bad++ < 8)
+            log_error("audit %s: page %#x: reverse map %#x, should be %#x",
+                      g->config.name, p, have, rmap[p]);
+        if (g->pages[p].frame >> 28 != shadows[p] && a->bad++ < 8)
+            log_error("audit %s: page %#x: %u shadows counted, %u there",
+                      g->config.name, p, g->pages[p].frame >> 28, shadows[p]);
+        check_frame(a, p);
+        untouched += (g->pages[p].frame & GPAGE_FRAME) == 0;
+    }
+    if (untouched != g->untouched_pages || untouched > pmm_reserved_frames())
+        wrong(a, "frames that are set aside, and pages that wait for one", untouched);
+}
+
 /* This goes by the entries, which are right. */
 static void check_remembered(struct audit *a)
 {
@@ -416,16 +455,7 @@ bool shadow_audit(struct guest *g)
         if (t->links != links[id])
             differs(&a, t, 0, "link count");
     }
-    for (uint32_t p = 0; p < g->limit_pages; p++) {
-        uint32_t have = g->pages[p].rmap;
-
-        if ((have & RMAP_COUNT) != RMAP_MANY && have != rmap[p] && a.bad++ < 8)
-            log_error("audit %s: page %#x: reverse map %#x, should be %#x",
-                      g->config.name, p, have, rmap[p]);
-        if (g->pages[p].frame >> 28 != shadows[p] && a.bad++ < 8)
-            log_error("audit %s: page %#x: %u shadows counted, %u there",
-                      g->config.name, p, g->pages[p].frame >> 28, shadows[p]);
-    }
+    check_pages(&a, rmap, shadows);
     check_pool(&a);
     if (a.bad == 0)
         check_remembered(&a);

@@ -7,8 +7,8 @@
 #define AROUND 32u
 
 /* Fills neighbours of leaf i that the CPU could load without a fault and without
- * writing to the guest's tables: present with A set. The directory has A. gents: the
- * guest's entry for leaf 0. */
+ * writing to the guest's tables: present with A set. The directory has A. What nobody
+ * has touched stays so. gents: the guest's entry for leaf 0. */
 HV_INLINE void fill_around(const struct guest *g, struct shadow_table *t, uint32_t i,
                            const uint32_t *gents, bool pae)
 {
@@ -25,8 +25,8 @@ HV_INLINE void fill_around(const struct guest *g, struct shadow_table *t, uint32
         if ((gpte & (PT_P | PT_A | PT_PS)) != (PT_P | PT_A) || (have >> k & 1) ||
             gpte > last || (pae && e[k * step + 1]))
             continue;
-        leaf_put(ent + k * 2, &pages[gpte >> HV_PAGE_SHIFT], gpte, one);
-        have |= 1u << k;
+        if (leaf_put(ent + k * 2, &pages[gpte >> HV_PAGE_SHIFT], gpte, one))
+            have |= 1u << k;
     }
     t->present[first / 32] = have;
     t->words |= 1u << (first / 32);
@@ -36,11 +36,14 @@ HV_INLINE void fill_around(const struct guest *g, struct shadow_table *t, uint32
  * run that the guest touches for the first time has A clear there; and where single
  * entries come and go, as a kernel's temporary mappings do, those beside are there. */
 HV_INLINE bool neighbours_wanted(const struct shadow_table *t, const uint32_t *gents,
-                                 uint32_t i, bool pae)
+                                 uint32_t i, const struct gpage *pages, uint32_t last,
+                                 bool pae)
 {
     uint32_t n = i ^ 1; /* in the same word of presence */
+    uint32_t gpte = hv_read_once(gents[pae ? n * 2 : n]);
 
-    return (gents[pae ? n * 2 : n] & (PT_P | PT_A)) == (PT_P | PT_A) && !entry_present(t, n);
+    return (gpte & (PT_P | PT_A)) == (PT_P | PT_A) && !entry_present(t, n) && gpte <= last &&
+           !gpage_is_untouched(&pages[gpte >> HV_PAGE_SHIFT]);
 }
 
 /* Links every directory entry whose table is cached already and whose A bit is
@@ -187,6 +190,15 @@ HV_INLINE struct shadow_table *linked_table(const struct shadow_root *r, uint32_
     return hv_likely(t->key == key) ? t : NULL;
 }
 
+/* The page that the walk allowed to be touched, and it is untouched or at rest. */
+static HV_NOINLINE void page_not_ours(struct guest *g, uint32_t gfn, uint32_t access)
+{
+    if (gpage_is_untouched(&g->pages[gfn]))
+        gpage_touch(g, gfn);
+    else if (access & PT_RW)
+        quiet_end(g->mmu, gfn);
+}
+
 /* Installs the leaf that the walk allowed, and its neighbours. */
 HV_INLINE void fill_leaf(struct vcpu *v, struct shadow_table *t, uint32_t va,
                          const struct walk *w, bool pae)
@@ -208,7 +220,7 @@ HV_INLINE void fill_leaf(struct vcpu *v, struct shadow_table *t, uint32_t va,
     }
     leaf_install(t, i, p, flags);
     gents = table_half(gpage_known(g, w->table_gfn), t, pae);
-    if (neighbours_wanted(t, gents, i, pae))
+    if (neighbours_wanted(t, gents, i, g->pages, g->mmu->gpte_last, pae))
         fill_around(g, t, i, gents, pae);
 }
 
@@ -229,8 +241,8 @@ HV_INLINE enum walk_result fill_format(struct vcpu *v, uint32_t va, uint32_t acc
                                        ? &w.pte : NULL);
             return r;
         }
-        if ((access & PT_RW) && hv_unlikely(!(g->pages[w.gfn].frame & GPAGE_OURS)))
-            quiet_end(g->mmu, w.gfn);
+        if (hv_unlikely(!(g->pages[w.gfn].frame & GPAGE_OURS)))
+            page_not_ours(g, w.gfn, access);
         t = linked_table(v->root, va, &w, pae);
         if (hv_unlikely(!t)) {
             t = link_table(g->mmu, v->root, va, &w);
@@ -323,7 +335,7 @@ static HV_NOINLINE uint32_t denied_by_leaf_pae(const struct link_cache *l, uint3
 /* An entry that the guest has used before: those beside it may be of use, too. */
 HV_INLINE uint32_t fill_neighbours(const struct link_cache *l, uint32_t i, bool pae)
 {
-    if (neighbours_wanted(l->table, l->gents, i, pae))
+    if (neighbours_wanted(l->table, l->gents, i, l->pages, l->gpte_last, pae))
         fill_around(l->mmu->guest, l->table, i, l->gents, pae);
     return SHADOW_FILLED;
 }
@@ -354,14 +366,17 @@ HV_INLINE uint32_t fill_linked(const struct link_cache *l, uint32_t i, uint32_t 
         return SHADOW_LONG_WAY;
     want = gpte | PT_A | (access & PT_RW) << 5; /* D is five bits above RW */
     if (want == gpte) {
-        leaf_put(slot, &l->pages[want >> HV_PAGE_SHIFT], want, l->rmap_one + i * RMAP_NEXT);
+        if (!leaf_put(slot, &l->pages[want >> HV_PAGE_SHIFT], want,
+                      l->rmap_one + i * RMAP_NEXT))
+            return SHADOW_LONG_WAY;
         mark_present(l->table, i);
         return pae ? fill_neighbours_pae(l, i) : fill_neighbours_2level(l, i);
     }
     /* A run touched for the first time has A clear in the next entry, too. */
-    if (!guest_entry_set(e, gpte, want))
+    if (!guest_entry_set(e, gpte, want) ||
+        !leaf_put(slot, &l->pages[want >> HV_PAGE_SHIFT], want,
+                  l->rmap_one + i * RMAP_NEXT))
         return SHADOW_LONG_WAY;
-    leaf_put(slot, &l->pages[want >> HV_PAGE_SHIFT], want, l->rmap_one + i * RMAP_NEXT);
     mark_present(l->table, i);
     return SHADOW_FILLED;
 }

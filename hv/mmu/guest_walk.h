@@ -25,13 +25,14 @@ struct walk {
 enum walk_result walk_bad(struct guest *g, const char *what, uint32_t lo,
                           uint32_t hi);
 
-/* PAE: from CR3 to the frame of the directory that covers va. */
+/* PAE: from CR3 to the page of the directory that covers va, which was touched. */
 enum walk_result walk_pdpte(struct guest *g, uint32_t gcr3, uint32_t va,
                             uint32_t *dir_gfn);
 
 /* Walks gcr3 for an access (PT_RW, PT_US bits).  If it is allowed, sets A (and D
- * for a write) in the guest's entries as the CPU would.  gcr3 is below the
- * guest's limit.  Inline, once for each format: this is in every page fault. */
+ * for a write) in the guest's entries as the CPU would.  gcr3 is a root's, so its page
+ * was touched; in others that were not, there are zeros.  Inline, once for each format:
+ * this is in every page fault. */
 HV_INLINE enum walk_result guest_walk(struct guest *g, uint32_t gcr3, uint32_t va,
                                       uint32_t access, struct walk *w, bool pae)
 {
@@ -62,6 +63,8 @@ again:
             goto again;
         w->pde |= PT_A;
     }
+    if (hv_unlikely(gpage_is_untouched(&g->pages[w->table_gfn])))
+        return WALK_ABSENT;
     e = (uint32_t *)(void *)gpage_known(g, w->table_gfn);
     e += pae ? va_l1(va) * 2 : (va >> HV_PAGE_SHIFT) & 1023u;
     w->pte = hv_read_once(*e);

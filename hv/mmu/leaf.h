@@ -92,26 +92,31 @@ HV_INLINE void leaf_write(uint64_t *slot, uint32_t frame, uint32_t flags)
 
 /* On the short ways, written for six registers: the leaf that a guest entry with P and
  * A asks for, over a slot whose old mapping is gone. Writable only when dirty, and if
- * the frame is ours (as leaf_flags() has it). one: rmap_one() of the slot. */
-HV_INLINE void leaf_put(uint32_t *slot, struct gpage *p, uint32_t gpte, uint32_t one)
+ * the frame is ours (as leaf_flags() has it). one: rmap_one() of the slot. false:
+ * the page is untouched, and nothing was written. */
+HV_INLINE bool leaf_put(uint32_t *slot, struct gpage *p, uint32_t gpte, uint32_t one)
 {
     uint32_t frame = p->frame;
     uint32_t flags;
 
-    if (hv_likely((gpte & PT_D) && (frame & GPAGE_OURS)))
+    if (hv_likely((gpte & PT_D) && (frame & GPAGE_OURS))) {
         flags = gpte & (PT_P | PT_RW | PT_US | PT_A);
-    else
+    } else {
         flags = gpte & (PT_P | PT_US | PT_A);
+        if (hv_unlikely(gpage_is_untouched(p)))
+            return false;
+    }
     slot[0] = (frame << HV_PAGE_SHIFT) | flags;
     slot[1] = (frame >> (32 - HV_PAGE_SHIFT)) & 0xfu;
     rmap_add(p, one);
+    return true;
 }
 
-/* Installs a leaf for guest page p; the slot is empty. */
+/* Installs a leaf for guest page p, which was touched; the slot is empty. */
 HV_INLINE void leaf_install(struct shadow_table *t, uint32_t i, struct gpage *p,
                             uint32_t flags)
 {
-    leaf_write(&t->ents[i], p->frame & GPAGE_FRAME, flags);
+    leaf_write(&t->ents[i], gpage_frame(p).v, flags);
     rmap_add(p, rmap_one(t, i));
     mark_present(t, i);
 }

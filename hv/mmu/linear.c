@@ -4,6 +4,8 @@
  * this mode shadow no guest page and go when the mode ends. */
 #include "walk.h"
 
+#include "hv/gmem.h"
+
 #define AROUND 32u
 
 static struct shadow_table *linear_table(struct shadow_mmu *m, struct shadow_root *r,
@@ -41,11 +43,12 @@ bool linear_fault(struct vcpu *v, uint32_t va)
     }
     while ((t = linear_table(g->mmu, v->root, va)) == NULL)
         pool_make_room(v);
+    (void)gmem_frame(g, GFN(gfn));
     gfn &= ~(AROUND - 1);
     for (uint32_t n = 0; n < AROUND && gfn + n < g->limit_pages; n++) {
         uint32_t i = (gfn + n) & (ENTRIES - 1);
 
-        if (!entry_present(t, i))
+        if (!entry_present(t, i) && !gpage_is_untouched(&g->pages[gfn + n]))
             leaf_install(t, i, &g->pages[gfn + n], PT_P | PT_RW | PT_A);
     }
     return true;

@@ -21,12 +21,6 @@ void rmap_init(void)
     frame_owner = frame_ptr(f);
 }
 
-void rmap_own(struct guest *g, uint32_t gfn, hfn_t f)
-{
-    g->pages[gfn].frame = f.v | GPAGE_OURS;
-    frame_owner[f.v] = gfn;
-}
-
 void leaf_gone_slow(struct shadow_mmu *m, struct gpage *p, uint32_t ent_lo)
 {
     if (p->frame & GPAGE_REMEMBERED)

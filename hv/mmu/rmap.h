@@ -96,7 +96,7 @@ HV_INLINE bool witness_is_clean(const struct gpage *p, const uint64_t *ent, uint
 /* The remembered writable page is forgotten if it is this one. */
 HV_INLINE void writable_forget(struct shadow_mmu *m, struct gpage *p)
 {
-    if ((p->frame & GPAGE_FRAME) == m->writable.frame)
+    if (gpage_frame(p).v == m->writable.frame)
         m->writable.va = 1;
     p->frame &= ~GPAGE_REMEMBERED;
 }

@@ -5,6 +5,7 @@
 #include "guest_walk.h"
 
 #include "hv/arch_if.h"
+#include "hv/gmem.h"
 #include "hv/log.h"
 
 /* Tables per guest: enough for its RAM mapped once plus room for user tables. */
@@ -116,6 +117,7 @@ struct shadow_table *table_get(struct shadow_mmu *m, uint32_t key)
     if (!(key & KEY_LINEAR)) {
         struct gpage *p = &m->guest->pages[key & KEY_GFN];
 
+        mmu_assert(!gpage_is_untouched(p));
         /* Tracked already if another shadow of the page lives: then what was
          * written since must stay visible for that one. */
         if (!(p->frame & GPAGE_PT))
@@ -302,6 +304,8 @@ struct shadow_root *root_make(struct vcpu *v, uint32_t gcr3)
         r->gcr3 = v->guest->linear ? NO_CR3 : gcr3;
         m->no_root = NO_CR3;
         links_changed(m);
+        if (!v->guest->linear)
+            (void)gmem_frame(v->guest, gpa_to_gfn(GPA(gcr3)));
         r->top = &v->guest->pages[gcr3 >> HV_PAGE_SHIFT];
         r->top_rmap = 0;
         r->top_ent = &always_dirty;
@@ -469,7 +473,7 @@ void shadow_print(struct guest *g)
 
 HV_INLINE const volatile uint32_t *top_entries(const struct shadow_root *r)
 {
-    return (const volatile uint32_t *)frame_ptr(HFN(r->top->frame & GPAGE_FRAME)) +
+    return (const volatile uint32_t *)frame_ptr(gpage_frame(r->top)) +
            (r->gcr3 & HV_PAGE_MASK) / 4;
 }
 
@@ -484,7 +488,7 @@ static void remember_top(struct shadow_mmu *m, struct shadow_root *r)
         for (uint32_t i = 0; i < 4; i++)
             r->seen[i] = r->raw[i] ? r->raw[i] : e[i * 2];
         r->has_seen = !(e[1] | e[3] | e[5] | e[7]);
-        r->words = r->has_seen && frame_is_direct(HFN(r->top->frame & GPAGE_FRAME)) ? e : NULL;
+        r->words = r->has_seen && frame_is_direct(gpage_frame(r->top)) ? e : NULL;
         return;
     }
     r->top_rmap = r->top->rmap;

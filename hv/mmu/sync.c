@@ -323,14 +323,14 @@ HV_INLINE bool resync_small(struct shadow_mmu *m, const struct watch *w, bool pa
 
     if (hv_unlikely(!t || (frame & (GPAGE_PT | GPAGE_REMEMBERED)) != GPAGE_PT_ONE ||
                     (t->words & (t->words - 1)) || !t->words ||
-                    !frame_is_direct(HFN(frame & GPAGE_FRAME))))
+                    !frame_is_direct(gpage_frame(p))))
         return false;
     p->frame = frame & ~GPAGE_DIRTY;
     if ((w->rmap & RMAP_COUNT) == 1)
         *(uint64_t *)(uintptr_t)w->ent &= ~(uint64_t)PT_D;
     m->resyncs++;
     word = (uint32_t)__builtin_ctz(t->words);
-    gents = table_half(frame_ptr(HFN(frame & GPAGE_FRAME)), t, pae);
+    gents = table_half(frame_ptr(gpage_frame(p)), t, pae);
     gents += word * (pae ? 64 : 32);
     return !(pae ? skip_right_pae(gents, (uint32_t *)(t->ents + word * 32), t->present[word])
                  : skip_right_2level(gents, (uint32_t *)(t->ents + word * 32),
@@ -470,9 +470,9 @@ static HV_NOINLINE void fill_mapped(struct shadow_mmu *m)
     if ((gpte & (PT_P | PT_A | PT_PS)) != (PT_P | PT_A) || gpte > m->gpte_last ||
         (pae && e[1]))
         return;
-    leaf_put((uint32_t *)(t->ents + i), &m->guest->pages[gpte >> HV_PAGE_SHIFT], gpte,
-             rmap_one(t, i));
-    mark_present(t, i);
+    if (leaf_put((uint32_t *)(t->ents + i), &m->guest->pages[gpte >> HV_PAGE_SHIFT], gpte,
+                 rmap_one(t, i)))
+        mark_present(t, i);
 }
 
 void shadow_flush_all(struct vcpu *v)

@@ -25,7 +25,7 @@ enum walk_result walk_pdpte(struct guest *g, uint32_t gcr3, uint32_t va,
     if ((lo & GPDPTE_BAD) || hi || lo >> HV_PAGE_SHIFT >= g->limit_pages)
         return walk_bad(g, "page directory entry", lo, hi);
     *dir_gfn = lo >> HV_PAGE_SHIFT;
-    return WALK_OK;
+    return gpage_is_untouched(&g->pages[*dir_gfn]) ? WALK_NO_TABLE : WALK_OK;
 }
 
 /* Of the last ones the one to use now: that of the same addresses, or the oldest. */
@@ -58,7 +58,7 @@ void link_remember(struct vcpu *v, uint32_t va)
     l->dir.word[0] = NULL;
     l->gents = table_half(
         frame_ptr_kept(KEPT_TABLE + (enum kept_frame)(l - g->mmu->links),
-                       HFN(g->pages[t->key & KEY_GFN].frame & GPAGE_FRAME)),
+                       gpage_frame(&g->pages[t->key & KEY_GFN])),
         t, g->pae);
     l->rmap_one = rmap_one(t, 0);
     l->table = t;
@@ -132,16 +132,15 @@ static bool peek_byte(struct vcpu *v, uint32_t va, uint8_t *byte)
     if (!g->linear) {
         if (!guest_find_table(g, v->root->gcr3, va, &w))
             return false;
-        gfn = guest_entry(g, gpage_bytes(g, w.table_gfn), pte_index(g, va), &hi);
+        page = gpage_bytes(g, w.table_gfn);
+        gfn = page ? guest_entry(g, page, pte_index(g, va), &hi) : 0;
         if (!(gfn & PT_P))
             return false;
         gfn >>= HV_PAGE_SHIFT;
     }
     page = gpage_bytes(g, gfn);
-    if (!page)
-        return false;
-    *byte = page[va & HV_PAGE_MASK];
-    return true;
+    *byte = page ? page[va & HV_PAGE_MASK] : 0;
+    return gfn < g->limit_pages;
 }
 
 bool gva_peek(struct vcpu *v, void *dst, gva_t src, uint32_t len)

@@ -5,19 +5,19 @@
 
 #include "leaf.h"
 
-/* Bytes of the page of guest memory with this number; NULL if it is beyond
- * the guest's limit. */
+/* Bytes of the page of guest memory with this number, for a look: it is not touched
+ * by this. NULL if it is untouched, and so holds zeros, or beyond the guest's limit. */
 HV_INLINE uint8_t *gpage_bytes(const struct guest *g, uint32_t gfn)
 {
-    if (hv_unlikely(gfn >= g->limit_pages))
+    if (hv_unlikely(gfn >= g->limit_pages || gpage_is_untouched(&g->pages[gfn])))
         return NULL;
-    return frame_ptr(HFN(g->pages[gfn].frame & GPAGE_FRAME));
+    return frame_ptr(gpage_frame(&g->pages[gfn]));
 }
 
-/* The same for a number that was checked. */
+/* The same for a page that is below the limit and was touched, as one with shadows. */
 HV_INLINE uint8_t *gpage_known(const struct guest *g, uint32_t gfn)
 {
-    return frame_ptr(HFN(g->pages[gfn].frame & GPAGE_FRAME));
+    return frame_ptr(gpage_frame(&g->pages[gfn]));
 }
 
 /* Makes a guest entry that must still hold `seen` what A and D make of it, atomically:
@@ -114,19 +114,19 @@ HV_INLINE uint32_t *link_guest_entry(const struct link_cache *l, uint32_t i, boo
 HV_INLINE void evidence_take(struct evidence *e, const struct guest *g, uint32_t gcr3,
                              uint32_t va, uint32_t dir_gfn, uint32_t pde, bool pae)
 {
-    uint32_t frame = g->pages[dir_gfn].frame & GPAGE_FRAME;
-    uint32_t top = pae ? g->pages[gcr3 >> HV_PAGE_SHIFT].frame & GPAGE_FRAME : 0;
+    hfn_t frame = gpage_frame(&g->pages[dir_gfn]);
+    hfn_t top = pae ? gpage_frame(&g->pages[gcr3 >> HV_PAGE_SHIFT]) : HFN_NONE;
     const uint32_t *word;
 
     e->word[0] = NULL;
-    if (hv_unlikely(!frame_is_direct(HFN(frame)) || !frame_is_direct(HFN(top))))
+    if (hv_unlikely(!frame_is_direct(frame) || !frame_is_direct(top)))
         return;
-    e->word[0] = (const uint32_t *)frame_ptr(HFN(frame)) +
+    e->word[0] = (const uint32_t *)frame_ptr(frame) +
                  (pae ? va_l2(va) * 2 : va >> 22);
     e->value[0] = pde;
     if (!pae)
         return;
-    word = (const uint32_t *)frame_ptr(HFN(top)) + (gcr3 & (HV_PAGE_MASK & ~31u)) / 4 +
+    word = (const uint32_t *)frame_ptr(top) + (gcr3 & (HV_PAGE_MASK & ~31u)) / 4 +
            (va >> 30) * 2;
     e->word[1] = word;
     e->value[1] = hv_read_once(*word);

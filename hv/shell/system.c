@@ -38,9 +38,10 @@ static void cmd_mem(uint32_t nr_args, char *const *args)
 {
     (void)nr_args;
     (void)args;
-    shell_say("%u KiB of RAM, %u KiB free (%u KiB of it above the direct map)",
+    shell_say("%u KiB of RAM, %u KiB free (%u KiB of it above the direct map), "
+              "%u KiB set aside for guests",
               pmm_total_frames() * 4, pmm_free_frames() * 4,
-              pmm_free_high_frames() * 4);
+              pmm_free_high_frames() * 4, pmm_reserved_frames() * 4);
 }
 
 static void cmd_log(uint32_t nr_args, char *const *args)

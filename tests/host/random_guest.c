@@ -392,6 +392,7 @@ void build_guest(uint32_t tables_max)
     for (uint32_t i = 0; i < 32; i++)
         recent[i] = i << 12;
     alias_page = PAGE_TABLE + 2 + below(4);
+    (void)gmem_frame(v->guest, GFN(alias_page));
     shadow_note_alias(v->guest, GFN(alias_page));
     cur = 0;
     pm_start(v, root_gcr3(0));

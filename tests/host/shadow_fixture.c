@@ -19,7 +19,6 @@
 #define E_A 0x20ull
 #define E_D 0x40ull
 #define E_ADDR 0x000ffffffffff000ull
-#define OURS 0x08000000u /* struct gpage.frame: not shared */
 #define FRAME_BITS 0x00ffffffu
 #define TRIES_MAX 4u
 
@@ -30,14 +29,14 @@
 #define ROUND 2u
 #define WINDOWS (ROUND + KEPT_TABLE + FRAME_KEPT_TABLES)
 
-bool sf_high;
+bool sf_high, sf_untouched;
 
 static uint8_t *memory;
 static struct {
     int fd;
     uint8_t *all;     /* as the guest's CPU sees it */
     uint8_t *windows; /* every other page */
-    uint32_t frame[WINDOWS], next;
+    uint32_t frame[WINDOWS], next, used;
 } high;
 static hfn_t switcher_frame;
 static uint32_t frames_before;
@@ -164,6 +163,26 @@ static void guard_behind(hfn_t f, int prot)
     REQUIRE(mprotect((uint8_t *)frame_ptr(f) + HV_PAGE_SIZE, HV_PAGE_SIZE, prot) == 0);
 }
 
+/* The allocator's, for a page that is touched: in an order of their own, the low ones
+ * with a guard. */
+hfn_t pmm_alloc(enum pmm_zone zone)
+{
+    hfn_t f;
+
+    if (zone == PMM_DIRECT)
+        return pmm_alloc_contig(1, 1, 0);
+    pmm_unreserve(1);
+    if (sf_high) {
+        f = HFN(HIGH_FIRST + (high.used++ ^ 1));
+        memset(high.all + (f.v - HIGH_FIRST) * HV_PAGE_SIZE, 0, HV_PAGE_SIZE);
+        return f;
+    }
+    f = pmm_alloc_contig(2, 2, 0);
+    if (!hfn_is_none(f))
+        guard_behind(f, PROT_NONE);
+    return f;
+}
+
 struct vcpu *sf_guest(uint32_t pages, bool pae, bool linear, uint32_t gcr3)
 {
     struct guest *g = calloc(1, sizeof(*g));
@@ -183,19 +202,11 @@ struct vcpu *sf_guest(uint32_t pages, bool pae, bool linear, uint32_t gcr3)
     g->ram_pages = g->limit_pages = pages;
     g->pages = calloc(pages, sizeof(*g->pages));
     REQUIRE(g->pages);
-    for (uint32_t i = 0; i < pages; i++) {
-        hfn_t f;
-
-        if (sf_high) {
-            rmap_own(g, i, HFN(HIGH_FIRST + i));
-            memset(high.all + i * HV_PAGE_SIZE, 0, HV_PAGE_SIZE);
-            continue;
-        }
-        f = pmm_alloc_contig(2, 2, 0);
-        REQUIRE(!hfn_is_none(f));
-        rmap_own(g, i, f);
-        guard_behind(f, PROT_NONE);
-    }
+    REQUIRE(pmm_reserve(pages));
+    g->untouched_pages = pages;
+    high.used = 0;
+    for (uint32_t i = 0; i < pages && !sf_untouched; i++)
+        gpage_touch(g, i);
     g->kernel_address = 0xc0000000u;
     g->linear = linear;
     g->pae = pae;
@@ -212,21 +223,28 @@ void sf_free(struct vcpu *v)
     for (uint32_t i = 0; i < g->limit_pages && !sf_high; i++) {
         hfn_t f = HFN(g->pages[i].frame & FRAME_BITS);
 
+        if (hfn_is_none(f))
+            continue;
         guard_behind(f, PROT_READ | PROT_WRITE);
         pmm_free_contig(f, 2);
     }
+    pmm_unreserve(g->untouched_pages);
     EXPECT_EQ(pmm_free_frames(), frames_before);
     free(g->pages);
     free(v);
     free(g);
 }
 
-uint8_t *sf_page(const struct vcpu *v, uint32_t gfn)
+const uint8_t *sf_page(const struct vcpu *v, uint32_t gfn)
 {
+    static const uint8_t zeros[HV_PAGE_SIZE];
+    hfn_t f;
+
     REQUIRE(gfn < v->guest->limit_pages);
-    if (sf_high)
-        return high.all + gfn * HV_PAGE_SIZE;
-    return frame_ptr(HFN(v->guest->pages[gfn].frame & FRAME_BITS));
+    f = HFN(v->guest->pages[gfn].frame & FRAME_BITS);
+    if (hfn_is_none(f))
+        return zeros;
+    return sf_high ? high.all + (f.v - HIGH_FIRST) * HV_PAGE_SIZE : frame_ptr(f);
 }
 
 uint32_t sf_peek(const struct vcpu *v, uint32_t gpa)
@@ -239,7 +257,11 @@ uint32_t sf_peek(const struct vcpu *v, uint32_t gpa)
 
 void sf_poke(struct vcpu *v, uint32_t gpa, uint32_t value)
 {
-    memcpy(sf_page(v, gpa >> HV_PAGE_SHIFT) + (gpa & HV_PAGE_MASK), &value, 4);
+    uint32_t gfn = gpa >> HV_PAGE_SHIFT;
+
+    if (gpage_is_untouched(&v->guest->pages[gfn]))
+        gpage_touch(v->guest, gfn);
+    memcpy((uint8_t *)(uintptr_t)sf_page(v, gfn) + (gpa & HV_PAGE_MASK), &value, 4);
 }
 
 /* ---- the CPU ---- */

@@ -29,8 +29,11 @@ void sf_lose_kept_windows(void);
 /* The page that the monitor's pointer leads to. */
 uint32_t sf_gfn_at(const struct vcpu *v, const void *p);
 
-/* Bytes of guest memory, behind the monitor's back. */
-uint8_t *sf_page(const struct vcpu *v, uint32_t gfn);
+/* Set before a guest: its pages have no frames until they are touched. */
+extern bool sf_untouched;
+
+/* Bytes of guest memory, behind the monitor's back; sf_poke() touches the page. */
+const uint8_t *sf_page(const struct vcpu *v, uint32_t gfn);
 uint32_t sf_peek(const struct vcpu *v, uint32_t gpa);
 void sf_poke(struct vcpu *v, uint32_t gpa, uint32_t value);
 

@@ -6,7 +6,7 @@
  * units: tests/host/shadow_fixture.c tests/host/shadow_guest.c hv/gmem.c
  * units: hv/mmu/walk.c hv/mmu/shadow.c hv/mmu/fill.c hv/mmu/sync.c hv/mmu/announce.c
  * units: hv/mmu/access.c
- * units: hv/mmu/rmap.c hv/mmu/quiet.c hv/mmu/linear.c hv/mmu/audit.c
+ * units: hv/mmu/rmap.c hv/mmu/gpage.c hv/mmu/quiet.c hv/mmu/linear.c hv/mmu/audit.c
  */
 #include "shadow_guest.h"
 
@@ -73,6 +73,26 @@ static void entries(void)
     SPOILT(v->guest->pages[t->key & KEY_GFN].frame,
            v->guest->pages[t->key & KEY_GFN].frame + GPAGE_PT_ONE);
     SPOILT(m->chunks[t->id / CHUNK_TABLES]->loose, 0);
+}
+
+static void pages(void)
+{
+    struct gpage *p;
+    struct guest *g;
+
+    busy_guest();
+    g = v->guest;
+    p = &g->pages[DATA + 3];
+    SPOILT(g->untouched_pages, g->untouched_pages + 1);
+    SPOILT(p->frame, 0);                      /* its frame is nobody's now */
+    SPOILT(p->frame, p->frame & ~GPAGE_FRAME); /* flags and no frame */
+    SPOILT(frame_owner[p->frame & GPAGE_FRAME], DATA);
+    SPOILT(g->touched_chunks[0], 0);
+}
+
+TEST(the_audit_finds_lost_pages)
+{
+    for_both(pages);
 }
 
 TEST(the_audit_finds_wrong_entries)

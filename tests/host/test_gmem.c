@@ -176,6 +176,35 @@ TEST(tls_words)
     EXPECT(!gmem_tls_words(&g, GPA(0xfffff000)));
 }
 
+/* A page without a frame: it is touched by whatever needs its bytes, and holds zeros. */
+TEST(untouched_pages)
+{
+    uint32_t w = 1, left;
+    uint16_t half = 1;
+    char text[8] = "xxxxxxx";
+
+    start();
+    memset(pages, 0, sizeof(pages));
+    left = g.untouched_pages = PAGES;
+    EXPECT(gmem_tls_words(&g, GPA(0)) == NULL);
+    EXPECT(gmem_zero(&g, GPA(0), LIMIT)); /* nothing to do */
+    EXPECT_EQ(g.untouched_pages, left);
+    EXPECT(gmem_read32(&g, GPA(8), &w) && w == 0);
+    EXPECT(!gpage_is_untouched(&pages[0]) && g.untouched_pages == left - 1);
+    EXPECT(gmem_tls_words(&g, GPA(0)) != NULL);
+    EXPECT(gmem_read16(&g, GPA(HV_PAGE_SIZE), &half) && half == 0);
+    EXPECT_EQ(gmem_read_string(&g, text, GPA(2 * HV_PAGE_SIZE - 4), sizeof(text)), 0);
+    EXPECT_EQ(text[0], 0);
+    EXPECT_EQ(g.untouched_pages, left - 2);
+    EXPECT(gmem_write(&g, GPA(3 * HV_PAGE_SIZE - 2), "abcd", 4)); /* two at once */
+    EXPECT_EQ(g.untouched_pages, left - 4);
+    EXPECT(page(2)[4093] == 0 && page(2)[4094] == 'a' && page(3)[1] == 'd' && page(3)[2] == 0);
+    EXPECT(gmem_write32(&g, GPA(LIMIT - 4), 5) && page(4)[4092] == 5);
+    EXPECT_EQ(g.untouched_pages, 0);
+    EXPECT(gmem_zero(&g, GPA(3 * HV_PAGE_SIZE - 1), 2) && page(3)[0] == 0 && page(2)[4094] == 'a');
+    EXPECT(!gmem_read32(&g, GPA(LIMIT), &w));
+}
+
 TEST(single_words)
 {
     uint32_t w;

@@ -6,7 +6,7 @@
  * units: tests/host/shadow_fixture.c tests/host/shadow_guest.c hv/gmem.c
  * units: hv/mmu/walk.c hv/mmu/shadow.c hv/mmu/fill.c hv/mmu/sync.c hv/mmu/announce.c
  * units: hv/mmu/access.c
- * units: hv/mmu/rmap.c hv/mmu/quiet.c hv/mmu/linear.c hv/mmu/audit.c
+ * units: hv/mmu/rmap.c hv/mmu/gpage.c hv/mmu/quiet.c hv/mmu/linear.c hv/mmu/audit.c
  */
 #include "shadow_guest.h"
 

@@ -396,6 +396,7 @@ void bench_run(bool exits, void (*emit)(const struct bench_result *r))
     if (!roots[0])
         prepare_memory();
     prepare_gates();
+    pt_switch(pt_root); /* what the monitor remembers of all this goes */
     empty_cost = best_empty();
     for (uint32_t i = 0; i < ARRAY_COUNT(rows); i++) {
         if (i == 3) {

@@ -9,6 +9,16 @@
 #include "hv/frame.h"
 #include "hv/guest.h"
 
+/* The frame of a page below the limit. The page is touched by this. */
+HV_INLINE hfn_t gmem_frame(struct guest *g, gfn_t f)
+{
+    struct gpage *p = &g->pages[f.v];
+
+    if (hv_unlikely(gpage_is_untouched(p)))
+        gpage_touch(g, f.v);
+    return gpage_frame(p);
+}
+
 /* Between the monitor and a frame of the guest's, in one page. A frame that cannot
  * be reached is a defect of the monitor's, but costs this guest its life and nobody
  * else: it is killed, and false. */
@@ -20,17 +30,17 @@ bool gmem_write(struct guest *g, gpa_t dst, const void *src,
 bool gmem_zero(struct guest *g, gpa_t dst, uint32_t len) HV_MUST_CHECK;
 
 /* The six words at src, to be read once each before anything else is mapped, if
- * they are aligned, in one page and below the limit; else NULL: gmem_read() knows
- * more. For LOAD_TLS, on the way of every context switch. */
+ * they are aligned, in one page that was touched, and below the limit; else NULL:
+ * gmem_read() knows more. For LOAD_TLS, on the way of every context switch. */
 HV_INLINE const volatile uint32_t *gmem_tls_words(const struct guest *g, gpa_t src)
 {
-    uint32_t page = src.v >> HV_PAGE_SHIFT;
+    const struct gpage *page = &g->pages[src.v >> HV_PAGE_SHIFT];
     const uint8_t *bytes;
 
     if (hv_unlikely(gpa_offset(src) > HV_PAGE_SIZE - 24 || (src.v & 3) ||
-                    page >= g->limit_pages))
+                    src.v >> HV_PAGE_SHIFT >= g->limit_pages || gpage_is_untouched(page)))
         return NULL;
-    bytes = frame_ptr(HFN(g->pages[page].frame & GPAGE_FRAME));
+    bytes = frame_ptr(gpage_frame(page));
     return (const volatile uint32_t *)(const volatile void *)(bytes + gpa_offset(src));
 }
 

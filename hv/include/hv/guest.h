@@ -4,6 +4,7 @@
 
 #include "hv/abi.h"
 #include "hv/config.h"
+#include "hv/gpage.h"
 #include "hv/guest_config.h"
 #include "hv/list.h"
 #include "hv/log.h"
@@ -21,14 +22,6 @@ enum guest_state {
 
 enum guest_end { END_NONE, END_POWEROFF, END_REBOOT, END_CRASH, END_KILLED };
 
-/* One guest page: host frame, flags and the reverse map (hv/rmap.h). */
-#define GPAGE_FRAME 0x00ffffffu
-
-struct gpage {
-    uint32_t frame; /* GPAGE_FRAME: host frame, above it flags of hv/mmu */
-    uint32_t rmap;  /* bits 0..7 number of mappings, 8..31 sum of their ids */
-};
-
 struct guest {
     struct list link; /* in guest_list */
     struct guest_config config;
@@ -42,6 +35,8 @@ struct guest {
     uint32_t ram_pages, limit_pages;
     struct gpage *pages;
     uint32_t pages_order_frames; /* size of the array, for freeing it */
+    uint32_t untouched_pages;    /* their frames are set aside, see hv/gpage.h */
+    uint32_t touched_chunks[GPAGE_CHUNKS / 32]; /* bit n: some page of chunk n is not */
 
     const struct abi_row *abi; /* NULL before INIT */
     enum abi_revision image_abi;

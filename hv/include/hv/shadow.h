@@ -104,6 +104,3 @@ void shadow_print(struct guest *g);
 
 /* At boot: the array that tells each frame's guest page. */
 void rmap_init(void);
-
-/* Guest creation: guest page gfn is this frame, which is the guest's alone. */
-void rmap_own(struct guest *g, uint32_t gfn, hfn_t f);

@@ -92,6 +92,16 @@ void pmm_free_contig(hfn_t f, uint32_t n)
         pmm_unref(HFN(f.v + i));
 }
 
+hfn_t pmm_alloc_table(uint32_t n)
+{
+    return pmm_alloc_contig(n, 1, 0);
+}
+
+void pmm_free_table(hfn_t f, uint32_t n)
+{
+    pmm_free_contig(f, n);
+}
+
 void *pmm_alloc_page(void)
 {
     hfn_t f = pmm_alloc(PMM_DIRECT);
