@@ -4,6 +4,7 @@
  * puts a word everywhere it can; this one looks for it. */
 
 #include "gtest.h"
+#include "guest/virtio.h"
 
 #define MARK 0xfeedface
 #define MARK_HI 0xfeed0000
@@ -132,6 +133,53 @@ GT_CASE(memory_after_marker, GT_RAW | GT_2LEVEL | GT_BEFORE, .with = "mark_and_g
         EXPECT_EQ_AT(pa, peek32(pa), 0);
     (void)boot_stack;
     guest_setup(false);
+}
+
+/* RS-08, page by page: the first access writes one word, and the others are zero. The
+ * guest before had this memory full of its mark. */
+#define UNTOUCHED_PAGES 96u
+
+static uint32_t untouched_page(uint32_t n)
+{
+    return ((guest.mem_bytes - 0x20000) & ~GUEST_PAGE_MASK) - n * GUEST_PAGE_BYTES;
+}
+
+static void expect_zero_but(uint32_t pa, uint32_t from, uint32_t bytes)
+{
+    for (uint32_t k = 0; k < GUEST_PAGE_BYTES; k += 4) {
+        if (k < from || k >= from + bytes)
+            EXPECT_EQ_AT(pa + k, peek32(pa + k), 0);
+    }
+}
+
+GT_CASE(write_after_marker, GT_BOTH | GT_BEFORE, .with = "mark_and_go")
+{
+    for (uint32_t n = 0; n < UNTOUCHED_PAGES; n++) {
+        uint32_t pa = untouched_page(n), at = n * 68 % GUEST_PAGE_BYTES & ~3u;
+
+        poke32(pa + at, ~MARK);
+        expect_zero_but(pa, at, 4);
+        EXPECT_EQ_AT(n, peek32(pa + at), ~MARK);
+    }
+}
+
+/* The same by a device, over the edge of two pages; and by the monitor, which reads a
+ * string from a page that it is the first to touch. */
+GT_CASE(device_after_marker, GT_BOTH | GT_BEFORE, .with = "mark_and_go")
+{
+    static struct vdevice rng;
+    uint32_t pa = untouched_page(1), at = pa + GUEST_PAGE_BYTES - 8;
+    struct vq_buffer b = {at, 16, true};
+
+    EXPECT(bus_find(GABI_DEV_RNG, 0, &rng));
+    bus_start(&rng);
+    vq_add(&rng.vq[0], &b, 1);
+    vq_kick(&rng.vq[0]);
+    EXPECT(vq_wait(&rng.vq[0], NULL));
+    expect_zero_but(pa, GUEST_PAGE_BYTES - 8, 8);
+    expect_zero_but(pa + GUEST_PAGE_BYTES, 0, 8);
+    lguest_call(GABI_HCALL_NOTIFY, untouched_page(3), 0, 0, 0); /* early console text */
+    expect_zero_but(untouched_page(3), 0, 0);
 }
 
 /* ---- the floating-point unit ---- */

@@ -243,6 +243,29 @@ RANDOM(5)
 RANDOM(6)
 RANDOM(7)
 
+/* One request for memory that nobody has touched: each of its pages is filled with
+ * zeros and then with the sectors, and interrupts are not off for all of it. */
+GT_CASE(disk_into_untouched, GT_BOTH | GT_DISK)
+{
+    static struct gabi_blk_req req = {GABI_BLK_READ, 0, 0};
+    static uint8_t status = 0x77;
+    uint32_t bytes = 0x10000, to = ((guest.mem_bytes - 0x20000) & ~GUEST_PAGE_MASK) - bytes;
+    struct vq_buffer b[3] = {{addr_of(&req), sizeof(req), false},
+                             {to, bytes, true},
+                             {addr_of(&status), 1, true}};
+
+    start(GABI_DEV_BLOCK);
+    vq_add(&dev.vq[0], b, 3);
+    vq_kick(&dev.vq[0]);
+    EXPECT(vq_wait(&dev.vq[0], NULL));
+    EXPECT_EQ(READ_ONCE(status), GABI_BLK_OK);
+    for (uint32_t i = 0; i < bytes; i += 4) {
+        uint8_t k = (uint8_t)(i / 512 + i);
+
+        EXPECT_EQ_AT(i, peek32(to + i) & 0xff, k);
+    }
+}
+
 /* A disk keeps what is written, sector by sector, and refuses what is outside. */
 static uint8_t request(uint32_t type, uint64_t sector, uint32_t bytes)
 {
