@@ -109,6 +109,8 @@ void vdev_reset(struct vdev *d)
         d->set->waiting &= ~queue_bit(d, n);
         d->set->lazy &= ~queue_bit(d, n);
     }
+    if (d == d->set->net)
+        vnet_forget(&d->set->vnet);
 }
 
 bool vdev_pop(struct vdev *d, uint32_t n)
@@ -181,6 +183,8 @@ static void serve_queue(struct vdev *d, uint32_t n)
         serve_requests(d, n);
     else if (d->ops->refill)
         d->ops->refill(d, n);
+    else if (d->ops->deliver && d->ops->deliver(d, n))
+        put_off(d, n, false);
 }
 
 void vdev_poll_later(struct vdev_set *s)

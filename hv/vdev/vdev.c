@@ -62,13 +62,12 @@ static void add_devices(struct vdev_set *s)
 int vdev_create(struct guest *g)
 {
     uint32_t frames = (sizeof(struct vdev_set) + HV_PAGE_MASK) >> HV_PAGE_SHIFT;
-    hfn_t f = pmm_alloc_contig(frames, 1, 0);
+    hfn_t f = pmm_alloc_table(frames);
     struct vdev_set *s;
 
     if (hfn_is_none(f))
         return -HV_ENOMEM;
     s = frame_ptr(f);
-    memset(s, 0, sizeof(*s));
     s->g = g;
     s->own_frame = f;
     s->own_frames = frames;
@@ -96,7 +95,7 @@ void vdev_destroy(struct guest *g)
 
         serve_destroy(s);
         memset(s, 0, sizeof(*s)); /* it holds a key and guest data */
-        pmm_free_contig(f, frames);
+        pmm_free_table(f, frames);
     }
 }
 

@@ -54,6 +54,9 @@ struct vdev_ops {
     /* The guest has supplied buffers in a queue without requests. May be
      * NULL. */
     void (*refill)(struct vdev *d, uint32_t n);
+    /* What others have sent for queue n is put into it; true: there is more, for the
+     * next call. May be NULL. */
+    bool (*deliver)(struct vdev *d, uint32_t n);
     /* Counters for `info`. */
     void (*print)(const struct vdev *d);
 };
@@ -82,9 +85,15 @@ struct vconsole {
     uint8_t input[VCONSOLE_INPUT_BYTES];
 };
 
+#define VNET_INBOX_BYTES HV_KIB(128) /* a power of two; what one kick can send */
+
+/* Frames from others wait in the inbox, each behind its length, until this guest runs:
+ * to put them into its buffers is its own work. */
 struct vnet {
     uint8_t mac[6];
     uint64_t tx_frames, rx_frames, tx_dropped, rx_dropped;
+    uint32_t head, tail; /* free-running; inbox[head % size] goes out next */
+    uint8_t inbox[VNET_INBOX_BYTES];
 };
 
 struct vdev_set {
@@ -177,3 +186,6 @@ extern const struct vdev_ops vconsole_ops, vblock_ops, vrng_ops, vnet_ops;
 #define VCONSOLE_F_EMERG_WRITE 2
 
 void vnet_create(struct vdev_set *s);
+
+/* What waits in the inbox is lost, with the ring that it was for. */
+void vnet_forget(struct vnet *v);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The network device and the hub between the guests.  No offloads are offered,
  * so a frame is at most 1514 bytes and lies behind a header of zeros.  What a
- * receiver has no room for is dropped and counted; a sender never waits. */
+ * receiver has no room for is dropped and counted; a sender never waits, and pays
+ * for one copy: however a receiver has cut its buffers up, that is its own time. */
 #include "vdev_priv.h"
 
+#include "hv/arch_if.h"
 #include "hv/list.h"
 #include "hv/log.h"
 #include "hv/string.h"
@@ -61,13 +63,41 @@ static uint32_t vnet_request(struct vdev *d, uint32_t n, struct vq_chain *c)
     return 0;
 }
 
-/* One frame into the next request of the receive queue; false: dropped. */
-static bool receive(struct vdev *d, const uint8_t *frame, uint32_t bytes)
+/* ---- the inbox ---- */
+
+static void inbox_put(struct vnet *v, const void *src, uint32_t bytes)
+{
+    uint32_t at = v->tail % VNET_INBOX_BYTES;
+    uint32_t n = hv_min_u32(bytes, VNET_INBOX_BYTES - at);
+
+    memcpy(v->inbox + at, src, n);
+    memcpy(v->inbox, (const uint8_t *)src + n, bytes - n);
+    v->tail += bytes;
+}
+
+static void inbox_get(struct vnet *v, void *dst, uint32_t bytes)
+{
+    uint32_t at = v->head % VNET_INBOX_BYTES;
+    uint32_t n = hv_min_u32(bytes, VNET_INBOX_BYTES - at);
+
+    memcpy(dst, v->inbox + at, n);
+    memcpy((uint8_t *)dst + n, v->inbox, bytes - n);
+    v->head += bytes;
+}
+
+void vnet_forget(struct vnet *v)
+{
+    v->head = v->tail;
+}
+
+/* ---- receiving ---- */
+
+/* s->buf, a header and a frame, into the next request of the receive queue; false:
+ * dropped. */
+static bool receive(struct vdev *d, uint32_t total)
 {
     struct vdev_set *s = d->set;
     struct virtqueue *q = &d->vq[RX_QUEUE];
-    uint8_t header[HEADER_MODERN_BYTES] = {0};
-    uint32_t total = header_bytes(d) + bytes;
 
     if (!vdev_pop(d, RX_QUEUE))
         return false;
@@ -75,30 +105,51 @@ static bool receive(struct vdev *d, const uint8_t *frame, uint32_t bytes)
         vq_unpop(q); /* too small; the guest keeps it */
         return false;
     }
-    header[HEADER_NUM_BUFFERS] = 1;
-    (void)vq_chain_write(q, &s->chain, header, header_bytes(d));
-    (void)vq_chain_write(q, &s->chain, frame, bytes);
+    (void)vq_chain_write(q, &s->chain, s->buf, total);
     vq_push(q, &s->chain, total);
     return true;
 }
 
-/* Delivers to one guest.  Its own requests may be under way when this guest's
- * work was interrupted; then the frame is lost, as on a wire. */
-static void deliver(struct vdev_set *s, const uint8_t *frame, uint32_t bytes)
+static bool vnet_deliver(struct vdev *d, uint32_t n)
 {
-    if (s->busy || s->net->state != VDEV_STARTED) {
-        s->vnet.rx_dropped++;
+    struct vdev_set *s = d->set;
+    struct vnet *v = &s->vnet;
+    uint32_t header = header_bytes(d);
+
+    while (v->head != v->tail && s->spent < VDEV_BUDGET_BYTES) {
+        uint16_t bytes;
+
+        inbox_get(v, &bytes, sizeof(bytes));
+        memset(s->buf, 0, header);
+        if (d->modern)
+            s->buf[HEADER_NUM_BUFFERS] = 1;
+        inbox_get(v, s->buf + header, bytes);
+        if (receive(d, header + bytes))
+            v->rx_frames++;
+        else
+            v->rx_dropped++;
+        if (!vdev_account(s, VDEV_REQUEST_COST + bytes))
+            break;
+    }
+    vdev_signal(d, n);
+    return v->head != v->tail;
+}
+
+/* ---- the hub ---- */
+
+static void post(struct vdev_set *to, const uint8_t *frame, uint32_t bytes)
+{
+    struct vnet *v = &to->vnet;
+    uint16_t length = (uint16_t)bytes;
+
+    if (to->net->state != VDEV_STARTED ||
+        VNET_INBOX_BYTES - (v->tail - v->head) < sizeof(length) + bytes) {
+        v->rx_dropped++;
         return;
     }
-    s->busy = true;
-    if (receive(s->net, frame, bytes))
-        s->vnet.rx_frames++;
-    else
-        s->vnet.rx_dropped++;
-    vdev_signal(s->net, RX_QUEUE);
-    s->busy = false;
-    if (s->kicked) /* input came meanwhile; not on the sender's time */
-        vdev_poll_later(s);
+    inbox_put(v, &length, sizeof(length));
+    inbox_put(v, frame, bytes);
+    vdev_kick_later(to->net, RX_QUEUE);
 }
 
 void vnet_hub_send(struct guest *from, const uint8_t *frame, uint32_t bytes)
@@ -110,9 +161,10 @@ void vnet_hub_send(struct guest *from, const uint8_t *frame, uint32_t bytes)
 
         if (to == from || !to->vdevs || guest_is_dead(to))
             continue;
-        deliver(to->vdevs, frame, bytes);
+        post(to->vdevs, frame, bytes);
         if (from && from->vdevs)
             from->vdevs->spent += bytes;
+        arch_preempt_point();
     }
 }
 
@@ -133,5 +185,6 @@ const struct vdev_ops vnet_ops = {
     .request_queues = HV_BIT(TX_QUEUE),
     .config = vnet_config,
     .request = vnet_request,
+    .deliver = vnet_deliver,
     .print = vnet_print,
 };

@@ -133,6 +133,16 @@ void pmm_free_contig(hfn_t f, uint32_t n)
     fake.pages_allocated -= n;
 }
 
+hfn_t pmm_alloc_table(uint32_t n)
+{
+    return pmm_alloc_contig(n, 1, 0);
+}
+
+void pmm_free_table(hfn_t f, uint32_t n)
+{
+    pmm_free_contig(f, n);
+}
+
 void *frame_ptr(hfn_t f)
 {
     return slots[f.v];

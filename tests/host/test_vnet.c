@@ -37,13 +37,28 @@ static struct vnet *counters(uint32_t i)
     return &f[i]->g.vdevs->vnet;
 }
 
-/* Guest i sends a frame of n bytes, header in a buffer of its own. */
-static void send(uint32_t i, uint32_t n)
+/* All guests get their turn. */
+static void run_all(void)
+{
+    for (uint32_t i = 0; i < FAKE_GUESTS; i++) {
+        if (f[i])
+            vdev_poll(&f[i]->g);
+    }
+}
+
+/* Guest i asks to send a frame of n bytes, header in a buffer of its own. */
+static void ask_to_send(uint32_t i, uint32_t n)
 {
     fake_desc(&tx[i], 0, 0x8000, HEADER, NEXT, 1);
     fake_desc(&tx[i], 1, 0x9000, n, 0, 0);
     fake_avail(&tx[i], 0);
     EXPECT(vdev_notify(&f[i]->g, tx[i].desc));
+}
+
+static void send(uint32_t i, uint32_t n)
+{
+    ask_to_send(i, n);
+    run_all();
 }
 
 /* Guest i posts receive buffer number n of this size. */
@@ -184,9 +199,74 @@ TEST(vnet_storm_is_bounded)
     EXPECT(vdev_notify(&f[0]->g, tx[0].desc));
     EXPECT(fake_used_idx(&tx[0]) < 256);
     for (uint32_t i = 0; i < 100 && (f[0]->vcpu.attention & VCPU_ATTN_VDEV); i++)
-        vdev_poll(&f[0]->g);
+        run_all();
     EXPECT_EQ(fake_used_idx(&tx[0]), 256u);
     EXPECT_EQ(fake_used_idx(&rx[1]), 64u);
     EXPECT_EQ(counters(1)->rx_dropped, 192u);
+    fake_reset();
+}
+
+/* What a receiver makes of a frame is its own work: nothing of it is done before it
+ * runs, and the sender's time is the same whatever the buffers look like. */
+TEST(vnet_a_sender_does_not_touch_the_receivers_ring)
+{
+    uint32_t alone, beside;
+
+    set_up(2);
+    f[1]->g.end = END_KILLED;
+    ask_to_send(0, 1514);
+    fake.preempt_points = 0;
+    ask_to_send(0, 1514);
+    alone = fake.preempt_points;
+    f[1]->g.end = END_NONE;
+    for (uint32_t i = 0; i < 255; i++)
+        fake_desc(&rx[1], i, 0x10000 + 8 * i, 6, i < 254 ? WRITE | NEXT : WRITE, i + 1);
+    fake_avail(&rx[1], 0);
+    fake.preempt_points = 0;
+    ask_to_send(0, 1514);
+    beside = fake.preempt_points;
+    EXPECT(beside <= alone + 1);
+    EXPECT_EQ(fake_used_idx(&rx[1]), 0u);
+    EXPECT(f[1]->vcpu.attention & VCPU_ATTN_VDEV);
+    vdev_poll(&f[1]->g);
+    EXPECT_EQ(fake_used_idx(&rx[1]), 1u);
+    EXPECT_EQ(fake_used_len(&rx[1], 0), HEADER + 1514);
+    fake_reset();
+}
+
+/* Frames wait in their order, over the end of the inbox too, and only so many. */
+TEST(vnet_the_inbox_is_bounded)
+{
+    uint32_t fits = VNET_INBOX_BYTES / (2 + 1514);
+
+    set_up(2);
+    for (uint32_t round = 0; round < 3; round++) {
+        for (uint32_t i = 0; i < fits + 3; i++) {
+            f[0]->mem[0x9000] = (uint8_t)i;
+            ask_to_send(0, 1514);
+        }
+        EXPECT_EQ(counters(1)->rx_dropped, 3u * (round + 1));
+        for (uint32_t i = 0; i < fits; i++) {
+            fake_desc(&rx[1], i, 0x10000 + 0x800 * i, 0x800, WRITE, 0);
+            fake_avail(&rx[1], i);
+        }
+        run_all();
+        EXPECT_EQ(counters(1)->rx_frames, fits * (round + 1));
+        for (uint32_t i = 0; i < fits; i++)
+            EXPECT_EQ(f[1]->mem[0x10000 + 0x800 * i + HEADER], i);
+    }
+    fake_reset();
+}
+
+/* A driver that starts anew gets nothing that was for the one before. */
+TEST(vnet_a_reset_empties_the_inbox)
+{
+    set_up(2);
+    ask_to_send(0, 60);
+    vdev_reset(f[1]->g.vdevs->net);
+    fake_bus_start(f[1], NET);
+    post(1, 0, 1524);
+    run_all();
+    EXPECT_EQ(fake_used_idx(&rx[1]), 0u);
     fake_reset();
 }
