@@ -10,6 +10,7 @@
 #include "hv/frame.h"
 #include "hv/hcall.h"
 #include "hv/loader.h"
+#include "hv/percpu.h"
 #include "hv/pmm.h"
 #include "hv/sched.h"
 #include "hv/shadow.h"
@@ -128,7 +129,7 @@ static int create_vcpu(struct guest *g)
     return 0;
 }
 
-static int build(struct guest *g, const char **advice, char *err, uint32_t err_bytes)
+static int build(struct guest *g, char *err, uint32_t err_bytes)
 {
     struct load_result image;
     int rc;
@@ -138,14 +139,12 @@ static int build(struct guest *g, const char **advice, char *err, uint32_t err_b
                 pmm_guest_frames() * (HV_PAGE_SIZE / 1024),
                 hv_options.guestmem_high ? " above the direct map (guestmem=high)" : "");
     rc = gpages_create(g);
-    if (rc == 0)
-        rc = create_vcpu(g);
     if (rc != 0)
         return rc;
     rc = loader_load(g, &g->config, &image, err, err_bytes);
     if (rc != 0)
         return rc;
-    *advice = image.advice;
+    g->advice = image.advice;
     g->tagged_devices = image.tagged_devices;
     rc = vdev_create(g);
     if (rc != 0)
@@ -161,57 +160,102 @@ static int build(struct guest *g, const char **advice, char *err, uint32_t err_b
     return shadow_create(g);
 }
 
+/* What guest_create() has begun. */
+static void build_and_start(struct guest *g)
+{
+    char err[160];
+
+    if (build(g, err, sizeof(err)) != 0) {
+        log_config_error("guest %s: not started: %s", g->config.name, err);
+        guest_end(g, END_KILLED, "could not be started");
+        g->state = GUEST_FAILED;
+        return;
+    }
+    g->started_ns = arch_time_ns();
+    log_always("guest %s: started kernel=%s memory=%uMiB", g->config.name,
+               g->config.kernel_name[0] ? g->config.kernel_name : "-",
+               (g->ram_pages + 255) / 256);
+    if (g->advice)
+        log_always("guest %s: %s", g->config.name, g->advice);
+    g->state = g->config.paused ? GUEST_PAUSED : GUEST_RUNNING;
+}
+
 struct guest *guest_create(const struct guest_config *c)
 {
     hfn_t f = pmm_alloc_contig(frames_for(sizeof(struct guest)), 1, 0);
-    const char *advice = NULL;
     struct guest *g;
-    char err[160];
 
-    if (hfn_is_none(f)) {
-        log_config_error("guest %s: not started: not enough memory", c->name);
-        return NULL;
+    if (!hfn_is_none(f)) {
+        g = frame_ptr(f);
+        g->config = *c;
+        g->id = new_id();
+        g->state = GUEST_BUILDING;
+        g->started_ns = arch_time_ns();
+        g->ram_pages = c->memory_kib ? c->memory_kib / 4 : c->memory_mib * 256;
+        g->limit_pages = g->ram_pages + vdev_pages(c);
+        list_init(&g->link);
+        if (create_vcpu(g) == 0) {
+            list_add_tail(&guest_list, &g->link);
+            sched_add(g->vcpu);
+            return g;
+        }
+        guest_free(g);
     }
-    g = frame_ptr(f);
-    g->config = *c;
-    g->id = new_id();
-    g->ram_pages = c->memory_kib ? c->memory_kib / 4 : c->memory_mib * 256;
-    g->limit_pages = g->ram_pages + vdev_pages(c);
-    list_init(&g->link);
-    if (build(g, &advice, err, sizeof(err)) != 0) {
-        log_config_error("guest %s: not started: %s", c->name, err);
-        guest_destroy(g);
-        return NULL;
-    }
-    list_add_tail(&guest_list, &g->link);
-    g->state = c->paused ? GUEST_PAUSED : GUEST_RUNNING;
-    g->started_ns = arch_time_ns();
-    log_always("guest %s: started kernel=%s memory=%uMiB", c->name,
-               c->kernel_name[0] ? c->kernel_name : "-", (g->ram_pages + 255) / 256);
-    if (advice)
-        log_always("guest %s: %s", c->name, advice);
-    sched_add(g->vcpu);
-    return g;
+    log_config_error("guest %s: not started: not enough memory", c->name);
+    return NULL;
+}
+
+/* ---- the end ---- */
+
+static void take_apart(struct guest *g)
+{
+    vtime_fini(g->vcpu);
+    if (g->vcpu->arch.loaded) /* what it was loaded with goes now */
+        arch_vcpu_put(g->vcpu);
+    g->vcpu->root = NULL; /* nobody is to look through it any more */
+    shadow_destroy(g);
+    if (g->vdevs)
+        vdev_destroy(g);
+    gpages_destroy(g);
 }
 
 void guest_destroy(struct guest *g)
 {
+    g->state = GUEST_LEAVING;
+    g->restart_at_ns = 0;
+    sched_wake(g->vcpu);
+}
+
+void guest_free(struct guest *g)
+{
+    struct vcpu *v = g->vcpu;
+
     list_remove(&g->link);
     console_guest_gone(g);
-    if (g->vcpu) {
-        sched_remove(g->vcpu);
-        vtime_fini(g->vcpu);
-    }
-    shadow_destroy(g);
-    if (g->vdevs)
-        vdev_destroy(g);
-    if (g->vcpu) {
-        arch_vcpu_fini(g->vcpu);
-        pmm_free_contig(HFN((uintptr_t)g->vcpu >> HV_PAGE_SHIFT),
+    if (v) {
+        sched_remove(v);
+        arch_vcpu_fini(v);
+        pmm_free_contig(HFN((uintptr_t)v >> HV_PAGE_SHIFT),
                         frames_for(sizeof(struct vcpu)));
     }
-    gpages_destroy(g);
     pmm_free_contig(HFN((uintptr_t)g >> HV_PAGE_SHIFT), frames_for(sizeof(*g)));
+}
+
+void guest_main(void)
+{
+    struct vcpu *v = this_cpu()->running;
+    struct guest *g = v->guest;
+
+    build_and_start(g);
+    for (;;) {
+        sched_leave();
+        if (g->state == GUEST_LEAVING) {
+            take_apart(g);
+            g->state = GUEST_GONE;
+        } else {
+            vcpu_run(v);
+        }
+    }
 }
 
 /* ---- for people ---- */
@@ -239,7 +283,8 @@ static void print_exits(const struct vcpu *v)
 
 void guest_print_info(struct guest *g)
 {
-    static const char *const states[] = {"built", "running", "paused", "ended"};
+    static const char *const states[] = {"built", "failed", "running", "paused", "ended",
+                                         "leaving", "gone"};
     const struct vcpu *v = g->vcpu;
 
     log_raw("%s: %s%s%s\n", g->config.name, states[g->state],
@@ -248,7 +293,8 @@ void guest_print_info(struct guest *g)
             g->ram_pages * 4, overhead_frames(g) * 4,
             (g->limit_pages - g->untouched_pages) * 4, g->abi ? g->abi->name : "-",
             g->pae, g->restarts);
-    shadow_print(g);
+    if (g->mmu)
+        shadow_print(g);
     print_exits(v);
     vdev_print(g);
 }

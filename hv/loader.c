@@ -10,6 +10,7 @@
 #include "hv/gmem.h"
 #include "hv/guest.h"
 #include "hv/range.h"
+#include "hv/sched.h"
 #include "hv/string.h"
 
 #define COPY_BYTES 32768u
@@ -88,7 +89,7 @@ int load_copy(struct load_plan *p, uint32_t pa, const void *src, uint32_t len)
         pa += n;
         from += n;
         len -= n;
-        arch_preempt_point();
+        sched_point();
     }
     return 0;
 }
@@ -208,7 +209,7 @@ static int scan_version(struct load_plan *p, const uint8_t *d, uint32_t bytes)
 
     for (uint32_t i = 0; i < bytes; i++) {
         if (i % SCAN_BYTES == 0)
-            arch_preempt_point();
+            sched_point();
         if (d[i] == 'G' && text_at(d + i, bytes - i, mark, sizeof(mark) - 1))
             return load_fail(p, "a kernel for the lguest of 2.6.23, whose entry "
                              "protocol is not supported");

@@ -6,7 +6,6 @@
 #include "hv/boot_info.h"
 #include "hv/cmdline.h"
 #include "hv/console.h"
-#include "hv/exit.h"
 #include "hv/frame.h"
 #include "hv/guest.h"
 #include "hv/percpu.h"
@@ -124,10 +123,22 @@ static void restart_timer_fired(struct timer *t)
 
 static void restart(struct guest *g)
 {
+    g->again = true;
+    guest_destroy(g);
+}
+
+/* The account of the time that it has had goes on with its next life: starting anew is
+ * not for free. */
+static void bury(struct guest *g)
+{
+    bool again = g->again || g->restart_asked; /* perhaps while it was leaving */
     uint32_t restarts = g->restarts + 1, hasty = g->hasty_ends;
+    uint64_t used = g->vcpu->used_ns;
 
     hv.scratch = g->config;
-    guest_destroy(g);
+    guest_free(g);
+    if (!again)
+        return;
     g = guest_create(&hv.scratch);
     if (!g) {
         hv_count_failure();
@@ -135,6 +146,7 @@ static void restart(struct guest *g)
     }
     g->restarts = restarts;
     g->hasty_ends = hasty;
+    g->vcpu->used_ns = used;
     if (hv.nr_configs <= 1)
         console_attach(g);
 }
@@ -231,12 +243,27 @@ static void guest_ended(struct guest *g)
     }
 }
 
+/* It has said why. */
+static void guest_failed(struct guest *g)
+{
+    if (g->config.is_test)
+        suite_guest_ended(g);
+    else if (g->restarts > 0)
+        hv_count_failure();
+    guest_destroy(g);
+}
+
 static void reap(void)
 {
     list_for_each_safe(l, next, &guest_list) {
         struct guest *g = HV_CONTAINER_OF(l, struct guest, link);
 
-        if (guest_is_dead(g) && g->state != GUEST_ENDED)
+        if (g->state == GUEST_GONE)
+            bury(g);
+        else if (g->state == GUEST_FAILED)
+            guest_failed(g);
+        else if (guest_is_dead(g) && !g->vcpu->aside &&
+                 (g->state == GUEST_RUNNING || g->state == GUEST_PAUSED))
             guest_ended(g);
     }
 }
@@ -296,7 +323,9 @@ static void start_guests(void)
     for (uint32_t i = 0; i < hv.nr_configs; i++) {
         struct guest *g = guest_create(hv.configs[i]);
 
-        if (g) {
+        while (g && g->state == GUEST_BUILDING) /* nobody is there to wait */
+            sched_run(g->vcpu);
+        if (g && g->state != GUEST_FAILED) {
             only = g;
             started++;
         }
@@ -347,6 +376,7 @@ void hv_run(void)
     if (hv_options.test_refused || (suite_wanted() && log_config_errors()))
         refuse_suite();
     start_guests();
+    sched_even();
     for (;;) {
         struct vcpu *v;
 
@@ -363,10 +393,7 @@ void hv_run(void)
             all_ended();
         v = sched_pick();
         if (v) {
-            uint64_t from = arch_time_ns();
-
-            vcpu_run(v);
-            v->run_ns += arch_time_ns() - from;
+            sched_run(v);
             continue;
         }
         if (!suite_wanted() && !any_alive())

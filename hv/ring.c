@@ -5,6 +5,7 @@
 #include "hv/arch_if.h"
 #include "hv/guest.h"
 #include "hv/hcall.h"
+#include "hv/sched.h"
 #include "hv/shadow.h"
 
 #define RING_SLOTS 64u
@@ -52,7 +53,7 @@ HV_INLINE bool ring_run_new(struct vcpu *v)
             continue;
         n = (uint32_t)(status - data - NEW_STATUS) % RING_SLOTS;
         v->ring_cursor = n;
-        arch_preempt_point();
+        sched_point();
         if (hv_unlikely((v->attention & VCPU_ATTN_DEAD) || --steps == 0))
             return !(v->attention & VCPU_ATTN_DEAD);
         status = data + NEW_STATUS + n;
@@ -92,7 +93,7 @@ static bool ring_run_old(struct vcpu *v)
             return false;
         status[at] = SLOT_FREE;
         if (at % ENTRIES_A_STEP == 0)
-            arch_preempt_point();
+            sched_point();
     }
     return !(v->attention & VCPU_ATTN_DEAD);
 }

@@ -70,11 +70,16 @@ static HV_NOINLINE uint32_t odd_vector(struct vcpu *v, uint32_t vec)
     return EXIT_REASONS;
 }
 
-void vcpu_run(struct vcpu *v)
+void vcpu_load(struct vcpu *v)
 {
     if (this_cpu()->loaded != v)
         shadow_vcpu_moves(v);
     arch_vcpu_load(v);
+}
+
+void vcpu_run(struct vcpu *v)
+{
+    vcpu_load(v);
     for (;;) {
         uint32_t vec;
 

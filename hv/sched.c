@@ -1,32 +1,43 @@
 /* SPDX-License-Identifier: MIT */
-/* T:130 Round robin with a time slice of 10 ms, which is only armed while somebody
- * waits: a guest that is alone is never interrupted for nothing. */
+/* T:130 Who has had the CPU least runs next, for a time slice that is only armed while
+ * somebody waits: a guest that is alone is never interrupted for nothing.
+ *
+ * What counts is time by the clock, all of it: a guest that was on for longer than its
+ * slice waits until the others have caught up, and building and taking apart are its
+ * own time like any other. Each works on a stack of its own, so that any work can be
+ * put aside where interrupts are let in (sched_point). */
 #include "hv/sched.h"
 
 #include "hv/arch_if.h"
+#include "hv/exit.h"
 #include "hv/gmem.h"
 #include "hv/guest.h"
 #include "hv/lgdata.h"
 #include "hv/percpu.h"
 #include "hv/suite.h"
-#include "hv/timerq.h"
 
+/* With more that wait slices are shorter, so that nobody waits longer than ROUND_NS
+ * for his turn; but not so short that changing over is most of it. */
 #define SLICE_NS 10000000u
+#define SLICE_MIN_NS 2000000u
+#define ROUND_NS 15000000u
 
-static struct timer slice_timer; /* one CPU runs guests so far */
-static struct vcpu *running;
+/* Who has slept comes before the others, but not by more than this, however long it
+ * was: half a slice, so that two turns in a row are not his. */
+#define CREDIT_NS 5000000u
 
 static void slice_over(struct timer *t)
 {
-    (void)t;
-    if (running)
-        running->attention |= VCPU_ATTN_RESCHED;
+    struct percpu *cpu = HV_CONTAINER_OF(t, struct percpu, slice);
+
+    if (cpu->running)
+        cpu->running->attention |= VCPU_ATTN_RESCHED;
 }
 
 void sched_init(void)
 {
     list_init(&this_cpu()->run_queue);
-    timer_init_own(&slice_timer, slice_over);
+    timer_init_own(&this_cpu()->slice, slice_over);
 }
 
 void sched_add(struct vcpu *v)
@@ -38,8 +49,6 @@ void sched_add(struct vcpu *v)
 void sched_remove(struct vcpu *v)
 {
     list_remove(&v->run_link);
-    if (running == v)
-        running = NULL;
 }
 
 /* The alias is only there while the vCPU is loaded. */
@@ -60,6 +69,10 @@ bool sched_runnable(const struct vcpu *v)
 {
     const struct guest *g = v->guest;
 
+    if (v->aside) /* what was begun is finished, but for a pause */
+        return g->state != GUEST_PAUSED || guest_is_dead(g);
+    if (g->state == GUEST_BUILDING || g->state == GUEST_LEAVING)
+        return true;
     if (guest_is_dead(g) || g->state != GUEST_RUNNING)
         return false;
     if (!v->halted || (v->attention & VCPU_ATTN_VDEV))
@@ -70,38 +83,142 @@ bool sched_runnable(const struct vcpu *v)
     return (v->irq_pending & ~blocked_lines(v)) != 0;
 }
 
+/* ---- the account ---- */
+
+/* Charges who runs up to now. Whoever becomes ready later starts where the one is that
+ * has least of those who were: what was used while nobody waited is owed to nobody. */
+static void charge(struct percpu *cpu, uint64_t now)
+{
+    struct vcpu *v = cpu->running;
+    uint64_t least;
+
+    v->run_ns += now - cpu->charged_ns;
+    v->used_ns += now - cpu->charged_ns;
+    cpu->charged_ns = now;
+    least = v->used_ns;
+    list_for_each(l, &cpu->run_queue) {
+        const struct vcpu *o = HV_CONTAINER_OF(l, struct vcpu, run_link);
+
+        if (o->ready_ns && o->used_ns < least)
+            least = o->used_ns;
+    }
+    if (least > cpu->floor_ns)
+        cpu->floor_ns = least;
+}
+
+/* One that can run, from now on if it could not before. */
+static void note_ready(struct vcpu *v, uint64_t now)
+{
+    uint64_t floor = this_cpu()->floor_ns;
+
+    if (v->ready_ns)
+        return;
+    v->ready_ns = now;
+    if (v->used_ns + CREDIT_NS < floor)
+        v->used_ns = floor - CREDIT_NS;
+}
+
+void sched_even(void)
+{
+    list_for_each(l, &this_cpu()->run_queue) {
+        struct vcpu *v = HV_CONTAINER_OF(l, struct vcpu, run_link);
+
+        v->used_ns = this_cpu()->floor_ns;
+        v->ready_ns = 0;
+    }
+}
+
+/* ---- who runs ---- */
+
 void sched_wake(struct vcpu *v)
 {
-    if (running && running != v && sched_runnable(v) && !timer_is_armed(&slice_timer))
-        timer_arm(&slice_timer, arch_time_ns() + SLICE_NS);
+    struct percpu *cpu = this_cpu();
+    uint64_t now;
+
+    if (!cpu->running || cpu->running == v || v->ready_ns || !sched_runnable(v))
+        return; /* the next sched_pick() will see it */
+    now = arch_time_ns();
+    charge(cpu, now);
+    note_ready(v, now);
+    if (!timer_is_armed(&cpu->slice))
+        timer_arm(&cpu->slice, now + SLICE_NS);
+}
+
+static uint32_t slice_ns(uint32_t waiting)
+{
+    return hv_max_u32(hv_min_u32(SLICE_NS, ROUND_NS / hv_max_u32(waiting, 1)),
+                      SLICE_MIN_NS);
 }
 
 struct vcpu *sched_pick(void)
 {
-    struct list *q = &this_cpu()->run_queue;
+    struct percpu *cpu = this_cpu();
     struct vcpu *found = NULL;
-    bool others = false;
+    uint64_t now = arch_time_ns();
+    uint32_t ready = 0;
 
-    list_for_each_safe(l, next, q) {
+    list_for_each(l, &cpu->run_queue) {
         struct vcpu *v = HV_CONTAINER_OF(l, struct vcpu, run_link);
 
-        if (!sched_runnable(v))
+        if (!sched_runnable(v)) {
+            v->ready_ns = 0;
             continue;
-        if (found) {
-            others = true;
-            break;
         }
-        found = v;
+        note_ready(v, now);
+        ready++;
+        if (!found || v->used_ns < found->used_ns)
+            found = v;
     }
-    running = found;
-    timer_cancel(&slice_timer);
+    timer_cancel(&cpu->slice);
     if (!found)
         return NULL;
-    list_remove(&found->run_link);
-    list_add_tail(q, &found->run_link);
     /* The suite watches the clock between slices, also with one guest. */
-    if (others || suite_wanted())
-        timer_arm(&slice_timer, arch_time_ns() + SLICE_NS);
+    if (ready > 1 || suite_wanted())
+        timer_arm(&cpu->slice, now + slice_ns(ready - 1));
     found->attention &= ~VCPU_ATTN_RESCHED;
     return found;
+}
+
+void sched_run(struct vcpu *v)
+{
+    struct percpu *cpu = this_cpu();
+    uint64_t now = arch_time_ns();
+
+    if (v->ready_ns && now - v->ready_ns > v->longest_wait_ns)
+        v->longest_wait_ns = now - v->ready_ns;
+    v->ready_ns = 0;
+    cpu->running = v;
+    cpu->charged_ns = now;
+    arch_vcpu_stack_enter(v);
+    now = arch_time_ns();
+    charge(cpu, now);
+    cpu->running = NULL;
+    if (sched_runnable(v))
+        v->ready_ns = now;
+}
+
+void sched_leave(void)
+{
+    arch_vcpu_stack_leave(this_cpu()->running);
+}
+
+/* Another may have been loaded when this goes on. */
+static HV_NOINLINE void put_aside(struct vcpu *v)
+{
+    bool loaded = v->arch.loaded;
+
+    v->aside = true;
+    sched_leave();
+    v->aside = false;
+    if (loaded)
+        vcpu_load(v);
+}
+
+void sched_point(void)
+{
+    struct vcpu *v = this_cpu()->running;
+
+    arch_preempt_point();
+    if (v && hv_unlikely(v->attention & VCPU_ATTN_RESCHED))
+        put_aside(v);
 }

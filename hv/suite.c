@@ -31,7 +31,9 @@ enum phase {
     PHASE_START,
     PHASE_CANARY, /* wait until it beats */
     PHASE_NEXT,   /* choose a case, take the baseline */
+    PHASE_PEER,   /* the guest beside the case is being built */
     PHASE_BEFORE, /* the case that goes first is running */
+    PHASE_BUILD,  /* the guest of the case is being built */
     PHASE_RUN,
     PHASE_END,    /* guests are on their way out */
     PHASE_CHECK,  /* wait for the canary's next beat, then judge */
@@ -47,7 +49,7 @@ static struct {
     struct guest *main, *peer;
     struct suite_end end, peer_end;
     uint32_t index, number;
-    uint64_t start_ns, deadline_ns, run_ns;
+    uint64_t start_ns, deadline_ns, run_ns, limit_ns;
     uint32_t beats_at_start, beats_at_end;
     uint32_t seed, lives; /* GT_AGAIN: of this life, so far */
     uint64_t again_until_ns;
@@ -235,6 +237,7 @@ static void start_main(void)
     const struct suite_case *c = current();
     uint32_t ms = (c->timeout_s ? c->timeout_s : hv_options.timeout_s) * 1000;
 
+
     if ((suite.runs || suite.whatever || (c->flags & GT_AGAIN)) && !c->timeout_s)
         ms = RUNS_DEFAULT_MS;
     suite.main = start_guest(suite.index, c->name);
@@ -242,10 +245,24 @@ static void start_main(void)
         suite.end.ended = true;
         str_copy(suite.end.reason, "could not be started", sizeof(suite.end.reason));
     }
+    suite.limit_ns = (uint64_t)ms * 1000000u;
+    set_deadline(suite.limit_ns);
+    suite.phase = PHASE_BUILD;
+}
+
+static bool is_built(const struct guest *g)
+{
+    return !g || g->state != GUEST_BUILDING || past_deadline();
+}
+
+static void phase_build(void)
+{
+    if (!is_built(suite.main))
+        return;
     suite_irqs_begin(true);
     suite.beats_at_start = canary_word();
     suite.start_ns = arch_time_ns();
-    set_deadline((uint64_t)ms * 1000000u);
+    set_deadline(suite.limit_ns);
     suite.phase = PHASE_RUN;
 }
 
@@ -288,12 +305,18 @@ static void phase_next(void)
     suite_before_take(&suite.before);
     if (c->with != SUITE_NO_CASE)
         suite.peer = start_guest(c->with, "peer");
-    if (suite.peer && (c->flags & GT_BEFORE)) {
-        set_deadline((uint64_t)hv_options.timeout_s * 1000000000u);
-        suite.phase = PHASE_BEFORE;
+    set_deadline((uint64_t)hv_options.timeout_s * 1000000000u);
+    suite.phase = PHASE_PEER;
+}
+
+static void phase_peer(void)
+{
+    if (!is_built(suite.peer))
         return;
-    }
-    start_main();
+    if (current()->flags & GT_BEFORE)
+        suite.phase = PHASE_BEFORE;
+    else
+        start_main();
 }
 
 static void phase_before(void)
@@ -470,7 +493,9 @@ bool suite_step(void)
         case PHASE_START: phase_start(); break;
         case PHASE_CANARY: phase_canary(); break;
         case PHASE_NEXT: phase_next(); break;
+        case PHASE_PEER: phase_peer(); break;
         case PHASE_BEFORE: phase_before(); break;
+        case PHASE_BUILD: phase_build(); break;
         case PHASE_RUN: phase_run(); break;
         case PHASE_END: phase_end(); break;
         case PHASE_CHECK: phase_check(); break;

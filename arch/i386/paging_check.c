@@ -146,10 +146,12 @@ bool paging_check_wx(void)
                    "no guard below the NMI stack");
     check_unmapped(&c, LAYOUT_DF_STACK - HV_PAGE_SIZE,
                    "no guard below the double-fault stack");
+    check_unmapped(&c, LAYOUT_VCPU_STACK - HV_PAGE_SIZE,
+                   "no guard below the stack of vCPUs");
     check_guest_view(&c);
     if (!(cpu_read_cr0() & CR0_WP))
         complain(&c, 0, cpu_read_cr0(), "CR0.WP is off");
-    log_debug("paging: %s, nx=%u, wp=%u, page 0 and 3 guards unmapped, "
+    log_debug("paging: %s, nx=%u, wp=%u, page 0 and 4 guards unmapped, "
               "%u pages of 4 KiB, %u of 2 MiB",
               c.bad == 0 ? "W^X holds" : "W^X is BROKEN", pte_nx != 0,
               (cpu_read_cr0() & CR0_WP) != 0, c.pages_4k, c.pages_2m);

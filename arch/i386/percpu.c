@@ -63,6 +63,7 @@ struct percpu *percpu_create(uint32_t index)
         return NULL;
 
     cpu->arch.window_pt = &pt[pt_index(LAYOUT_WINDOWS)];
+    cpu->arch.stack_pt = &pt[pt_index(LAYOUT_VCPU_STACK)];
     cpu->arch.switcher_host_ptes = host_pt;
     cpu->arch.switcher_guest_ptes = guest_pt;
     cpu->arch.switcher_guest_pt = hfn_to_hpa(frame_of_ptr(guest_pt));
@@ -90,6 +91,18 @@ uint32_t arch_cpu_index(void)
     return percpu_ready ? this_cpu()->index : 0;
 }
 
+void percpu_map_stack(const struct arch_vcpu *v)
+{
+    struct arch_percpu *cpu = &this_cpu()->arch;
+
+    for (uint32_t i = 0; i < LAYOUT_VCPU_STACK_PAGES; i++) {
+        pte_write(&cpu->stack_pt[i], v
+                  ? pte_make(hfn_to_hpa(HFN(v->stack_frame.v + i)), PTE_KERNEL_RW) : 0);
+        cpu_invlpg(LAYOUT_VCPU_STACK + i * HV_PAGE_SIZE);
+    }
+    cpu->stack_of = v;
+}
+
 /* ---- for backtraces ---- */
 
 bool arch_stack_bounds(uintptr_t sp, uintptr_t *bottom, uintptr_t *top)
@@ -100,6 +113,7 @@ bool arch_stack_bounds(uintptr_t sp, uintptr_t *bottom, uintptr_t *top)
         {LAYOUT_STACK, LAYOUT_STACK_PAGES},
         {LAYOUT_NMI_STACK, LAYOUT_NMI_STACK_PAGES},
         {LAYOUT_DF_STACK, LAYOUT_DF_STACK_PAGES},
+        {LAYOUT_VCPU_STACK, LAYOUT_VCPU_STACK_PAGES},
     };
 
     for (uint32_t i = 0; percpu_ready && i < HV_ARRAY_SIZE(stacks); i++) {

@@ -118,6 +118,25 @@ cpu_call_on_stack:
     jmp eax
 .end:
 
+; void cpu_switch_stack(uint32_t *from, uint32_t to)   HV_ASMCALL
+; Returns on the other stack, to whoever left that one here.
+global cpu_switch_stack:function (cpu_switch_stack.end - cpu_switch_stack)
+cpu_switch_stack:
+    mov eax, [esp + 4]
+    mov edx, [esp + 8]
+    push ebp
+    push ebx
+    push esi
+    push edi
+    mov [eax], esp
+    mov esp, edx
+    pop edi
+    pop esi
+    pop ebx
+    pop ebp
+    ret
+.end:
+
 ; void cpu_nmi_unblock(void)   HV_ASMCALL
 ; IRET is what ends the blocking of NMIs (SDM 3A 6.7.1).
 global cpu_nmi_unblock:function (cpu_nmi_unblock.end - cpu_nmi_unblock)

@@ -5,11 +5,13 @@
  * read is wiped or replaced when another one comes. */
 #include "hv/vcpu.h"
 
+#include "arch/asm_entry.h"
 #include "arch/cpu.h"
 #include "arch/desc.h"
 #include "arch/fpu.h"
 #include "arch/golden.h"
 #include "arch/mitigate.h"
+#include "arch/paging.h"
 #include "hv/arch_if.h"
 #include "hv/assert.h"
 #include "hv/frame.h"
@@ -36,17 +38,48 @@ static bool gdt_index_is_host(uint32_t i)
            i == GDT_DF_TSS;
 }
 
+/* ---- the stack ---- */
+
+/* As cpu_switch_stack() leaves one, about to return to where the guest's life begins. */
+static void stack_prepare(struct arch_vcpu *a)
+{
+    const uint32_t first[] = {0, 0, 0, 0, (uint32_t)(uintptr_t)guest_main, 0};
+    uint32_t at = LAYOUT_VCPU_STACK_PAGES * HV_PAGE_SIZE - sizeof(first);
+
+    memcpy((uint8_t *)frame_ptr(a->stack_frame) + at, first, sizeof(first));
+    a->esp = LAYOUT_VCPU_STACK + at;
+}
+
+void arch_vcpu_stack_enter(struct vcpu *v)
+{
+    struct arch_percpu *cpu = &this_cpu()->arch;
+
+    if (cpu->stack_of != &v->arch)
+        percpu_map_stack(&v->arch);
+    cpu_switch_stack(&cpu->own_esp, v->arch.esp);
+}
+
+void arch_vcpu_stack_leave(struct vcpu *v)
+{
+    cpu_switch_stack(&v->arch.esp, this_cpu()->arch.own_esp);
+}
+
+/* ---- its life ---- */
+
 int arch_vcpu_init(struct vcpu *v)
 {
     struct arch_vcpu *a = &v->arch;
 
     a->regs_frame = pmm_alloc(PMM_DIRECT);
     a->thunk_frame = pmm_alloc(PMM_DIRECT);
+    a->stack_frame = pmm_alloc_contig(LAYOUT_VCPU_STACK_PAGES, 1, 0);
     a->idt = pmm_alloc_page();
-    if (hfn_is_none(a->regs_frame) || hfn_is_none(a->thunk_frame) || !a->idt) {
+    if (hfn_is_none(a->regs_frame) || hfn_is_none(a->thunk_frame) ||
+        hfn_is_none(a->stack_frame) || !a->idt) {
         arch_vcpu_fini(v);
         return -HV_ENOMEM;
     }
+    stack_prepare(a);
     v->regs = (struct guest_regs *)((uint8_t *)frame_ptr(a->regs_frame) +
                                     HV_PAGE_SIZE - sizeof(struct guest_regs));
     /* The IDT takes 2 KiB; the FPU image lies behind it. */
@@ -68,6 +101,11 @@ void arch_vcpu_fini(struct vcpu *v)
         pmm_unref(a->regs_frame);
     if (!hfn_is_none(a->thunk_frame))
         pmm_unref(a->thunk_frame);
+    if (!hfn_is_none(a->stack_frame)) {
+        if (this_cpu()->arch.stack_of == a)
+            percpu_map_stack(NULL);
+        pmm_free_contig(a->stack_frame, LAYOUT_VCPU_STACK_PAGES);
+    }
     if (a->idt)
         pmm_free_page(a->idt);
     memset(a, 0, sizeof(*a));

@@ -6,8 +6,8 @@
 
 #include "rmap.h"
 
-#include "hv/arch_if.h"
 #include "hv/pmm.h"
+#include "hv/sched.h"
 
 /* Pages between two preemption points while memory is given back. */
 #define PAGES_A_STEP 32u
@@ -52,9 +52,9 @@ static void free_chunk(struct guest *g, uint32_t chunk)
             continue;
         pmm_unref(gpage_frame(&g->pages[i]));
         if (++freed % PAGES_A_STEP == 0)
-            arch_preempt_point();
+            sched_point();
     }
-    arch_preempt_point();
+    sched_point();
 }
 
 void gpages_destroy(struct guest *g)

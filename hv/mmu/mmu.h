@@ -10,11 +10,11 @@
 
 #include "caches.h"
 
-#include "hv/arch_if.h"
 #include "hv/assert.h"
 #include "hv/frame.h"
 #include "hv/guest.h"
 #include "hv/pmm.h"
+#include "hv/sched.h"
 #include "hv/shadow.h"
 #include "hv/string.h"
 
@@ -133,13 +133,13 @@ struct shadow_mmu {
     int32_t may_compare; /* leaves before the next one; a ring may hold many flushes */
 };
 
-/* Interrupts are let in. Devices may write to any page of the guest then, also to one
- * that is no table yet, where nobody notes it: who has read an entry before looks at
- * m->breaks, and reads it again if that has changed. */
+/* Interrupts are let in, and others run if the slice is over. Devices may write to any
+ * page of the guest then, also to one that is no table yet, where nobody notes it: who
+ * has read an entry before looks at m->breaks, and reads it again if that has changed. */
 HV_INLINE void mmu_preempt_point(struct shadow_mmu *m)
 {
     m->breaks++;
-    arch_preempt_point();
+    sched_point();
 }
 
 /* ---- the cache ---- */

@@ -27,7 +27,7 @@ static const char *state_name(const struct guest *g)
         return "waits";
     if (g->state == GUEST_ENDED || guest_is_dead(g))
         return "ended";
-    if (g->state == GUEST_BUILT)
+    if (g->state == GUEST_BUILDING)
         return "built";
     return g->vcpu != NULL && g->vcpu->halted ? "idle" : "running";
 }
@@ -110,6 +110,7 @@ static void cmd_destroy(uint32_t nr_args, char *const *args)
     (void)nr_args;
     if (g == NULL)
         return;
+    g->again = g->restart_asked = false; /* it may be on its way to another life */
     if (g->state == GUEST_ENDED) { /* kept by preserve */
         guest_destroy(g);
         shell_say("%s is gone", args[0]);

@@ -5,6 +5,7 @@
 #include "drbg.h"
 
 #include "hv/arch_if.h"
+#include "hv/sched.h"
 #include "hv/string.h"
 
 #define RESEED_BYTES HV_KIB(64)
@@ -98,7 +99,7 @@ void drbg_bytes(struct drbg *d, uint8_t *out, uint32_t bytes)
     bytes = hv_min_u32(bytes, DRBG_MAX_BYTES);
     if (d->bytes_left < bytes || arch_time_ns() >= d->reseed_ns) {
         reseed(d);
-        arch_preempt_point(); /* as much work as what follows */
+        sched_point(); /* as much work as what follows */
     }
     d->bytes_left -= bytes;
 
@@ -113,7 +114,7 @@ void drbg_bytes(struct drbg *d, uint8_t *out, uint32_t bytes)
         if (done < bytes)
             chacha20_block(d->key, counter, no_nonce, block);
         if (counter % BLOCKS_A_STEP == 0)
-            arch_preempt_point(); /* nobody else uses this generator */
+            sched_point(); /* nobody else uses this generator */
     }
     memcpy(d->key, next_key, sizeof(d->key));
     wipe(next_key, sizeof(next_key));

@@ -29,7 +29,7 @@ static uint32_t queue_bit(const struct vdev *d, uint32_t n)
 bool vdev_account(struct vdev_set *s, uint32_t bytes)
 {
     s->spent += bytes;
-    arch_preempt_point();
+    sched_point();
     return !guest_is_dead(s->g);
 }
 

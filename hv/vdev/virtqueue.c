@@ -7,6 +7,7 @@
 #include "guest-abi/device_page.h"
 #include "hv/arch_if.h"
 #include "hv/gmem.h"
+#include "hv/sched.h"
 #include "hv/string.h"
 
 _Static_assert(sizeof(struct gabi_vring_desc) == 16, "ring format");
@@ -161,7 +162,7 @@ static bool walk_chain(struct virtqueue *q, struct vq_chain *c)
             return true;
         i = d.next;
         if (steps % PREEMPT_EVERY == 0)
-            arch_preempt_point();
+            sched_point();
     }
 }
 
@@ -223,7 +224,7 @@ static uint32_t chain_copy(struct virtqueue *q, struct vq_chain *c,
         cost += COPY_PIECE_COST + (bytewise ? n * COPY_BYTEWISE_COST : n);
         if (cost >= COPY_PREEMPT) {
             cost = 0;
-            arch_preempt_point();
+            sched_point();
         }
     }
     return done;

@@ -164,7 +164,7 @@ void vnet_hub_send(struct guest *from, const uint8_t *frame, uint32_t bytes)
         post(to->vdevs, frame, bytes);
         if (from && from->vdevs)
             from->vdevs->spent += bytes;
-        arch_preempt_point();
+        arch_preempt_point(); /* not sched_point(): the list stays as it is */
     }
 }
 

@@ -282,6 +282,11 @@ void arch_preempt_point(void)
         fake_on_preempt();
 }
 
+void sched_point(void)
+{
+    arch_preempt_point();
+}
+
 /* ---- guests ---- */
 
 void fake_guest_free(struct fake_guest *f)

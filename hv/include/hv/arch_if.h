@@ -64,6 +64,12 @@ void arch_handle_mce(void);
 int arch_vcpu_init(struct vcpu *v) HV_MUST_CHECK;
 void arch_vcpu_fini(struct vcpu *v);
 
+/* What the monitor does for a guest it does on a stack of the guest's vCPU, on which
+ * guest_main() begins. enter: from the CPU's own stack, goes on there; returns when v
+ * leaves it. */
+void arch_vcpu_stack_enter(struct vcpu *v);
+void arch_vcpu_stack_leave(struct vcpu *v);
+
 /* Makes v the vCPU of this CPU: its pages in the switcher window, its GDT and
  * IDT in the state page, its FPU state in the CPU. Puts the earlier one back. */
 void arch_vcpu_load(struct vcpu *v);

@@ -42,6 +42,9 @@ bool exit_refused_return(struct vcpu *v, uint32_t vector, uint32_t err);
 /* If the bytes at EIP are vmcall, patches them to int 0x1f (ABI 2.1). */
 bool exit_try_vmcall(struct vcpu *v);
 
+/* Makes v the one that is loaded on this CPU; another may have been. */
+void vcpu_load(struct vcpu *v);
+
 /* Runs v until it must leave the CPU: dead, halted without work, slice over. */
 void vcpu_run(struct vcpu *v);
 

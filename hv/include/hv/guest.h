@@ -14,10 +14,13 @@ struct shadow_mmu;
 struct vdev_set;
 
 enum guest_state {
-    GUEST_BUILT,
+    GUEST_BUILDING,
+    GUEST_FAILED, /* to be built */
     GUEST_RUNNING,
     GUEST_PAUSED,
-    GUEST_ENDED, /* stopped for good; freed, restarted or preserved next */
+    GUEST_ENDED,   /* stopped for good; destroyed, restarted or preserved next */
+    GUEST_LEAVING, /* is being taken apart */
+    GUEST_GONE,    /* nothing is left but what guest_free() frees */
 };
 
 enum guest_end { END_NONE, END_POWEROFF, END_REBOOT, END_CRASH, END_KILLED };
@@ -41,6 +44,7 @@ struct guest {
     const struct abi_row *abi; /* NULL before INIT */
     enum abi_revision image_abi;
     uint32_t entry, boot_pgdir;
+    const char *advice; /* of the loader's, or NULL */
     bool linear;     /* no page tables yet: VA == PA */
     bool pae_known, pae;
     uint32_t lguest_data; /* gpa */
@@ -62,6 +66,7 @@ struct guest {
     struct log_limit log_limit;
     uint32_t restarts;
     bool restart_asked; /* from the shell, whatever on_reboot= says */
+    bool again; /* when it is gone it is made anew */
     uint32_t hasty_ends; /* lives in a row, this one too, that were over at once */
     uint64_t restart_at_ns; /* ended, and waits for its next life; 0: does not */
     uint64_t started_ns;
@@ -88,12 +93,19 @@ static inline bool guest_is_dead(const struct guest *g)
     return g->end != END_NONE;
 }
 
-/* Builds a guest from its configuration: memory, image, devices; prints the
- * "started" line. NULL and one logged line if that fails. */
+/* Makes a guest that builds itself in its own time: memory, image, devices; then it
+ * prints the "started" line and runs, or is GUEST_FAILED and has logged why. NULL and
+ * one logged line if there is not even room for that. */
 struct guest *guest_create(const struct guest_config *c);
 
-/* Frees everything, to the last page. */
+/* Takes the guest apart to the last page, also in its own time; then it is GUEST_GONE. */
 void guest_destroy(struct guest *g);
+
+/* Frees what is left of one that is gone. */
+void guest_free(struct guest *g);
+
+/* Where a vCPU's stack begins: the whole life of its guest. */
+HV_NORETURN void guest_main(void);
 
 void guest_pause(struct guest *g);
 void guest_resume(struct guest *g);

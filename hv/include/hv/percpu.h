@@ -5,6 +5,7 @@
 
 #include "arch/percpu.h"
 #include "hv/list.h"
+#include "hv/timerq.h"
 
 struct vcpu;
 
@@ -12,6 +13,10 @@ struct percpu {
     uint32_t index;
     struct vcpu *loaded; /* whose pages are in the switcher window */
     struct list run_queue;
+    struct vcpu *running; /* whose stack we are on; NULL: the CPU's own */
+    struct timer slice;
+    uint64_t charged_ns; /* until when running has been charged */
+    uint64_t floor_ns;   /* no ready vCPU had a smaller used_ns when it was last looked */
     struct list timers;
     uint32_t nr_timers;
     uint64_t timer_programmed_ns;

@@ -66,8 +66,11 @@ struct vcpu {
     struct timer clockevent; /* SET_CLOCKEVENT */
     struct timer retry;      /* bounds the wait of a pending interrupt */
     struct list run_link;    /* run queue of the CPU */
-    uint64_t slice_end_ns;
-    uint64_t run_ns; /* time this vCPU had a CPU */
+    uint64_t run_ns;   /* time this vCPU had a CPU */
+    uint64_t used_ns;  /* the same as the scheduler reckons: who has least is next */
+    uint64_t ready_ns; /* it could run, and waits since then; 0: it does not */
+    uint64_t longest_wait_ns; /* so far, or since the suite has put it back to 0 */
+    bool aside; /* its slice ended in the midst of work for it (sched_point) */
 
     uint32_t exit_count[260]; /* by vector; ARCH_EXIT_BAD_IRET at 256 */
     struct arch_vcpu arch;

@@ -4,6 +4,7 @@
 #include "fake.h"
 
 #include "hv/arch_if.h"
+#include "hv/sched.h"
 #include "hv/percpu.h"
 
 #include "test.h"
@@ -85,6 +86,11 @@ void arch_preempt_point(void)
     fake_arch.preempt_points++;
     if (fake_arch.on_preempt)
         fake_arch.on_preempt();
+}
+
+void sched_point(void)
+{
+    arch_preempt_point();
 }
 
 void arch_idle(void)

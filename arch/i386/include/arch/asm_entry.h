@@ -41,6 +41,10 @@ extern const uint8_t trap_df_entry[];
 /* Leaves this stack for good: ESP = top, EBP = 0, calls fn. */
 HV_NORETURN HV_ASMCALL void cpu_call_on_stack(uintptr_t top, void (*fn)(void));
 
+/* Puts EBX, ESI, EDI, EBP on this stack, its ESP into *from, and takes them from the
+ * stack whose ESP is to: that one goes on where it left. */
+HV_ASMCALL void cpu_switch_stack(uint32_t *from, uint32_t to);
+
 /* An IRET to the next instruction: NMIs are taken again after it. */
 HV_ASMCALL void cpu_nmi_unblock(void);
 

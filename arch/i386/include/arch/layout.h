@@ -23,6 +23,8 @@
 #define LAYOUT_NMI_STACK_PAGES 2
 #define LAYOUT_DF_STACK 0xffc41000    /* 2 pages, guard below */
 #define LAYOUT_DF_STACK_PAGES 2
+#define LAYOUT_VCPU_STACK 0xffc51000  /* 4 pages, guard below: of the vCPU that runs */
+#define LAYOUT_VCPU_STACK_PAGES 4
 #define LAYOUT_WINDOWS 0xffd00000     /* windows onto HIGH frames */
 #define LAYOUT_WINDOW_COUNT 64
 #define LAYOUT_WINDOWS_KEPT 0xffd40000 /* right behind them: arch_window_keep() */

@@ -42,3 +42,7 @@ struct percpu *percpu_create(uint32_t index) HV_MUST_CHECK;
 
 /* After paging_enable(): what has to be set through the final address. */
 void percpu_init_this(void);
+
+/* Maps the stack of this vCPU at its place on this CPU; NULL: nobody's. */
+struct arch_vcpu;
+void percpu_map_stack(const struct arch_vcpu *v);

@@ -13,6 +13,9 @@ struct arch_percpu {
     uint64_t *window_pt;     /* PTEs of LAYOUT_WINDOWS, directly mapped */
     uint32_t window_tag[LAYOUT_WINDOW_COUNT];
     uint8_t window_victim[LAYOUT_WINDOW_COUNT / 2];
+    uint64_t *stack_pt; /* PTEs of LAYOUT_VCPU_STACK */
+    const struct arch_vcpu *stack_of; /* whose is mapped there, or NULL */
+    uint32_t own_esp;   /* on the CPU's stack, while it is on a vCPU's */
     uint64_t *switcher_host_ptes;  /* entry 0 is SW_BASE */
     uint64_t *switcher_guest_ptes;
     uint32_t cr0, cr4;       /* golden values; cr0 as last loaded */

@@ -11,6 +11,8 @@ struct arch_vcpu {
     hfn_t regs_frame;
     hfn_t thunk_frame;
     hfn_t lgdata_frame[2];
+    hfn_t stack_frame; /* the first of LAYOUT_VCPU_STACK_PAGES */
+    uint32_t esp;      /* on that stack, while the CPU is on another */
     uint32_t cr3; /* shadow root to enter with */
     bool loaded;
     uint64_t gdt[GDT_ENTRIES];
@@ -25,7 +27,8 @@ void debugreg_init(struct arch_vcpu *a);
 void debugreg_load(const struct arch_vcpu *a);
 void debugreg_put(struct arch_vcpu *a);
 
-#define ARCH_VCPU_FRAMES 3u /* that it takes besides itself: regs, thunk, idt */
+/* That it takes besides itself: regs, thunk, idt, and the stack. */
+#define ARCH_VCPU_FRAMES (3u + LAYOUT_VCPU_STACK_PAGES)
 
 struct vcpu;
 
