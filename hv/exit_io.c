@@ -13,7 +13,8 @@
 #include "hv/vidt.h"
 #include "hv/virq.h"
 
-/* The suite's own port: exits so far / a word for the suite (test guests). */
+/* The suite's own port: exits so far, as a byte whether the canary is to be greedy / a
+ * word for the suite (test guests). */
 #define TEST_PORT 0xe8
 /* Its neighbour, where fault injection is built in: reads 1 / the copy of guest
  * memory that shall fail, counted from the next. */
@@ -60,7 +61,7 @@ static uint32_t width_mask(uint32_t width)
 static uint32_t port_in(struct vcpu *v, uint16_t port, uint32_t width)
 {
     if (port == TEST_PORT && v->guest->config.is_test)
-        return vcpu_exits(v);
+        return width == 1 ? v->guest->test_greedy : vcpu_exits(v);
 #if HV_CFG_INJECT
     if (port == INJECT_PORT && v->guest->config.is_test)
         return 1;

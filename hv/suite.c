@@ -56,6 +56,7 @@ static struct {
     bool timed_out, runs, whatever;
     bool peer_lost; /* the guest beside the case ended, and was to run on */
     bool cut_off; /* a life of GT_AGAIN that was long enough */
+    struct suite_share share;
     struct timer alarm; /* so that an idle CPU looks at the deadline */
     struct suite_before before;
     uint8_t *disk;
@@ -237,6 +238,8 @@ static void start_main(void)
     const struct suite_case *c = current();
     uint32_t ms = (c->timeout_s ? c->timeout_s : hv_options.timeout_s) * 1000;
 
+    suite_share_begin(&suite.share, suite.canary, (c->flags & GT_SHARE) != 0,
+                      suite.peer ? 3 : 2);
 
     if ((suite.runs || suite.whatever || (c->flags & GT_AGAIN)) && !c->timeout_s)
         ms = RUNS_DEFAULT_MS;
@@ -366,6 +369,7 @@ static void phase_end(void)
     if (!past_deadline() && (suite.main || suite.peer || guest_find("peer") ||
                              guest_find(current()->name)))
         return;
+    suite_share_end(&suite.share, suite.canary, current()->name);
     suite.beats_at_end = canary_word();
     set_deadline(CANARY_WAIT_NS);
     suite.phase = PHASE_CHECK;
@@ -467,6 +471,7 @@ static void phase_last(void)
     if (guest_find(CANARY_NAME))
         return;
     suite_irqs_totals();
+    suite_share_totals();
     suite_report_totals();
     console_set_test_mode(false);
     suite.phase = PHASE_DONE;

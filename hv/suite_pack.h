@@ -41,6 +41,7 @@ _Static_assert(sizeof(struct suite_case) == 224, "tools/pack-suite");
 #define GT_NOT_ALL 0x40u
 #define GT_DISK 0x80u
 #define GT_AGAIN 0x100u
+#define GT_SHARE 0x200u
 
 #define SUITE_MEMORY_KIB 4096u
 #define SUITE_DISK_BYTES HV_KIB(64)
@@ -97,6 +98,19 @@ bool suite_timers_are_down(uint32_t armed);
 void suite_irqs_begin(bool running);
 void suite_irqs_report(const char *name);
 void suite_irqs_totals(void);
+
+/* P1: what the canary had of the CPU between the two, and how long it was kept
+ * waiting. One that is greedy was to have its part of so many guests: then the line is
+ * printed in any case, else if it waited longer than it may. canary: NULL if dead. */
+struct suite_share {
+    uint64_t start_ns, run_ns;
+    uint32_t guests;
+    bool greedy;
+};
+void suite_share_begin(struct suite_share *s, struct guest *canary, bool greedy,
+                       uint32_t guests);
+void suite_share_end(const struct suite_share *s, struct guest *canary, const char *name);
+void suite_share_totals(void);
 
 /* KTAP. */
 void suite_report_plan(uint32_t n);

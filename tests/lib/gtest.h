@@ -49,6 +49,9 @@ _Static_assert(sizeof(struct gt_case) == 40, "tools/pack-suite reads it");
 #define GT_AGAIN 0x100u  /* lives one after the other until timeout= is over,
                           * each with the next seed, each checked; one that ends
                           * wrong is reported with its seed */
+#define GT_SHARE 0x200u  /* the canary wants all it can get meanwhile: its share of
+                          * the CPU is judged, from the building of the case's guest
+                          * to the end of its taking apart */
 #define GT_BOTH (GT_2LEVEL | GT_PAE)
 
 /* GT_CASE(identifier, flags, .field = ...): the name is the identifier, the

@@ -71,7 +71,8 @@
 
 /* Guests of the regression suite only: a 32-bit read of this port gives the
  * vCPU's exit counter (the read is counted too), a 32-bit write stores a word
- * where the suite sees it. All other guests read all ones. */
+ * where the suite sees it. As a byte it tells the canary whether it is to want all
+ * of the CPU (1) or not (0). All other guests read all ones. */
 #define GABI_TEST_PORT 0xe8
 
 /* The same, where the monitor is built for fault injection: reads 1, and the n-th

@@ -74,6 +74,7 @@ GT_CASE(canary, GT_2LEVEL | GT_HIDDEN, .expect = "runs")
         last = now;
         beat++;
         gt_report((beat & 0xffffff) | bad);
-        gt_sleep_ns(BEAT_NS);
+        if (!port_in8(GABI_TEST_PORT))
+            gt_sleep_ns(BEAT_NS);
     }
 }
