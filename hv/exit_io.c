@@ -88,23 +88,24 @@ HV_INLINE void advance(struct guest_regs *r, uint32_t bytes)
     r->eflags &= ~EFLAGS_RF;
 }
 
-/* One element of INS: all ones to ES:EDI. False: nothing was written; then *page_va is
- * where the page is that refused, or 1 if the segment did. */
-static bool ins_element(struct vcpu *v, uint32_t offset, uint32_t width, uint32_t *page_va,
-                        uint32_t *dr6)
+enum stored { STORED, REFUSED_BY_SEGMENT, REFUSED_BY_PAGE };
+
+/* One element of INS: all ones to ES:offset, whole or not at all. *va is where it went, or
+ * where the page is that refused. */
+static enum stored ins_element(struct vcpu *v, uint32_t offset, uint32_t width, uint32_t *va)
 {
     static const uint32_t ones = 0xffffffffu;
-    uint32_t va;
+    gva_t last;
 
-    *page_va = 1;
-    if (!vgdt_linear(v, v->regs->es, offset, width, &va))
-        return false;
-    if (gva_write(v, GVA(va), &ones, width)) {
-        *dr6 |= arch_vcpu_watched(v, va, width);
-        return true;
+    if (!vgdt_linear(v, v->regs->es, offset, width, va))
+        return REFUSED_BY_SEGMENT;
+    last = gva_add(GVA(*va), width - 1);
+    if (gva_offset(last) < width - 1 && gva_write_ptr(v, GVA(*va)) &&
+        !gva_write_ptr(v, last)) {
+        *va = gva_page(last);
+        return REFUSED_BY_PAGE;
     }
-    *page_va = gva_write_ptr(v, GVA(va)) ? (va | HV_PAGE_MASK) + 1 : va;
-    return false;
+    return gva_write(v, GVA(*va), &ones, width) ? STORED : REFUSED_BY_PAGE;
 }
 
 /* What has become of an instruction. */
@@ -115,35 +116,38 @@ enum outcome {
 };
 
 /* INS writes all ones, OUTS reads nothing: nobody who needs more is at ring 1.
- * Long repeats are done in parts: EIP stays until the count is used up. */
+ * Long repeats are done in parts: EIP stays until the count is used up. So do those that
+ * TF or a watchpoint ends behind an element. */
 static enum outcome emulate_string(struct vcpu *v, const struct insn *in, uint32_t *dr6)
 {
     struct guest_regs *r = v->regs;
     uint32_t mask = in->addr16 ? 0xffffu : 0xffffffffu;
-    uint32_t count = in->rep ? r->ecx & mask : 1;
-    uint32_t n = hv_min_u32(count, r->eflags & EFLAGS_TF ? 1 : STRING_MAX), page_va = 0;
+    uint32_t count = in->rep ? r->ecx & mask : 1, n = 0, va = 0;
+    uint32_t most = hv_min_u32(count, r->eflags & EFLAGS_TF ? 1 : STRING_MAX);
     uint32_t step = r->eflags & EFLAGS_DF ? 0u - in->width : in->width;
     uint32_t *index = in->op == INSN_INS ? &r->edi : &r->esi;
+    enum stored stored = STORED;
 
-    for (uint32_t i = 0; i < n; i++) {
-        if (in->op == INSN_INS &&
-            !ins_element(v, *index & mask, in->width, &page_va, dr6)) {
-            n = i;
-            break;
+    while (n < most && *dr6 == 0) {
+        if (in->op == INSN_INS) {
+            stored = ins_element(v, *index & mask, in->width, &va);
+            if (stored != STORED)
+                break;
+            *dr6 = arch_vcpu_watched(v, va, in->width);
         }
-        if (i % STRING_A_STEP == STRING_A_STEP - 1)
-            arch_preempt_point();
         *index = (*index & ~mask) | ((*index + step) & mask);
+        if (++n % STRING_A_STEP == 0)
+            arch_preempt_point();
     }
     if (in->rep)
         r->ecx = (r->ecx & ~mask) | ((r->ecx - n) & mask);
     if (n == count)
         advance(r, in->len);
-    if (n != 0 || count == 0)
+    if (n != 0 || stored == STORED)
         return DONE;
-    if (page_va == 1)
+    if (stored == REFUSED_BY_SEGMENT)
         return NOT_OURS;
-    exit_fault_at(v, page_va, PF_ERR_W);
+    exit_fault_at(v, va, PF_ERR_W);
     return AGAIN;
 }
 
@@ -156,15 +160,31 @@ static void emulate_hlt(struct vcpu *v)
         v->hlt_forever = true;
 }
 
+#define OPCODE_HLT 0xf4u
+
+/* STI opens interrupts behind the next instruction (SDM 2B). To none but HLT does it
+ * matter: it would miss the one that it is to wait for. */
+static void emulate_sti(struct vcpu *v, uint32_t next_eip)
+{
+    const uint8_t *next;
+
+    if (!v->irq_enabled || (*v->irq_enabled & EFLAGS_IF))
+        return;
+    *v->irq_enabled = EFLAGS_IF;
+    next = gva_code_ptr(v, GVA(next_eip));
+    if (!next || *next == OPCODE_HLT)
+        virq_hold_at(v, next_eip);
+}
+
 /* PE, MP, ET and NE (SDM 3A 2.5): the word that smsw shows at any ring, before INIT. */
 #define CR0_BEFORE_INIT 0x33u
 
-/* By its number in ModRM; never ESP, which the decoder leaves out. */
+/* By its number in ModRM. */
 static uint32_t *general_register(struct vcpu *v, uint32_t number)
 {
     struct guest_regs *r = v->regs;
     uint32_t *const registers[] = {&r->eax, &r->ecx, &r->edx, &r->ebx,
-                                   NULL,    &r->ebp, &r->esi, &r->edi};
+                                   &r->esp, &r->ebp, &r->esi, &r->edi};
 
     return registers[number];
 }
@@ -240,7 +260,7 @@ static enum outcome emulate(struct vcpu *v, const struct insn *in, uint32_t *dr6
     case INSN_CLI:
         break;
     case INSN_STI:
-        virq_sti(v, r->eip + in->len);
+        emulate_sti(v, r->eip + in->len);
         break;
     case INSN_HLT:
         if (!(r->eflags & EFLAGS_TF)) /* no CPU sleeps with a #DB to come */
@@ -333,9 +353,7 @@ void exit_general_protection(struct vcpu *v)
         return;
     if (v->regs->errcode == 0 && carry_out(v))
         return;
-    if (guest_is_dead(v->guest) || exit_refused_return(v, VEC_GP, v->regs->errcode))
-        return;
-    if (!guest_is_dead(v->guest))
+    if (!exit_refused_return(v, VEC_GP, v->regs->errcode))
         reflect_fault(v, VEC_GP, v->regs->errcode);
 }
 

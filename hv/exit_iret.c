@@ -26,19 +26,26 @@ void exit_bad_iret(struct vcpu *v)
                    r->ss, r->eip);
 }
 
-/* In virtual-8086 mode the CPU pushes four words more, the data segments, so that all else
- * lies that much lower (SDM 3A 20.3.1). The flag can only have come from a frame, and
- * with it no CPU would have gone anywhere else than to ring 3: #GP(0) there. */
+/* There is no virtual-8086 mode here: a frame with VM goes to ring 3, to #GP(0). */
+static void fault_of_vm86(struct vcpu *v)
+{
+    struct guest_regs *r = v->regs;
+
+    r->eflags &= ~EFLAGS_VM;
+    r->cs |= 3;
+    r->ss |= 3;
+    reflect_user_fault(v, VEC_GP, 0);
+}
+
+/* In that mode the CPU pushes four words more, the data segments, so that all else lies
+ * that much lower (SDM 3A 20.3.1). */
 uint32_t exit_left_vm86(struct vcpu *v)
 {
     struct guest_regs *r = v->regs;
 
     memmove(r, (const uint32_t *)(const void *)r - 4, sizeof(*r));
     r->ds = r->es = r->fs = r->gs = 0;
-    r->eflags &= ~EFLAGS_VM;
-    r->cs |= 3;
-    r->ss |= 3;
-    reflect_user_fault(v, VEC_GP, 0);
+    fault_of_vm86(v);
     return r->trapnum;
 }
 
@@ -49,20 +56,27 @@ bool exit_refused_return(struct vcpu *v, uint32_t vector, uint32_t err)
     const struct guest *g = v->guest;
     struct guest_regs *r = v->regs;
     struct {
-        uint32_t eip, cs, eflags, esp, ss;
+        uint32_t eip, cs, eflags;
     } to;
+    uint32_t stack[2]; /* ESP, SS: there if it goes to ring 3 */
     uint8_t opcode;
 
-    if (r->cs != SEL_GUEST_CS || r->eip - g->noirq_start >= g->noirq_end - g->noirq_start)
-        return false;
+    if (r->cs != SEL_GUEST_CS || r->ss != v->flat_ss ||
+        r->eip - g->noirq_start >= g->noirq_end - g->noirq_start)
+        return guest_is_dead(g);
     if (!gva_read(v, &opcode, GVA(r->eip), sizeof(opcode)) || opcode != OPCODE_IRET ||
-        !gva_read(v, &to, GVA(r->esp), sizeof(to)) || (to.cs & 3) != 3)
-        return false;
+        !gva_read(v, &to, GVA(r->esp), sizeof(to)) ||
+        ((to.cs & 3) != 3 && !(to.eflags & EFLAGS_VM)) ||
+        !gva_read(v, stack, GVA(r->esp + sizeof(to)), sizeof(stack)))
+        return guest_is_dead(g);
     r->eip = to.eip;
     r->cs = to.cs & 0xffff;
     r->eflags = to.eflags;
-    r->esp = to.esp;
-    r->ss = to.ss & 0xffff;
-    reflect_user_fault(v, vector, err);
+    r->esp = stack[0];
+    r->ss = stack[1] & 0xffff;
+    if (to.eflags & EFLAGS_VM)
+        fault_of_vm86(v);
+    else
+        reflect_user_fault(v, vector, err);
     return true;
 }

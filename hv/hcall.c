@@ -53,10 +53,6 @@ static void hcall_halt(HCALL_ARGS)
     v->attention |= VCPU_ATTN_HALTED;
 }
 
-/* Flat ring-1 data, as every kernel has it. */
-#define GDT_FLAT_DATA_LO 0x0000ffffu
-#define GDT_FLAT_DATA_HI 0x00cfb300u
-
 HV_INLINE void use_stack(struct vcpu *v, uint32_t ss1, uint32_t esp1)
 {
     v->ss1 = (uint16_t)ss1;
@@ -73,10 +69,7 @@ void hcall_use_stack(struct vcpu *v, uint32_t ss1, uint32_t esp1)
 
 static void hcall_set_stack(HCALL_ARGS)
 {
-    const uint32_t *ds = (const uint32_t *)&v->arch.gdt[GDT_GUEST_DS];
-
-    if (hv_likely(a == SEL_GUEST_DS && ds[0] == GDT_FLAT_DATA_LO &&
-                  ds[1] == GDT_FLAT_DATA_HI && v->hcall_c <= 2 &&
+    if (hv_likely(a == SEL_GUEST_DS && a == v->flat_ss && v->hcall_c <= 2 &&
                   b - 1 < LAYOUT_GUEST_TOP))
         use_stack(v, SEL_GUEST_DS, b);
     else

@@ -73,8 +73,7 @@ static bool take_prefix(uint8_t b, struct prefixes *p)
     return true;
 }
 
-/* SDM 2B, MOV of control and debug registers: the mod bits do not matter. The one
- * register with a meaning of its own to those who load frames stays out. */
+/* SDM 2B, MOV of control and debug registers: the mod bits do not matter. */
 static struct insn decode_mov_special(uint8_t opcode, uint8_t modrm, uint32_t len)
 {
     struct insn x = {.len = (uint8_t)len, .reg = modrm & 7};
@@ -86,7 +85,7 @@ static struct insn decode_mov_special(uint8_t opcode, uint8_t modrm, uint32_t le
         x.op = INSN_READ_CR4;
     else if (opcode == 0x21 || opcode == 0x23)
         x.op = opcode == 0x21 ? INSN_READ_DR : INSN_WRITE_DR;
-    if (x.reg == 4 || x.op == INSN_UNKNOWN)
+    if (x.op == INSN_UNKNOWN)
         return (struct insn){.op = INSN_UNKNOWN};
     if (x.op == INSN_READ_DR || x.op == INSN_WRITE_DR)
         x.dr = special;

@@ -36,7 +36,7 @@ static bool attend(struct vcpu *v)
         audit(v);
     if (why & (VCPU_ATTN_DEAD | VCPU_ATTN_RESCHED))
         return false;
-    if ((why & VCPU_ATTN_DEBUG) && arch_vcpu_take_late_debug())
+    if ((why & VCPU_ATTN_DEBUG) && arch_vcpu_take_late_debug(v))
         exit_debug_trap(v, 0);
     if (why & VCPU_ATTN_VDEV)
         vdev_poll(v->guest);

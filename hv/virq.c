@@ -85,28 +85,24 @@ void virq_wake(struct vcpu *v)
     v->attention &= ~(uint32_t)VCPU_ATTN_HALTED;
 }
 
-/* Exits before the instruction behind STI is over, a page fault that is filled and a
- * hardware interrupt or two, do not end its shadow; but a jump to itself is to be
- * interrupted some time. */
-#define STI_SHADOW_TRIES 4u
+/* Exits before that instruction is over, a page fault that is filled and a hardware
+ * interrupt or two, do not let it in; but a jump to itself is to be interrupted. */
+#define HOLD_TRIES 4u
 
-void virq_sti(struct vcpu *v, uint32_t next_eip)
+void virq_hold_at(struct vcpu *v, uint32_t eip)
 {
-    if (!v->irq_enabled || (*v->irq_enabled & EFLAGS_IF))
-        return;
-    *v->irq_enabled = EFLAGS_IF;
-    v->sti_shadow_eip = next_eip;
-    v->sti_shadow_tries = STI_SHADOW_TRIES;
+    v->hold_eip = eip;
+    v->hold_tries = HOLD_TRIES;
 }
 
-static bool in_sti_shadow(struct vcpu *v)
+static bool is_held(struct vcpu *v)
 {
-    if (v->regs->eip != v->sti_shadow_eip || (v->regs->cs & 3) != 1 ||
-        v->sti_shadow_tries == 0) {
-        v->sti_shadow_tries = 0;
+    if (v->regs->eip != v->hold_eip || (v->regs->cs & 3) != 1 ||
+        v->hold_tries == 0) {
+        v->hold_tries = 0;
         return false;
     }
-    v->sti_shadow_tries--;
+    v->hold_tries--;
     return true;
 }
 
@@ -122,7 +118,7 @@ static HV_NOINLINE void deliver_slow(struct vcpu *v)
     if (hv_likely(v->irq_pending & ~blocked))
         line = (uint32_t)__builtin_ctz(v->irq_pending & ~blocked);
     act = decide(v->irq_pending, blocked, hv_read_once(*v->irq_enabled), v->halted,
-                 in_window(v) || in_sti_shadow(v), vidt_present(g, VEC_IRQ0 + line), &line);
+                 in_window(v) || is_held(v), vidt_present(g, VEC_IRQ0 + line), &line);
     if (hv_likely(act == VIRQ_INJECT)) {
         if (v->halted)
             virq_wake(v);
@@ -156,7 +152,7 @@ void virq_deliver(struct vcpu *v)
     }
     line = (uint32_t)__builtin_ctz(bit);
     if (hv_unlikely(r->eip - g->noirq_start < g->noirq_end - g->noirq_start ||
-                    r->eip >= LAYOUT_GUEST_TOP || r->eip == v->sti_shadow_eip ||
+                    r->eip >= LAYOUT_GUEST_TOP || r->eip == v->hold_eip ||
                     !(g->vidt_hi[VEC_IRQ0 + line] & GATE_P) ||
                     !has_pending_word(g))) {
         deliver_slow(v);

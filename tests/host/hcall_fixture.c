@@ -145,6 +145,7 @@ void boot(void)
     for (uint32_t i = 0; i < PAGES; i++)
         g->pages[i].frame = FIRST_FRAME + i;
     v->arch.gdt[13] = 0x00cfb3000000ffffull;
+    v->flat_ss = 0x69;
     nr_seen = pinned = 0;
 }
 

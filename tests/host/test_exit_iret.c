@@ -27,15 +27,15 @@ void reflect_user_fault(struct vcpu *v, uint32_t vector, uint32_t err)
 
 /* The kernel's IRET at 0xc0001007, a frame at 0xc0003000; nothing else is mapped. */
 static uint8_t opcode;
-static uint32_t frame[5];
+static uint32_t frame[5], frame_bytes = sizeof(frame);
 
 bool gva_read(struct vcpu *v, void *dst, gva_t src, uint32_t len)
 {
     (void)v;
     if (src.v == 0xc0001007 && len == 1)
         memcpy(dst, &opcode, 1);
-    else if (src.v == 0xc0003000 && len == sizeof(frame))
-        memcpy(dst, frame, len);
+    else if (src.v >= 0xc0003000 && src.v - 0xc0003000 + len <= frame_bytes)
+        memcpy(dst, (const uint8_t *)frame + (src.v - 0xc0003000), len);
     else
         return false;
     return true;
@@ -47,6 +47,8 @@ static void start(uint32_t cs, uint32_t ss)
     memset(&regs, 0, sizeof(regs));
     vcpu.guest = &guest;
     vcpu.regs = &regs;
+    vcpu.flat_ss = 0x69;
+    frame_bytes = sizeof(frame);
     guest.vcpu = &vcpu;
     guest.noirq_start = 0xc0001000;
     guest.noirq_end = 0xc0001008;
@@ -112,6 +114,32 @@ TEST(the_iret_of_the_window_faults_for_the_program)
     EXPECT_EQ(regs.ss, 0x7b);
 }
 
+/* vm86(2) goes the same way, with any CS; a CPU does not look at VM at ring 1. */
+TEST(a_frame_with_vm_is_a_programs_whatever_its_cs)
+{
+    for (uint32_t cs = 0x1000; cs < 0x1004; cs++) {
+        at_iret(0xc0001007, 0xc0003000);
+        frame[1] = cs;
+        frame[2] = 0x20202;
+        frame[4] = 0x2000;
+        EXPECT(exit_refused_return(&vcpu, VEC_NP, 0x1000));
+        EXPECT_EQ(user_fault.vector, VEC_GP);
+        EXPECT_EQ(user_fault.err, 0);
+        EXPECT_EQ(regs.cs & 3, 3);
+        EXPECT_EQ(regs.ss & 3, 3);
+        EXPECT_EQ(regs.eflags, 0x202);
+    }
+}
+
+TEST(of_a_frame_to_ring_1_only_three_words_are_read)
+{
+    at_iret(0xc0001007, 0xc0003000);
+    frame[1] = 0x19;
+    frame_bytes = 12;
+    EXPECT(!exit_refused_return(&vcpu, VEC_GP, 0x18));
+    EXPECT(!guest_is_dead(&guest));
+}
+
 TEST(every_other_instruction_faults_for_the_kernel)
 {
     at_iret(0xc0001008, 0xc0003000); /* outside of the window */
@@ -128,6 +156,9 @@ TEST(every_other_instruction_faults_for_the_kernel)
     EXPECT(!exit_refused_return(&vcpu, VEC_GP, 0));
     at_iret(0xc0001007, 0xc0003000);
     regs.cs = 0x73; /* a program whose code has the same address */
+    EXPECT(!exit_refused_return(&vcpu, VEC_GP, 0));
+    at_iret(0xc0001007, 0xc0003000);
+    regs.ss = 0xa1; /* another stack segment: the frame is elsewhere */
     EXPECT(!exit_refused_return(&vcpu, VEC_GP, 0));
     EXPECT_EQ(user_fault.vector, 0xffff);
     EXPECT_EQ(regs.eip, 0xc0001007);

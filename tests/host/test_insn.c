@@ -124,7 +124,7 @@ TEST(of_the_control_registers_only_cr0_and_cr4_are_read)
     for (uint32_t modrm = 0; modrm < 256; modrm++) {
         const uint8_t b[3] = {0x0f, 0x20, (uint8_t)modrm};
         uint32_t cr = modrm >> 3 & 7;
-        bool ours = (cr == 0 || cr == 4) && (modrm & 7) != 4; /* not into ESP */
+        bool ours = cr == 0 || cr == 4;
         struct insn x = insn_decode(b, 3);
 
         EXPECT_EQ(x.op, !ours ? INSN_UNKNOWN : cr ? INSN_READ_CR4 : INSN_READ_CR0);
@@ -139,18 +139,17 @@ TEST(of_the_control_registers_only_cr0_and_cr4_are_read)
     expect_plain("f0 0f 20 e0", INSN_UNKNOWN, 0);
 }
 
-TEST(debug_registers_are_moved_by_any_register_but_esp)
+TEST(debug_registers_are_moved_by_any_register)
 {
     for (uint32_t modrm = 0; modrm < 256; modrm++) {
         for (uint32_t write = 0; write < 2; write++) {
             const uint8_t b[3] = {0x0f, write ? 0x23 : 0x21, (uint8_t)modrm};
-            bool ours = (modrm & 7) != 4;
             struct insn x = insn_decode(b, 3);
 
-            EXPECT_EQ(x.op, !ours ? INSN_UNKNOWN : write ? INSN_WRITE_DR : INSN_READ_DR);
-            EXPECT_EQ(x.len, ours ? 3 : 0);
-            EXPECT_EQ(x.reg, ours ? modrm & 7 : 0);
-            EXPECT_EQ(x.dr, ours ? modrm >> 3 & 7 : 0);
+            EXPECT_EQ(x.op, write ? INSN_WRITE_DR : INSN_READ_DR);
+            EXPECT_EQ(x.len, 3);
+            EXPECT_EQ(x.reg, modrm & 7);
+            EXPECT_EQ(x.dr, modrm >> 3 & 7);
         }
     }
     expect_plain("66 0f 21 f0", INSN_READ_DR, 4);
@@ -241,10 +240,10 @@ static struct insn model(const uint8_t *b, uint32_t n)
         op = b[i++];
         if (op == 0x30 || op == 0x32) {
             x.op = op == 0x30 ? INSN_WRMSR : INSN_RDMSR;
-        } else if (op == 0x20 && i < n && (b[i] >> 3 & 3) == 0 && (b[i] & 7) != 4) {
+        } else if (op == 0x20 && i < n && (b[i] >> 3 & 3) == 0) {
             x.op = b[i] & 0x20 ? INSN_READ_CR4 : INSN_READ_CR0;
             x.reg = b[i++] & 7;
-        } else if ((op | 2) == 0x23 && op & 1 && i < n && (b[i] & 7) != 4) {
+        } else if ((op | 2) == 0x23 && op & 1 && i < n) {
             x.op = op & 2 ? INSN_WRITE_DR : INSN_READ_DR;
             x.dr = b[i] >> 3 & 7;
             x.reg = b[i++] & 7;

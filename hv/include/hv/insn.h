@@ -19,9 +19,9 @@ enum insn_op {
     INSN_OUTS,
     INSN_RDMSR,
     INSN_WRMSR,
-    INSN_READ_CR0, /* to any register but ESP */
-    INSN_READ_CR4, /* the same */
-    INSN_READ_DR,  /* and these: MOV from and to a debug register */
+    INSN_READ_CR0, /* MOV to a register */
+    INSN_READ_CR4,
+    INSN_READ_DR,
     INSN_WRITE_DR,
     INSN_VMCALL, /* 0f 01 c1 */
     INSN_HCALL,  /* int 0x1f */

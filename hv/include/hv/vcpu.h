@@ -30,7 +30,7 @@ struct write_cache {
 #define VCPU_ATTN_HALTED HV_BIT(4)
 #define VCPU_ATTN_AUDIT HV_BIT(5)   /* audit=N is on */
 #define VCPU_ATTN_VDEV HV_BIT(6)    /* vdev_poll() has work that was put off */
-#define VCPU_ATTN_DEBUG HV_BIT(7)   /* a breakpoint is armed: a #DB may have come late */
+#define VCPU_ATTN_DEBUG HV_BIT(7)   /* breakpoints are, or were, armed: a #DB may have come late */
 
 struct vcpu {
     struct guest_regs *regs; /* directly mapped; valid while the vCPU lives */
@@ -58,8 +58,8 @@ struct vcpu {
     bool ts;     /* guest's CR0.TS */
     bool halted;
     bool hlt_forever; /* hlt with the virtual IF 0: nothing wakes it */
-    uint8_t sti_shadow_tries; /* so often is an interrupt held back there: */
-    uint32_t sti_shadow_eip;  /* behind the last STI that opened interrupts */
+    uint8_t hold_tries; /* so often is an interrupt held back there: */
+    uint32_t hold_eip;  /* virq_hold_at() */
     uint32_t irq_pending; /* bit n: virtual line n */
     uint32_t audit_every, audit_count;
 

@@ -21,9 +21,8 @@ void virq_deliver(struct vcpu *v);
 /* Ends the sleep of a halted vCPU: HALT has opened interrupts, hlt left them as they were. */
 void virq_wake(struct vcpu *v);
 
-/* STI at ring 1, carried out: sets the virtual flag. If it was clear, no interrupt goes
- * in before the instruction at next_eip is over (SDM 2B, STI). */
-void virq_sti(struct vcpu *v, uint32_t next_eip);
+/* No interrupt goes in before the ring-1 instruction at eip is over, which is the next. */
+void virq_hold_at(struct vcpu *v, uint32_t eip);
 
 /* What virq_deliver would do, as a pure function for the unit test. */
 enum virq_action { VIRQ_NONE, VIRQ_POSTPONE, VIRQ_INJECT, VIRQ_MARK_PENDING };

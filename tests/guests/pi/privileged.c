@@ -288,7 +288,10 @@ GT_CASE(ins_by_es, GT_BOTH)
         f.edi = bad - 8 - low;
         f.ecx = 9;
         f.edx = 0x80;
+        poke32(bad - 4, 0x12345678);
         EXPECT_EQ(gt_run_bytes(1, code, sizeof(code), &f), VEC_PF);
+        /* Of an element that crosses nothing is stored. */
+        EXPECT_EQ_AT(low, peek32(bad - 4), low ? 0x12345678 | (0xffffffff >> 8 * low) : ~0u);
         EXPECT_EQ_AT(low, f.eip, addr_of(gt_kernel_code));
         EXPECT_EQ_AT(low, f.errcode, 2); /* not present, write, ring 1 */
         EXPECT_EQ_AT(low, trap_seen.cr2, bad);

@@ -33,16 +33,17 @@ void debugreg_put(struct arch_vcpu *a);
 struct vcpu;
 
 /* Debug register n (0 to 7) of the vCPU that is loaded, as its guest sees it, and a
- * write to it (SDM 3B 17.2); VCPU_ATTN_DEBUG is set while a breakpoint is armed. */
+ * write to it (SDM 3B 17.2), which sets VCPU_ATTN_DEBUG. */
 uint32_t arch_vcpu_read_dr(const struct vcpu *v, uint32_t n);
 void arch_vcpu_write_dr(struct vcpu *v, uint32_t n, uint32_t value);
 
-/* Sets bits of the loaded vCPU's DR6: one of these or arch_vcpu_watched(). */
+/* Sets bits of the loaded vCPU's DR6: BS, or what arch_vcpu_watched() has returned. */
 #define DR6_BS HV_BIT(14)
 void arch_vcpu_add_dr6(uint32_t bits);
 
-/* True, once, if a #DB of the loaded vCPU came when it had left for the monitor. */
-bool arch_vcpu_take_late_debug(void);
+/* For VCPU_ATTN_DEBUG, which it clears when nothing is armed any more. True, once, if a
+ * #DB of the loaded vCPU came when it had left for the monitor. */
+bool arch_vcpu_take_late_debug(struct vcpu *v);
 
 /* B0 to B3 of the watchpoints that a write of these bytes hits. */
 uint32_t arch_vcpu_watched(const struct vcpu *v, uint32_t va, uint32_t bytes);
