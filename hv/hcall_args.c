@@ -137,6 +137,7 @@ void hcall_load_tls_slow(HCALL_ARGS)
     else
         guest_kill(v->guest, "bad read address %#x len %u", a,
                    (uint32_t)sizeof(words));
+    arch_preempt_point(); /* it may have touched two pages, 64 times in the ring */
 }
 
 void hcall_load_gdt(HCALL_ARGS)

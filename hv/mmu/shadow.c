@@ -556,6 +556,7 @@ static HV_NOINLINE void new_pgtable_slow(struct vcpu *v, uint32_t gcr3)
         resync_page(g->mmu, gcr3 >> HV_PAGE_SHIFT);
     use_root(v, r);
     remember_top(g->mmu, r);
+    mmu_preempt_point(g->mmu); /* its page may have been touched, 64 times in the ring */
 }
 
 /* A cached root is looked up, not flushed: its tables are up to date unless the

@@ -261,7 +261,7 @@ static void early_string(struct vdev_set *s, uint32_t addr)
         uint32_t n = gmem_read_string(s->g, (char *)s->buf, GPA(addr), want + 1);
 
         console_guest_write(s->g, s->buf, n);
-        if (n < want || !vdev_account(s, n))
+        if (!vdev_account(s, n) || n < want)
             break;
         addr += n;
         left -= n;

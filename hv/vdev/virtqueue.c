@@ -24,10 +24,12 @@ _Static_assert((VQ_MAX_NUM & (VQ_MAX_NUM - 1)) == 0, "indices are masked");
 
 /* After this many descriptors interrupts get a chance, and when copying after
  * so much work: a byte is one unit, where the two sides are not aligned alike
- * (and so copied bytewise) it is more, and each piece has a price of its own. */
+ * (and so copied bytewise) it is more, each piece has a price of its own, and a page
+ * that it is the first to touch is filled with zeros before. */
 #define PREEMPT_EVERY 32u
 #define COPY_PREEMPT 8192u
 #define COPY_PIECE_COST 128u
+#define COPY_TOUCH_COST HV_PAGE_SIZE
 #define COPY_BYTEWISE_COST 4u
 #define COPY_MAX_BYTES 4096u
 #define COPY_BYTEWISE_MAX_BYTES 2048u
@@ -206,6 +208,7 @@ static uint32_t chain_copy(struct virtqueue *q, struct vq_chain *c,
         uint32_t from = s->gpa + at->offset_bytes;
         uintptr_t host = (uintptr_t)(dst ? dst : src) + done;
         bool bytewise = ((from ^ host) & 3) != 0;
+        uint32_t untouched = q->g->untouched_pages;
         bool ok;
 
         n = hv_min_u32(n, bytewise ? COPY_BYTEWISE_MAX_BYTES : COPY_MAX_BYTES);
@@ -222,6 +225,7 @@ static uint32_t chain_copy(struct virtqueue *q, struct vq_chain *c,
             at->offset_bytes = 0;
         }
         cost += COPY_PIECE_COST + (bytewise ? n * COPY_BYTEWISE_COST : n);
+        cost += (untouched - q->g->untouched_pages) * COPY_TOUCH_COST;
         if (cost >= COPY_PREEMPT) {
             cost = 0;
             sched_point();

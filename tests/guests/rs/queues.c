@@ -243,6 +243,28 @@ RANDOM(5)
 RANDOM(6)
 RANDOM(7)
 
+/* One byte for each of many pages that nobody has touched: what it costs is their
+ * filling. Interrupts are due at random moments of it, and not late. */
+GT_CASE(rng_into_untouched, GT_BOTH, .memory_kib = 8192)
+{
+    uint32_t pa = (guest.mem_bytes - 0x20000) & ~GUEST_PAGE_MASK;
+    static struct vq_buffer b[64];
+
+    start(GABI_DEV_RNG);
+    for (uint32_t i = 0; i < 16; i++) {
+        uint32_t n = dev.vq[0].num < ARRAY_COUNT(b) ? dev.vq[0].num : ARRAY_COUNT(b);
+
+        for (uint32_t k = 0; k < n; k++)
+            b[k] = (struct vq_buffer){pa -= GUEST_PAGE_BYTES, 1, true};
+        lguest_call(GABI_HCALL_SET_CLOCKEVENT, 10000 + gt_random() % 60000, 0, 0, 0);
+        vq_add(&dev.vq[0], b, n);
+        vq_kick(&dev.vq[0]);
+        EXPECT(vq_wait(&dev.vq[0], NULL));
+        for (uint32_t k = 4; k < GUEST_PAGE_BYTES; k += 4)
+            EXPECT_EQ_AT(i, peek32(pa + k), 0);
+    }
+}
+
 /* One request for memory that nobody has touched: each of its pages is filled with
  * zeros and then with the sectors, and interrupts are not off for all of it. */
 GT_CASE(disk_into_untouched, GT_BOTH | GT_DISK)

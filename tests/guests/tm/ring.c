@@ -84,6 +84,33 @@ RING_ROW(load_idt, GABI_HCALL_LOAD_IDT_ENTRY)
 RING_ROW(set_stack, GABI_HCALL_SET_STACK)
 RING_ROW(load_tls, GABI_HCALL_LOAD_TLS)
 
+/* 64 entries that are each the first to touch a page or two. */
+static void untouched_ring(uint32_t nr)
+{
+    uint32_t pa = ((guest.mem_bytes - 0x20000) & ~GUEST_PAGE_MASK);
+
+    for (uint32_t i = 0; i < 10; i++) {
+        uint32_t spin = gt_random() % 20 * 1000;
+
+        lguest_call(GABI_HCALL_SET_CLOCKEVENT, 40000, 0, 0, 0);
+        for (uint32_t k = 0; k < GABI_RING_SLOTS; k++) {
+            pa -= 2 * GUEST_PAGE_BYTES;
+            if (nr == GABI_HCALL_NEW_PGTABLE)
+                lguest_call_lazy(nr, k % 64 == 63 ? pt_root : pa, 0, 0, 0);
+            else /* the descriptors lie in both; a string ends at once */
+                lguest_call_lazy(nr, pa + GUEST_PAGE_BYTES - 8, 0, 0, 0);
+        }
+        gt_spin_ns(spin);
+        lguest_call(GABI_HCALL_FLUSH_ASYNC, 0, 0, 0, 0);
+    }
+}
+
+#define UNTOUCHED_ROW(id, nr) \
+    GT_ROW(ring_first_##id, untouched_ring, GT_BOTH, .arg = nr, .memory_kib = 8192)
+UNTOUCHED_ROW(tls, GABI_HCALL_LOAD_TLS)
+UNTOUCHED_ROW(root, GABI_HCALL_NEW_PGTABLE)
+UNTOUCHED_ROW(text, GABI_HCALL_NOTIFY)
+
 /* The interface of 2.6.24 has a call for a whole table of descriptors. */
 GT_CASE(ring_load_gdt, GT_RAW | GT_2LEVEL, .row = GABI_ROW_2_6_24)
 {
