@@ -136,3 +136,32 @@ def test_low_memory_is_the_firmwares(tmp_path, demo):
         changed = [hex(page) for i, page in enumerate(LOW)
                    if seen[i * 0x1000:(i + 1) * 0x1000] != SCRIBBLE]
         assert not changed, changed
+
+
+def figures(vm, name):
+    """What `mem` says is free and set aside, and `info` that the guest has touched."""
+    vm.send("\x010")
+    vm.quiet(0.3)
+    vm.send("mem\r")
+    m = vm.expect(r"(\d+) KiB free .*, (\d+) KiB set aside for guests", 10)
+    vm.send(f"info {name}\r")
+    touched = vm.expect(r"touched (\d+) KiB", 10).group(1)
+    return int(m.group(1)), int(m.group(2)), int(touched)
+
+
+def test_memory_is_set_aside(demo):
+    """The second guest is refused though the first has touched little of its memory."""
+    with vmlib.boot("exit=wait", memory=128, cpu="max",
+                    modules=[(demo, "kernel:first memory=64"),
+                             (demo, "kernel:second memory=64")]) as vm:
+        vm.expect(r"guest second: not started: not enough memory for 65536 KiB: "
+                  r"\d+ KiB are free", 20)
+        vm.expect("demo> ", 20)
+        free, aside, touched = figures(vm, "first")
+        assert touched < 4096
+        assert 65536 <= aside + touched <= 65536 + 64  # and its device pages
+        vm.send("destroy first\r")
+        vm.quiet(0.3)
+        vm.send("mem\r")
+        m = vm.expect(r"(\d+) KiB free .*, (\d+) KiB set aside", 10)
+        assert int(m.group(1)) >= free + 65536 and m.group(2) == "0"
