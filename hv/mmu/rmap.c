@@ -52,6 +52,7 @@ void shadow_note_write(struct guest *g, gfn_t f)
 
 void shadow_note_alias(struct guest *g, gfn_t f)
 {
+    mmu_assert(!gpage_is_untouched(&g->pages[f.v]));
     g->pages[f.v].frame |= GPAGE_ALIASED;
     quiet_end(g->mmu, f.v);
 }
