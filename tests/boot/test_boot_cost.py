@@ -84,25 +84,20 @@ def test_no_timer_waits_for_a_large_machine(at_512, at_8192):
     assert large - small <= IRQS_OFF, f"{large} instructions at 8 GiB, {small} at 512 MiB"
 
 
-def return_address(stub):
-    at = stub.registers()["esp"]
-    return int.from_bytes(bytes.fromhex(stub.ask(f"m{at:x},4")), "little")
-
-
 Life = collections.namedtuple("Life", "creation destruction")
 
 
 def guest_cost(path, demo, mib):
     """A guest of so many MiB: from the call that makes it to its first instruction,
-    and until the shell's `destroy` has given all of it back."""
+    and from the shell's `destroy` until its memory has been given back."""
     with vmlib.boot("watchdog=0 exit=wait", memory=6144, timeout=300, cpu="max",
                     modules=[(demo, f"kernel:it memory={mib}")],
                     extra=["-icount", "shift=0,sleep=on", "-S", "-gdb",
                            f"unix:{path},server=on,wait=off"]) as vm:
         stub = GdbStub(path)
-        stop_at(stub, symbol("guest_create"))
+        stub.run_to(symbol("guest_create"))
         first = tsc(stub)
-        stop_at(stub, symbol("switcher_entry"))
+        stub.run_to(symbol("switcher_entry"))
         begun = tsc(stub)
         stub.breakpoint(symbol("guest_destroy"))
         stub.go()
@@ -111,7 +106,7 @@ def guest_cost(path, demo, mib):
         assert stub.stopped(120), "never destroyed"
         stub.breakpoint(symbol("guest_destroy"), False)
         last = tsc(stub)
-        stop_at(stub, return_address(stub))
+        stub.run_to(symbol("guest_free"))  # all but its last frames
         ended = tsc(stub)
         stub.detach()
     return Life(begun - first, ended - last)
