@@ -144,17 +144,23 @@ void sched_wake(struct vcpu *v)
         timer_arm(&cpu->slice, now + SLICE_NS);
 }
 
-static uint32_t slice_ns(uint32_t waiting)
+/* How long v may run while so many wait, of whom one has used least: a slice, but not
+ * until it is more than half a slice before that one. So leaving the CPU for a moment,
+ * or for another life, begins no new slice. */
+static uint32_t slice_ns(const struct vcpu *v, uint32_t waiting, uint64_t least)
 {
-    return hv_max_u32(hv_min_u32(SLICE_NS, ROUND_NS / hv_max_u32(waiting, 1)),
-                      SLICE_MIN_NS);
+    uint32_t slice = hv_min_u32(SLICE_NS, ROUND_NS / hv_max_u32(waiting, 1));
+
+    if (waiting && least + slice / 2 - v->used_ns < slice) /* it is not before v */
+        slice = (uint32_t)(least + slice / 2 - v->used_ns);
+    return hv_max_u32(slice, SLICE_MIN_NS);
 }
 
 struct vcpu *sched_pick(void)
 {
     struct percpu *cpu = this_cpu();
     struct vcpu *found = NULL;
-    uint64_t now = arch_time_ns();
+    uint64_t now = arch_time_ns(), least = UINT64_MAX; /* of the others */
     uint32_t ready = 0;
 
     list_for_each(l, &cpu->run_queue) {
@@ -166,15 +172,19 @@ struct vcpu *sched_pick(void)
         }
         note_ready(v, now);
         ready++;
-        if (!found || v->used_ns < found->used_ns)
+        if (!found || v->used_ns < found->used_ns) {
+            least = found ? found->used_ns : UINT64_MAX;
             found = v;
+        } else if (v->used_ns < least) {
+            least = v->used_ns;
+        }
     }
     timer_cancel(&cpu->slice);
     if (!found)
         return NULL;
     /* The suite watches the clock between slices, also with one guest. */
     if (ready > 1 || suite_wanted())
-        timer_arm(&cpu->slice, now + slice_ns(ready - 1));
+        timer_arm(&cpu->slice, now + slice_ns(found, ready - 1, least));
     found->attention &= ~VCPU_ATTN_RESCHED;
     return found;
 }

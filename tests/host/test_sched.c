@@ -167,14 +167,36 @@ TEST(sched_alone_no_slice)
     vcpus[1].halted = false;
     EXPECT(sched_pick() != NULL);
     EXPECT(timer_is_armed(&this_cpu()->slice));
-    EXPECT_EQ(this_cpu()->slice.deadline_ns, fake_arch.now_ns + 10 * MS);
+    EXPECT_EQ(this_cpu()->slice.deadline_ns, fake_arch.now_ns + 5 * MS);
+}
+
+/* Half a slice before the other, at most: then both have slices of 10 ms, and who
+ * leaves in between, or begins another life, does not begin a slice. */
+TEST(sched_leaving_begins_no_slice)
+{
+    uint64_t end;
+
+    set_up(2);
+    turn_ns = 5 * MS;
+    EXPECT_EQ(turn(), 0u);
+    EXPECT(sched_pick() == &vcpus[1]);
+    end = fake_arch.now_ns + 10 * MS;
+    EXPECT_EQ(this_cpu()->slice.deadline_ns, end);
+    turn_ns = 3 * MS;
+    EXPECT_EQ(turn(), 1u);
+    EXPECT(sched_pick() == &vcpus[1]);
+    EXPECT_EQ(this_cpu()->slice.deadline_ns, end);
+    turn_ns = 7 * MS;
+    EXPECT_EQ(turn(), 1u);
+    EXPECT_EQ(turn(), 0u);
 }
 
 /* With more of them nobody waits much longer for his turn. */
 TEST(sched_slices_of_many_are_shorter)
 {
     set_up(4);
-    EXPECT(sched_pick() != NULL);
+    vcpus[0].used_ns = vcpus[1].used_ns = vcpus[2].used_ns = 100 * MS;
+    EXPECT(sched_pick() == &vcpus[3]);
     EXPECT_EQ(this_cpu()->slice.deadline_ns, fake_arch.now_ns + 5 * MS);
 }
 
