@@ -6,7 +6,6 @@
 
 #define EFLAGS_TF 0x100u
 #define EFLAGS_IF_AND_ONE 0x202u
-#define EFLAGS_VM 0x20000u
 
 static uint32_t state;
 
@@ -94,19 +93,18 @@ uint32_t attack_selector(void)
     }
 }
 
-/* Without VM: IRET ignores it at ring 3, but QEMU (7.2) enters that mode. */
 uint32_t attack_flags(void)
 {
     static const uint32_t bits[] = {
         EFLAGS_TF, EFLAGS_TF, EFLAGS_TF, 0x400 /* DF */, 0x4000 /* NT */,
         0x40000 /* AC */, 0x10000 /* RF */, 0x200 /* IF */, 0x3000 /* IOPL */,
-        0x200000 /* ID */, 0x800 /* OF */, 0x180000 /* VIF, VIP */,
+        0x200000 /* ID */, 0x800 /* OF */, 0x20000 /* VM */,
     };
     uint32_t flags = EFLAGS_IF_AND_ONE;
 
     for (uint32_t i = attack_below(3); i > 0; i--)
         flags ^= bits[attack_below(sizeof(bits) / sizeof(bits[0]))];
-    return (attack_once_in(8) ? attack_random() : flags) & ~EFLAGS_VM;
+    return attack_once_in(8) ? attack_random() : flags;
 }
 
 uint32_t attack_value(void)
@@ -151,8 +149,7 @@ void attack_fill(uint32_t at, uint32_t bytes)
             attack_once_in(2) ? attack_random() : attack_value();
 }
 
-/* Code bytes, and how many random ones follow.  IRET is not among them, for the
- * reason above: its frame would be whatever lies there. */
+/* Code bytes, and how many random ones follow. */
 static const struct piece {
     uint8_t bytes, random, code[8];
 } pieces[] = {
@@ -186,7 +183,7 @@ static const struct piece {
     {4, 0, {0x16, 0x17, 0x0f, 0x34}}, {3, 0, {0x16, 0x17, 0xf4}},
     {4, 0, {0x8e, 0xd0, 0xcd, 0x80}},
     /* far transfers and frames */
-    {1, 0, {0xcb}}, {2, 0, {0x66, 0xcb}},
+    {1, 0, {0xcb}}, {1, 0, {0xcf}}, {2, 0, {0x66, 0xcb}}, {2, 0, {0x66, 0xcf}},
     {1, 2, {0xca}}, {1, 6, {0x9a}}, {1, 6, {0xea}}, {2, 4, {0xff, 0x1d}}, {2, 4, {0xff, 0x2d}},
     {2, 0, {0xff, 0xd0}}, {2, 0, {0xff, 0xe3}}, {1, 3, {0xc8}}, {1, 0, {0xc9}},
     {1, 0, {0x60}}, {1, 0, {0x61}}, {1, 0, {0xc3}}, {1, 1, {0xeb}}, {1, 1, {0xe2}},
