@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The layout probe on any memory: it always answers, reads a bounded number of
  * times, and calls exact only what lies in memory and is aligned.
- * units: hv/abi.c
+ * units: hv/vcpu/abi.c
  */
 #include "fuzz.h"
 

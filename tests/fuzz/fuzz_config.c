@@ -4,7 +4,7 @@
  * image with the rest as its string, D is data, C is a config module with the
  * rest as its text.
  * units: boot/cmdline.c boot/modules.c boot/config_module.c
- * units: hv/loader.c hv/loader_boot.c hv/abi.c
+ * units: hv/guest/loader.c hv/guest/loader_boot.c hv/vcpu/abi.c
  */
 #include "boot.h"
 #include "fake.h"

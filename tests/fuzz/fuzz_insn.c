@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The instruction decoder on any bytes: what it recognises is within the bytes
  * it was given, needs all of them and does not depend on what follows.
- * units: hv/insn.c
+ * units: hv/vcpu/insn.c
  */
 #include "fuzz.h"
 

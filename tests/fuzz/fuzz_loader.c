@@ -2,7 +2,7 @@
 /* The loader on any image.  The first 8 bytes choose memory, ABI row, paging and
  * the size of an initrd, the rest is the image.  A refused image must not have
  * written anything, a good one nothing outside RAM; the entry lies in RAM.
- * units: hv/loader.c hv/loader_boot.c hv/abi.c
+ * units: hv/guest/loader.c hv/guest/loader_boot.c hv/vcpu/abi.c
  */
 #include "fuzz.h"
 

@@ -15,7 +15,7 @@
 #include "hv/timerq.h"
 #include "hv/vdev.h"
 
-#include "../../hv/shell/shell.h"
+#include "../../hv/console/shell/shell.h"
 
 #define CTRL_A "\001"
 

@@ -35,7 +35,7 @@ host-cflags-m64 := -m64 -fsanitize=address
 host-rename := $(foreach f,memcpy memmove memset memcmp strlen strnlen strcmp \
   strncmp strchr,-D$(f)=hv_$(f)) -fno-builtin
 host-cflags-hv/lib/string.c := $(host-rename)
-host-cflags-hv/suite_report.c := -I$(gen)
+host-cflags-hv/suite/suite_report.c := -I$(gen)
 
 define host-mode
 $(host-build)/$(1)/obj/%.o: %.c Makefile tests/host/files.mk | $(gen)/version.h

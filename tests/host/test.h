@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Unit tests on the build machine.  A file tests/host/test_NAME.c is one
- * program; the line " * units: hv/a.c hv/b.c" in its opening comment names the
+ * program; the line " * units: hv/core/sched.c" in its opening comment names the
  * sources it is linked with, everything else comes from fake-arch/ and hv/lib/.
  * Each TEST runs in a process of its own, so it finds all globals as the loader
  * left them, and a crash costs that test alone.

@@ -2,7 +2,7 @@
 /* The rows of the guest interface and the probe (ABI 3.1, 3.4, 14), with
  * structures as guests of each row lay them out, and with one value at a time
  * put wrong.
- * units: hv/abi.c
+ * units: hv/vcpu/abi.c
  */
 #include "test.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Config modules (contract.md, "Modules"): keys, images, comments, refusals.
- * units: boot/modules.c boot/config_module.c hv/loader.c hv/loader_boot.c hv/abi.c
+ * units: boot/modules.c boot/config_module.c hv/guest/loader.c hv/guest/loader_boot.c hv/vcpu/abi.c
  */
 #include "modules_fixture.h"
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The console core: guests' lines beside each other and beside the monitor's,
  * the menu, slow and dead devices.
- * units: hv/console.c hv/console_guest.c hv/console_menu.c hv/log.c
- * units: hv/timerq.c
+ * units: hv/console/console.c hv/console/console_guest.c hv/console/console_menu.c hv/core/log.c
+ * units: hv/core/timerq.c
  */
 #include "console_fixture.h"
 
-#include "../../hv/console_int.h"
+#include "../../hv/console/console_int.h"
 
 /* ---- the stream ---- */
 

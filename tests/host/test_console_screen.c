@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The console core and its screens: which keys are about them, and how much of
  * one is drawn at a time.
- * units: hv/console.c hv/console_guest.c hv/console_menu.c hv/log.c
- * units: hv/timerq.c
+ * units: hv/console/console.c hv/console/console_guest.c hv/console/console_menu.c hv/core/log.c
+ * units: hv/core/timerq.c
  */
 #include "console_fixture.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Frames to ring 3 that the CPU refuses: whose fault they are.
- * units: hv/exit_iret.c
+ * units: hv/vcpu/exit_iret.c
  */
 #include "hv/exit.h"
 

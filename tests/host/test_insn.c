@@ -2,7 +2,7 @@
 /* The decoder of emulated instructions (ABI 5.5, PI-02): every opcode with no
  * prefix, with each prefix and with prefixes up to and beyond 15 bytes, against
  * a second, slower description of the same instructions.
- * units: hv/insn.c
+ * units: hv/vcpu/insn.c
  */
 #include "test.h"
 

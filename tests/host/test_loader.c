@@ -2,7 +2,7 @@
 /* Guest images (ABI 1.1, 1.2, 1.5, 14; RS-06): good ones land where they
  * should, bad ones are refused with a sentence before a byte of guest memory
  * has changed.
- * units: hv/loader.c hv/loader_boot.c hv/abi.c
+ * units: hv/guest/loader.c hv/guest/loader_boot.c hv/vcpu/abi.c
  */
 #include "loader_fixture.h"
 

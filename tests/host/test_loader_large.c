@@ -3,7 +3,7 @@
  * one at PAGE_OFFSET must not run into each other nor into the last directory
  * entry, which is the switcher's.  Guest memory is host frames that appear when
  * they are written.
- * units: hv/loader.c hv/loader_boot.c hv/abi.c
+ * units: hv/guest/loader.c hv/guest/loader_boot.c hv/vcpu/abi.c
  */
 #include "fake.h"
 #include "test.h"

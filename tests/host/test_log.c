@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The log: prefixes, levels, the ring, what comes from an NMI.
- * units: hv/log.c
+ * units: hv/core/log.c
  */
 #include "fake.h"
 #include "test.h"

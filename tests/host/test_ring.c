@@ -2,7 +2,7 @@
 /* The asynchronous ring (ABI 2.4, AR-01, AR-02, AR-04): both slot sizes and orders,
  * the cursor's wrap, status values, the bound of 64, and a guest that changes
  * what was read.
- * units: hv/ring.c hv/abi.c
+ * units: hv/vcpu/ring.c hv/vcpu/abi.c
  */
 #include "fake.h"
 #include "hv/hcall.h"

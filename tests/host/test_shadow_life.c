@@ -3,7 +3,7 @@
  * linear mode, tables in odd pages, fault-around, what a flush costs, the
  * monitor's own accesses, and a pool that is used up.
  *
- * units: tests/host/shadow_fixture.c hv/gmem.c
+ * units: tests/host/shadow_fixture.c hv/guest/gmem.c
  * units: hv/mmu/walk.c hv/mmu/shadow.c hv/mmu/fill.c hv/mmu/sync.c hv/mmu/announce.c
  * units: hv/mmu/access.c
  * units: hv/mmu/rmap.c hv/mmu/gpage.c hv/mmu/quiet.c hv/mmu/linear.c hv/mmu/audit.c

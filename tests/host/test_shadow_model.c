@@ -5,7 +5,7 @@
  * themselves, reuse them as data and back, and let address spaces die silently.
  * Every access must come out as it may, and A and D as hardware sets them.
  *
- * units: tests/host/shadow_fixture.c tests/host/paging_model.c hv/gmem.c
+ * units: tests/host/shadow_fixture.c tests/host/paging_model.c hv/guest/gmem.c
  * units: tests/host/random_guest.c
  * units: hv/mmu/walk.c hv/mmu/shadow.c hv/mmu/fill.c hv/mmu/sync.c hv/mmu/announce.c
  * units: hv/mmu/access.c

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The shell: line editing, parsing, and that bad input costs one line and
  * changes nothing.
- * units: hv/shell/shell.c hv/shell/guests.c hv/shell/system.c
+ * units: hv/console/shell/shell.c hv/console/shell/guests.c hv/console/shell/system.c
  */
 #include "fake.h"
 #include "test.h"
@@ -17,8 +17,8 @@
 #include "hv/suite.h"
 #include "hv/timerq.h"
 
-#include "../../hv/console_int.h"
-#include "../../hv/shell/shell.h"
+#include "../../hv/console/console_int.h"
+#include "../../hv/console/shell/shell.h"
 
 struct hv_options hv_options;
 struct list guest_list = {&guest_list, &guest_list};

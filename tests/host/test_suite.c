@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What test= selects, and how the end of a case is judged: on a pack of our own
  * that is as large as one may be.
- * units: hv/suite_report.c
+ * units: hv/suite/suite_report.c
  */
 #include "fake.h"
 #include "test.h"
@@ -9,7 +9,7 @@
 #include "hv/embedded.h"
 #include "hv/log.h"
 #include "hv/string.h"
-#include "../../hv/suite_pack.h"
+#include "../../hv/suite/suite_pack.h"
 
 #define IMAGES 4u
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The timer queue: who fires when, and how seldom the hardware is programmed.
- * units: hv/timerq.c
+ * units: hv/core/timerq.c
  */
 #include "fake.h"
 #include "test.h"

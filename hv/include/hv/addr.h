@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Addresses and page numbers as distinct types, so that a guest-physical
  * address where a host-physical one is wanted does not compile.  Only this
- * header, hv/gmem.c, hv/mmu/ and arch/pte.h look inside (.v). */
+ * header, hv/guest/gmem.c, hv/mmu/ and arch/pte.h look inside (.v). */
 #pragma once
 
 #include "hv/types.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Build options: default, range, what each is for.  Override with -D.  Run-time
  * options are on the command line (hv/cmdline.h). Bad combinations are refused
- * by hv/config.c. */
+ * by hv/core/config.c. */
 #pragma once
 
 /* CPUs the tables are dimensioned for, 1 to 32. Each costs about 60 KiB, and

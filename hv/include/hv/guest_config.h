@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a guest is to be, from module strings and the config module
- * (contract.md, "Modules").  boot/modules.c fills it, hv/guest.c builds it. */
+ * (contract.md, "Modules").  boot/modules.c fills it, hv/guest/guest.c builds it. */
 #pragma once
 
 #include "hv/addr.h"

@@ -71,7 +71,7 @@ void hcall_after_ring(struct vcpu *v);
 /* That for a guest which has not said INIT, or is of 2.6.30 or before. */
 void hcall_old(struct vcpu *v);
 
-/* The ones that need more than a line; hv/hcall_args.c. */
+/* The ones that need more than a line; hv/vcpu/hcall_args.c. */
 void hcall_new_pgtable(HCALL_ARGS);
 void hcall_set_stack_slow(HCALL_ARGS);
 void hcall_load_tls_slow(HCALL_ARGS);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* hv/pmm.h for tests of what uses it: counts per frame, first fit, checks on
- * every call.  hv/pmm.c itself is tested with test_pmm. */
+ * every call.  hv/core/pmm.c itself is tested with test_pmm. */
 #include "fake.h"
 
 #include "hv/frame.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the files of the console core share.  console.c owns the ring and the
  * real consoles, console_guest.c what guests write, console_menu.c what is
- * shown and where keys go.  Private to hv/. */
+ * shown and where keys go.  Private to hv/console/. */
 #pragma once
 
 #include "hv/driver.h"

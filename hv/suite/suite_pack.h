@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Private to hv/suite*.c: the blob that tools/pack-suite makes, and what the
+/* Private to hv/suite/: the blob that tools/pack-suite makes, and what the
  * parts of the suite share.  The blob is ours, but it is checked like any
  * other input: offsets and indices once, at the start. */
 #pragma once

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The monitor's shell: a line editor fed byte by byte, and a table of commands.
  * Nothing here waits. Every bad input is answered with one line and changes
- * nothing.  Private to hv/. */
+ * nothing.  Private to hv/console/. */
 #pragma once
 
 #include "../console_int.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Private to hv/loader.c and hv/loader_boot.c: where everything goes, computed
- * and checked in full before the first byte of guest memory is written. */
+/* Private to loader.c and loader_boot.c: where everything goes, computed and checked
+ * in full before the first byte of guest memory is written. */
 #pragma once
 
 #include "hv/loader.h"
