@@ -68,7 +68,7 @@ cflags-hv/lib/string.c := -fno-builtin -fomit-frame-pointer \
 # On the way of every exit one more register is worth more than a frame in a
 # backtrace; the monitor's own backtrace then goes on by looking at the stack.
 hot-src := hv/guest/gmem.c hv/console/console_guest.c hv/vdev/lgbus.c \
-  $(addprefix hv/vcpu/,run.c exit.c exit_fault.c exit_io.c hcall.c ring.c reflect.c \
+  $(addprefix hv/vcpu/,run.c exit.c exit_pf.c exit_gp.c hcall.c ring.c reflect.c \
     vidt.c vgdt.c virq.c vtime.c) \
   $(addprefix hv/mmu/,fill.c access.c sync.c announce.c shadow.c walk.c)
 $(foreach s,$(hot-src),$(eval cflags-$(s) := -fomit-frame-pointer))
