@@ -86,7 +86,6 @@ clean-also :=
 -include guest-abi/files.mk
 -include tools/files.mk
 -include tests/files.mk
--include docs/files.mk
 
 monitor-src := $(sort $(foreach s,$(monitor-src),$(wildcard $(s))))
 
