@@ -17,7 +17,7 @@
 static void unhandled(struct vcpu *v, uint32_t vector, uint32_t err)
 {
     guest_kill(v->guest, "unhandled trap %u at %#x (%#x)", vector, v->regs->eip,
-               vector == VEC_PF ? arch_read_cr2() : err);
+               vector == VEC_PF ? *v->cr2 : err);
 }
 
 /* Writes the frame at to as hardware would. The real IF is always set: the virtual

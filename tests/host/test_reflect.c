@@ -26,11 +26,6 @@ static struct vcpu *v;
 static struct guest_regs regs;
 static uint32_t irq_enabled, cr2;
 
-uint32_t arch_read_cr2(void)
-{
-    return cr2;
-}
-
 /* Memory at KERNEL, but page i of the address space is page 60 - i of memory:
  * neighbours are not neighbours. */
 static void start(void)
@@ -38,6 +33,7 @@ static void start(void)
     v = sf_guest(PAGES, false, false, ROOT << 12);
     v->regs = &regs;
     v->irq_enabled = &irq_enabled;
+    v->cr2 = &cr2;
     v->flat_ss = 0x69;
     sf_poke(v, (ROOT << 12) + 768 * 4, TABLE << 12 | 0x67);
     sf_poke(v, (ROOT << 12) + 767 * 4, (TABLE + 1) << 12 | 0x67);
