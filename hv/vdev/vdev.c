@@ -94,7 +94,7 @@ void vdev_destroy(struct guest *g)
         uint32_t frames = s->own_frames;
 
         serve_destroy(s);
-        memset(s, 0, sizeof(*s)); /* it holds a key and guest data */
+        memset(&s->drbg, 0, sizeof(s->drbg)); /* all else goes when the frames are taken */
         pmm_free_table(f, frames);
     }
 }

@@ -92,6 +92,7 @@ struct vconsole {
 struct vnet {
     uint8_t mac[6];
     uint64_t tx_frames, rx_frames, tx_dropped, rx_dropped;
+    uint32_t waiting;    /* frames in the inbox */
     uint32_t head, tail; /* free-running; inbox[head % size] goes out next */
     uint8_t inbox[VNET_INBOX_BYTES];
 };

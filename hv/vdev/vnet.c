@@ -88,19 +88,18 @@ static void inbox_get(struct vnet *v, void *dst, uint32_t bytes)
 void vnet_forget(struct vnet *v)
 {
     v->head = v->tail;
+    v->waiting = 0;
 }
 
 /* ---- receiving ---- */
 
-/* s->buf, a header and a frame, into the next request of the receive queue; false:
- * dropped. */
+/* s->buf, a header and a frame, into the request that was popped from the receive queue;
+ * false: dropped. */
 static bool receive(struct vdev *d, uint32_t total)
 {
     struct vdev_set *s = d->set;
     struct virtqueue *q = &d->vq[RX_QUEUE];
 
-    if (!vdev_pop(d, RX_QUEUE))
-        return false;
     if (s->chain.write_bytes < total) {
         vq_unpop(q); /* too small; the guest keeps it */
         return false;
@@ -119,7 +118,13 @@ static bool vnet_deliver(struct vdev *d, uint32_t n)
     while (v->head != v->tail && s->spent < VDEV_BUDGET_BYTES) {
         uint16_t bytes;
 
+        if (!vdev_pop(d, RX_QUEUE)) { /* nor will there be one for the others now */
+            v->rx_dropped += v->waiting;
+            vnet_forget(v);
+            break;
+        }
         inbox_get(v, &bytes, sizeof(bytes));
+        v->waiting--;
         memset(s->buf, 0, header);
         if (d->modern)
             s->buf[HEADER_NUM_BUFFERS] = 1;
@@ -149,6 +154,7 @@ static void post(struct vdev_set *to, const uint8_t *frame, uint32_t bytes)
     }
     inbox_put(v, &length, sizeof(length));
     inbox_put(v, frame, bytes);
+    v->waiting++;
     vdev_kick_later(to->net, RX_QUEUE);
 }
 
