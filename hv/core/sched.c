@@ -16,8 +16,8 @@
 #include "hv/percpu.h"
 #include "hv/suite.h"
 
-/* With more that wait slices are shorter, so that nobody waits longer than ROUND_NS
- * for his turn; but not so short that changing over is most of it. */
+/* With more that wait slices are shorter, so that a round of all takes ROUND_NS; but not
+ * so short that changing over is most of it. */
 #define SLICE_NS 10000000u
 #define SLICE_MIN_NS 2000000u
 #define ROUND_NS 15000000u
@@ -85,37 +85,57 @@ bool sched_runnable(const struct vcpu *v)
 
 /* ---- the account ---- */
 
+/* Of those who wait, v aside: how many, and what the one has used that has least. */
+struct waiting {
+    uint32_t nr;
+    uint64_t least;
+};
+
+static struct waiting waiting_beside(const struct vcpu *v)
+{
+    struct waiting w = {0, UINT64_MAX};
+
+    list_for_each(l, &this_cpu()->run_queue) {
+        const struct vcpu *o = HV_CONTAINER_OF(l, struct vcpu, run_link);
+
+        if (o == v || !o->ready_ns)
+            continue;
+        w.nr++;
+        if (o->used_ns < w.least)
+            w.least = o->used_ns;
+    }
+    return w;
+}
+
 /* Charges who runs up to now. Whoever becomes ready later starts where the one is that
  * has least of those who were: what was used while nobody waited is owed to nobody. */
 static void charge(struct percpu *cpu, uint64_t now)
 {
     struct vcpu *v = cpu->running;
-    uint64_t least;
+    uint64_t least = waiting_beside(v).least;
 
     v->run_ns += now - cpu->charged_ns;
     v->used_ns += now - cpu->charged_ns;
     cpu->charged_ns = now;
-    least = v->used_ns;
-    list_for_each(l, &cpu->run_queue) {
-        const struct vcpu *o = HV_CONTAINER_OF(l, struct vcpu, run_link);
-
-        if (o->ready_ns && o->used_ns < least)
-            least = o->used_ns;
-    }
+    if (v->used_ns < least)
+        least = v->used_ns;
     if (least > cpu->floor_ns)
         cpu->floor_ns = least;
 }
 
-/* One that can run, from now on if it could not before. */
+/* One that can run, from now on if it could not before. The credit is for one: of
+ * several who wake, each comes before the others by a part. */
 static void note_ready(struct vcpu *v, uint64_t now)
 {
     uint64_t floor = this_cpu()->floor_ns;
+    uint32_t credit;
 
     if (v->ready_ns)
         return;
+    credit = CREDIT_NS / (waiting_beside(v).nr + 1);
     v->ready_ns = now;
-    if (v->used_ns + CREDIT_NS < floor)
-        v->used_ns = floor - CREDIT_NS;
+    if (v->used_ns + credit < floor)
+        v->used_ns = floor - credit;
 }
 
 void sched_even(void)
@@ -130,37 +150,40 @@ void sched_even(void)
 
 /* ---- who runs ---- */
 
+/* How long v may run: a slice, but not until it is more than half a slice before the
+ * one who waits and has used least. So leaving the CPU for a moment, or for another
+ * life, begins no new slice. */
+static uint32_t slice_ns(const struct vcpu *v)
+{
+    struct waiting w = waiting_beside(v);
+    uint32_t slice = hv_min_u32(SLICE_NS, ROUND_NS / hv_max_u32(w.nr, 1));
+    uint64_t end = w.least + slice / 2;
+
+    if (w.nr && end < v->used_ns + slice)
+        slice = end > v->used_ns ? (uint32_t)(end - v->used_ns) : 0;
+    return hv_max_u32(slice, SLICE_MIN_NS);
+}
+
 void sched_wake(struct vcpu *v)
 {
     struct percpu *cpu = this_cpu();
-    uint64_t now;
+    uint64_t now, end;
 
     if (!cpu->running || cpu->running == v || v->ready_ns || !sched_runnable(v))
         return; /* the next sched_pick() will see it */
     now = arch_time_ns();
     charge(cpu, now);
     note_ready(v, now);
-    if (!timer_is_armed(&cpu->slice))
-        timer_arm(&cpu->slice, now + SLICE_NS);
-}
-
-/* How long v may run while so many wait, of whom one has used least: a slice, but not
- * until it is more than half a slice before that one. So leaving the CPU for a moment,
- * or for another life, begins no new slice. */
-static uint32_t slice_ns(const struct vcpu *v, uint32_t waiting, uint64_t least)
-{
-    uint32_t slice = hv_min_u32(SLICE_NS, ROUND_NS / hv_max_u32(waiting, 1));
-
-    if (waiting && least + slice / 2 - v->used_ns < slice) /* it is not before v */
-        slice = (uint32_t)(least + slice / 2 - v->used_ns);
-    return hv_max_u32(slice, SLICE_MIN_NS);
+    end = now + slice_ns(cpu->running);
+    if (!timer_is_armed(&cpu->slice) || end < cpu->slice.deadline_ns)
+        timer_arm(&cpu->slice, end);
 }
 
 struct vcpu *sched_pick(void)
 {
     struct percpu *cpu = this_cpu();
     struct vcpu *found = NULL;
-    uint64_t now = arch_time_ns(), least = UINT64_MAX; /* of the others */
+    uint64_t now = arch_time_ns();
     uint32_t ready = 0;
 
     list_for_each(l, &cpu->run_queue) {
@@ -172,19 +195,17 @@ struct vcpu *sched_pick(void)
         }
         note_ready(v, now);
         ready++;
-        if (!found || v->used_ns < found->used_ns) {
-            least = found ? found->used_ns : UINT64_MAX;
+        if (!found || v->used_ns < found->used_ns)
             found = v;
-        } else if (v->used_ns < least) {
-            least = v->used_ns;
-        }
     }
     timer_cancel(&cpu->slice);
-    if (!found)
+    if (!found) {
+        cpu->charged_ns = 0; /* nobody pays for idling */
         return NULL;
+    }
     /* The suite watches the clock between slices, also with one guest. */
     if (ready > 1 || suite_wanted())
-        timer_arm(&cpu->slice, now + slice_ns(found, ready - 1, least));
+        timer_arm(&cpu->slice, now + slice_ns(found));
     found->attention &= ~VCPU_ATTN_RESCHED;
     return found;
 }
@@ -198,7 +219,8 @@ void sched_run(struct vcpu *v)
         v->longest_wait_ns = now - v->ready_ns;
     v->ready_ns = 0;
     cpu->running = v;
-    cpu->charged_ns = now;
+    if (!cpu->charged_ns) /* else this round of the CPU's loop is its, too */
+        cpu->charged_ns = now;
     arch_vcpu_stack_enter(v);
     now = arch_time_ns();
     charge(cpu, now);

@@ -37,3 +37,28 @@ def test_beside_large_disk_requests():
         disk.truncate(16 << 20)
         beside(500, [(TM, "kernel:large memory=8 -- case=large_disk"),
                      (disk.name, "disk:large:vda")])
+
+
+def some(cases, calm):
+    """What a guest of the case `calm` says beside guests of these cases."""
+    modules = [(TM, f"kernel:calm memory=4 on_poweroff=destroy -- {calm}")]
+    modules += [(TM, f"kernel:g{i} memory=4 -- case={c}") for i, c in enumerate(cases)]
+    with vmlib.boot(memory=512, cpu="max", icount=True, modules=modules) as vm:
+        return vm.expect(HAD if "neighbour" in calm else r"(\d+) loops", 120)
+
+
+@pytest.mark.parametrize("cases", [["napper"] * 2, ["napper"] * 3,
+                                   ["pong first=1", "pong first=0"]])
+def test_beside_sleepers(cases):
+    """Those who wake come before others, but not all of them for a slice each."""
+    had = some(cases, "case=neighbour ms=400")
+    assert int(had.group(2)) <= 20000, had.group(0)
+
+
+def test_busy_neighbours_pay():
+    """Who leaves the CPU thousands of times a second pays for what the monitor does
+    between two guests: a third has as much as beside guests that only compute."""
+    beside_spinners = int(some(["spinner"] * 2, "case=counter ms=400").group(1))
+    beside_pongs = int(some(["pong first=1", "pong first=0"],
+                            "case=counter ms=400").group(1))
+    assert beside_pongs >= 0.97 * beside_spinners, (beside_pongs, beside_spinners)

@@ -150,3 +150,69 @@ GT_CASE(large_disk, GT_2LEVEL | GT_HIDDEN)
         EXPECT_EQ(status, 0);
     }
 }
+
+/* Sleeps and computes for 30 ms in turns: longer than a slice each. */
+GT_CASE(napper, GT_2LEVEL | GT_HIDDEN)
+{
+    uint32_t khz = lg.tsc_khz ? lg.tsc_khz : 1000000;
+
+    for (;;) {
+        uint64_t start;
+
+        gt_sleep_ns(30000000);
+        start = rdtsc();
+        while (rdtsc() - start < (uint64_t)khz * 30)
+            ;
+    }
+}
+
+/* Two of these (first=1, first=0) send one frame to and fro and sleep between. */
+GT_CASE(pong, GT_2LEVEL | GT_HIDDEN)
+{
+    static uint8_t frame[24], data[1600];
+    struct vq_buffer out = {addr_of(frame), sizeof(frame), false};
+    struct vq_buffer in = {addr_of(data), sizeof(data), true};
+    struct vdevice net;
+    char text[16];
+    bool wait = !guest_option("first", text, sizeof(text)) || text[0] == '0';
+
+    EXPECT(bus_find(GABI_DEV_NET, 0, &net));
+    bus_start(&net);
+    irq_unblock(net.vq[0].irq);
+    for (uint32_t i = 0; i < 8; i++)
+        vq_add(&net.vq[0], &in, 1);
+    gt_sleep_ns(wait ? 1000000 : 40000000);
+    irq_disable();
+    for (;; wait = true) {
+        while (wait && !vq_take(&net.vq[0], NULL)) {
+            irq_halt();
+            irq_disable();
+        }
+        if (wait)
+            vq_add(&net.vq[0], &in, 1);
+        vq_add(&net.vq[1], &out, 1);
+        vq_kick(&net.vq[1]);
+        (void)vq_wait(&net.vq[1], NULL);
+    }
+}
+
+/* How often a loop goes round in ms= of time: what is left for one that only computes. */
+GT_CASE(counter, GT_2LEVEL | GT_HIDDEN)
+{
+    uint32_t khz = lg.tsc_khz ? lg.tsc_khz : 1000000, loops = 0;
+    char text[16];
+    uint32_t ms = guest_option("ms", text, sizeof(text)) ? str_to_u32(text) : 1000;
+    uint64_t start;
+
+    gt_sleep_ns(50000000);
+    start = rdtsc();
+    while (rdtsc() - start < (uint64_t)khz * ms)
+        loops++;
+    print("%u loops\n", loops);
+}
+
+GT_CASE(spinner, GT_2LEVEL | GT_HIDDEN)
+{
+    for (;;)
+        __asm__ volatile("nop");
+}
