@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The hypervisor command line (contract.md): words key=value, no quoting, the
+/* The hypervisor command line (docs/usage.md): words key=value, no quoting, the
  * last of a repeated key wins.  A word that is not understood is reported,
  * counted and ignored; boot goes on.  One table row per key.  What virtual machine
  * monitors add for Linux is named and not counted. */

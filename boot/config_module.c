@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The keys of a guest, and the `config` module: a text with one
- * `kernel:NAME key=value ... -- command line` line per guest (contract.md,
+ * `kernel:NAME key=value ... -- command line` line per guest (docs/usage.md,
  * "Modules").  One wrong word costs the guest its start and one line; the other
  * guests are not touched. */
 #include "boot.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* From modules to guests (contract.md, "Modules").  Modules come in any order,
+/* From modules to guests (docs/usage.md, "Modules").  Modules come in any order,
  * so there are passes: images make guests, config lines join them, initrds and
  * disks are attached by name, then each guest is checked as a whole and handed
  * to hv_add_guest().  Only strings and lengths are believed, never contents. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Private to boot/modules.c and boot/config_module.c: what is known about each
  * guest while modules are sorted out, as spans into strings that stay, and the
- * keys of contract.md that fill a struct guest_config. */
+ * keys of docs/usage.md that fill a struct guest_config. */
 #pragma once
 
 #include "span.h"

@@ -205,7 +205,7 @@ def find_kernels(folder):
 
 
 def guest_name(text):
-    """A guest name out of a folder name (contract, Modules)."""
+    """A guest name out of a folder name (docs/usage.md, Modules)."""
     name = re.sub(r"[^A-Za-z0-9._-]", "-", text)[:31]
     return name if name[:1].isalnum() else "k" + name[:30]
 

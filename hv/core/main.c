@@ -354,7 +354,7 @@ static void print_banner(void)
 }
 
 /* A test run with a word that was not understood would prove something else
- * than was asked for (contract.md, "Hypervisor command line"). */
+ * than was asked for (docs/usage.md, "Hypervisor command line"). */
 static void refuse_suite(void)
 {
     log_always("test= is not run: the configuration has %u errors, see above",

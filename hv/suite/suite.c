@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs the selected cases one after the other beside the canary (contract.md,
- * "test="; hostile-guests.md, "Checks after every case").  A state machine that
+/* Runs the selected cases one after the other beside the canary (docs/usage.md,
+ * "test="; tests/guests/README.md has P1 to P6).  A state machine that
  * suite_step() advances between time slices; nothing here waits.
  *
  * After each case: the canary beats, says that all is well and had its share

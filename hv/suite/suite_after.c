@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a case may not change (hostile-guests catalog, P2 to P5): the monitor's
+/* What a case may not change (P2 to P5 in tests/guests/README.md): the monitor's
  * code, constants and tables, the CPU's set-up, frames, guests and timers, and how
  * long interrupts are off.  suite.c asks before and after each case. */
 
@@ -18,7 +18,7 @@ extern const uint8_t hv_ro_after_init_start[], hv_ro_after_init_end[];
 #define TSS_ESP0_OFFSET 4u /* SDM 3A 7.2.1; SS0 follows */
 #define TSS_IOMAP_OFFSET 102u
 
-/* contract.md, "Pinned choices": instructions, which under -icount are ns. */
+/* docs/usage.md, the last section: instructions, which under -icount are ns. */
 #define IRQS_OFF_NS 200000u
 #define IRQS_OFF_RUNNING_NS 20000u
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* T:127 #GP: the few instructions that are emulated at ring 1 (ABI 5.5, contract.md
- * "Pinned choices"); everything else is reflected.  The bytes are fetched once;
+/* T:127 #GP: the few instructions that are emulated at ring 1 (ABI 5.5);
+ * everything else is reflected.  The bytes are fetched once;
  * decision and execution use the same copy. */
 #include "hv/arch_if.h"
 #include "hv/exit.h"

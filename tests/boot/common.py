@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The lines that the contract promises, and what a user does with the demo."""
+"""The lines that docs/usage.md promises, and what a user does with the demo."""
 import re
 
 import bootlib

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The hypervisor command line (contract.md): every key, every default, every
+/* The hypervisor command line (docs/usage.md): every key, every default, every
  * refusal; a refused word changes nothing.
  * units: boot/cmdline.c
  */

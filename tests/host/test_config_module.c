@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Config modules (contract.md, "Modules"): keys, images, comments, refusals.
+/* Config modules (docs/usage.md, "Modules"): keys, images, comments, refusals.
  * units: boot/modules.c boot/config_module.c hv/guest/loader.c hv/guest/loader_boot.c hv/vcpu/abi.c
  */
 #include "modules_fixture.h"

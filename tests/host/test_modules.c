@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* From module strings to guests (contract.md, "Modules"): tags, names, keys,
+/* From module strings to guests (docs/usage.md, "Modules"): tags, names, keys,
  * attachments, every refusal, in any order of modules.
  * units: boot/modules.c boot/config_module.c hv/guest/loader.c hv/guest/loader_boot.c hv/vcpu/abi.c
  */

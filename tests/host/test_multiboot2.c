@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Multiboot2 information built by hand, then broken in one place at a time, cut
- * at every byte, with every tag too short (issue 3 section 1).
+ * at every byte, with every tag too short.
  * units: boot/boot_info.c boot/multiboot1.c boot/multiboot2.c boot/pvh.c
  */
 #include "boot_fixture.h"

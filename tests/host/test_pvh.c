@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* PVH start information built by hand, then broken: versions, 64-bit pointers,
- * counts (issue 3 section 1).
+ * counts.
  * units: boot/boot_info.c boot/multiboot1.c boot/multiboot2.c boot/pvh.c
  */
 #include "boot_fixture.h"

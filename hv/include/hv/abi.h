@@ -9,7 +9,7 @@
 
 struct abi_row {
     enum abi_revision rev;
-    const char *name; /* "2.6.24" ... as the contract prints it */
+    const char *name; /* "2.6.24" ... as the lines of the log have it */
     uint16_t size_bytes;
     /* Offsets in lguest_data; ABI_NO_FIELD where the row has none. The first
      * five fields (irq_enabled 0, blocked 4, cr2 8, tv_sec 0xc, tv_nsec 0x10)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The hypervisor command line of contract.md, parsed once into numbers. */
+/* The hypervisor command line of docs/usage.md, parsed once into numbers. */
 #pragma once
 
 #include "hv/types.h"

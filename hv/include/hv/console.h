@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The console core: all real consoles at once, a ring buffer and a bounded
  * wait for slow ones, the one-line menu behind the escape key, attachment of
- * guests (contract.md, "Console"). Works from the first line of C. */
+ * guests (docs/usage.md, "Console"). Works from the first line of C. */
 #pragma once
 
 #include "hv/types.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a guest is to be, from module strings and the config module
- * (contract.md, "Modules").  boot/modules.c fills it, hv/guest/guest.c builds it. */
+ * (docs/usage.md, "Modules").  boot/modules.c fills it, hv/guest/guest.c builds it. */
 #pragma once
 
 #include "hv/addr.h"
@@ -56,5 +56,5 @@ struct guest_config {
     uint32_t memory_kib; /* not 0: instead of memory_mib */
 };
 
-/* Defaults of contract.md. */
+/* Defaults of docs/usage.md. */
 void guest_config_init(struct guest_config *c);

@@ -20,7 +20,7 @@ void log_vline(enum log_level level, const char *fmt, va_list ap);
 #define log_info(...) log_line(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)
 
-/* Lines the contract fixes ("(RS) guest NAME: ended ..."), KTAP lines, shell
+/* Lines that docs/usage.md fixes ("(RS) guest NAME: ended ..."), KTAP lines, shell
  * output: on the console whatever loglvl= says.  log_raw adds no prefix. */
 void log_always(const char *fmt, ...) HV_PRINTF(1, 2);
 void log_raw(const char *fmt, ...) HV_PRINTF(1, 2);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The CPU's state as the monitor set it up (ABI 11.1), read back: what no guest
- * may have changed (hostile-guests catalog, property P3). */
+ * may have changed (P3 in tests/guests/README.md). */
 #pragma once
 
 #include "hv/types.h"
