@@ -62,5 +62,5 @@ struct boot_info {
     bool grub_quotes;      /* the loader quotes as GRUB 2 does */
 };
 
-/* Filled by boot/, read by boot_main() and hv_init(); boot-only memory. */
+/* Filled by boot/, read until hv_run() has printed its banner; boot-only memory. */
 extern struct boot_info boot_info;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The monitor's top level. boot_main() calls hv_init() after the machine is
- * up, then hv_run(), which never returns. */
+/* The monitor's top level. boot/ adds the guests that are configured when the
+ * machine is up, then calls hv_run(), which never returns. */
 #pragma once
 
 #include "hv/guest_config.h"
@@ -17,7 +17,7 @@ struct blob hv_embedded_demo(void);
 /* Starts what is configured (or the demo, or the suite) and runs for good. */
 HV_NORETURN void hv_run(void);
 
-/* exit= action. ok: all went well as contract.md defines it. */
+/* exit= action. ok: all went well as docs/usage.md defines it. */
 HV_NORETURN void hv_finish(bool ok);
 
 /* Guests that crashed or were killed without a declaration. */
