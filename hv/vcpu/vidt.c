@@ -65,7 +65,7 @@ struct vidt_choice vidt_choose(uint32_t vec, uint32_t hi, bool direct_allowed,
         return c;
     }
     if (!present)
-        return c; /* DPL 0: #GP(n*8+2), as SPEC.md 5.3 says */
+        return c; /* DPL 0: #GP(n*8+2), as ABI 5.3 says */
     if (is_syscall) {
         c.kind = GATE_TYPE(hi) == TYPE_TRAP ? VIDT_DIRECT : VIDT_THUNK;
         c.dpl = dpl;

@@ -117,7 +117,7 @@ static inline void gt_report(uint32_t word)
 uint32_t gt_random(void);
 void gt_random_seed(uint32_t seed);
 
-/* The switcher's pages as a guest sees them (docs/abi.md). */
+/* The switcher's pages as a guest sees them (ABI 7.8). */
 #define GT_WINDOW_TEXT 0xffe00000u
 #define GT_WINDOW_REGS 0xffe01000u
 #define GT_WINDOW_STATE 0xffe02000u

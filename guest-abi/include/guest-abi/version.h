@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Version of these headers, and the rows of the interface that they describe.
  * The interface itself has no version number at run time: the monitor finds
- * the row by the layout of lguest_data (SPEC.md, section 3). */
+ * the row by the layout of lguest_data (SPEC.md 3.4). */
 #pragma once
 
 /* Major: something a guest relies on changed. Minor: something was added. */

@@ -36,7 +36,7 @@ void exit_bad_iret(struct vcpu *v);
 uint32_t exit_left_vm86(struct vcpu *v);
 
 /* True: this fault at ring 1 was the CPU's refusal of a frame to ring 3, and the program
- * has it now (docs/abi.md); or the guest is dead. */
+ * has it now (ABI 5.7); or the guest is dead. */
 bool exit_refused_return(struct vcpu *v, uint32_t vector, uint32_t err);
 
 /* If the bytes at EIP are vmcall, patches them to int 0x1f (ABI 2.1). */

@@ -60,7 +60,7 @@ static void int_n(uint32_t ring)
 GT_ROW(int_n_ring1, int_n, GT_2LEVEL, .arg = 1)
 GT_ROW(int_n_ring3, int_n, GT_BOTH, .arg = 3)
 
-/* No gate: #GP(n*8+2), as SPEC.md 5.3 says. */
+/* No gate: #GP(n*8+2), as ABI 5.3 says. */
 static void int_n_absent(uint32_t ring)
 {
     struct trap_frame f;

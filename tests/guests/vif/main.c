@@ -14,7 +14,7 @@ void vif_delay(uint32_t n);
 
 #define STEPS 2500u
 #define USER_RANGE 250u
-/* The monitor makes no interrupt come earlier (docs/abi.md), so the sequence
+/* The monitor makes no interrupt come earlier (ABI 9.3), so the sequence
  * begins that much later. */
 #define FIRST_NS 20000u
 /* Under -icount shift=0 the TSC runs at 1 GHz sharp. */

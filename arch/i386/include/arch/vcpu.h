@@ -70,7 +70,7 @@ HV_INLINE uint32_t arch_vcpu_run(uint32_t cr3)
 }
 
 /* Clean flags for the monitor behind a trap from virtual-8086 mode, which leaves
- * that mode's IOPL 3. No CPU lets a guest get there; QEMU does (docs/abi.md). */
+ * that mode's IOPL 3. No CPU lets a guest get there; QEMU does (ABI 5.7). */
 HV_INLINE void arch_vcpu_left_vm86(void)
 {
     __asm__ volatile("pushl $2; popfl" ::: "memory", "cc");
