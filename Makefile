@@ -28,7 +28,7 @@ build := build
 gen := $(build)/gen
 variant := $(notdir $(firstword $(CC)))-$(if $(DEBUG),debug,release)
 
-# ---- flags of the monitor (style guide 2.6, recommendation 36) ----
+# ---- flags of the monitor ----
 
 monitor-cflags := -m32 -march=i686 -mtune=generic -std=gnu11 -O2 -g -ffreestanding -fno-pic \
   -fno-pie -fno-stack-protector -fno-omit-frame-pointer -fno-strict-aliasing \

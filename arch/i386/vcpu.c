@@ -218,7 +218,7 @@ static void put_mem_imm(uint8_t **p, uint8_t op, uint8_t modrm, uint32_t at,
     put_word(p, imm);
 }
 
-/* The ring-1 thunk for a system-call *interrupt* gate (design 3).  The CPU has
+/* The ring-1 thunk for a system-call *interrupt* gate (ABI 5.3).  The CPU has
  * come through a real trap gate and pushed IF 1; what hardware would have
  * pushed is the virtual IF, and it would have cleared it on the way in:
  *

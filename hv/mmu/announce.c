@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* T:332 What the guest announces: SET_PTE, by call and by the ring, SET_PGD and
  * SET_PMD (ABI 7.4 to 7.6).  The value in a call is a hint; guest memory decides
- * (design section 4). */
+ * (hv/mmu/README.md, rule 7). */
 #include "guest_walk.h"
 
 #include "hv/hcall.h"
@@ -9,7 +9,7 @@
 /* ---- one entry ---- */
 
 /* One announced entry.  What counts is guest memory (cur); the value in the call
- * only saves the fault that would follow (design section 4), which an untouched page
+ * only saves the fault that would follow (ABI 7.5), which an untouched page
  * needs. The entry is replaced in place where one is there, which is what most calls
  * are for. */
 HV_INLINE void announce(struct shadow_mmu *m, struct shadow_table *t, uint32_t i,

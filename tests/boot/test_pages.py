@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Reads the live page tables from outside, by QEMU's monitor: W^X in the
 monitor's address space, page 0 and the guard pages unmapped, and no more than
-the switcher's pages mapped beside a guest (design section 2)."""
+the switcher's pages mapped beside a guest (docs/architecture.md)."""
 import re
 import subprocess
 import time

@@ -2,7 +2,7 @@
 /* What a guest may rely on: its own page tables walked by the manual (SDM 3A 4.3,
  * 4.4, 4.6 to 4.8, CR0.WP = 1), with a translation cache of unknown size that
  * may hold what was true at some time since the last announcement covering it
- * (lguest ABI 7.4 to 7.6, design section 4).
+ * (ABI 7.4 to 7.6).
  *
  * Every word of guest memory remembers its earlier values and when each was
  * there. An access must come out as the tables say now, or as they said with

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Shadow paging (design section 4): what the rest of hv/ may ask of it.  The
+/* Shadow paging (docs/architecture.md, "Memory"): what the rest of hv/ may ask of it.  The
  * rules that make it exact are in hv/mmu/README.md. */
 #pragma once
 

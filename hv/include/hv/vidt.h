@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The guest's IDT and the shadow IDT built from it (design section 3). */
+/* The guest's IDT and the shadow IDT built from it (docs/architecture.md, "Traps"). */
 #pragma once
 
 #include "hv/types.h"

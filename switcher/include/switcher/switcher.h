@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The switcher area: the one thing that is mapped in both worlds (design 2).
+/* The switcher area: the one thing that is mapped in both worlds (docs/architecture.md).
  * Addresses are in arch/layout.h; here is the private page, what C may call,
  * and how the pages get where they are. */
 #pragma once

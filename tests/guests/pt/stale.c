@@ -157,7 +157,7 @@ GT_CASE(set_pte_other_root, GT_BOTH)
 }
 
 /* The root that SET_PTE names has never been loaded, but shares its table with the
- * current one: walked in memory, the entry is forgotten (design section 4). */
+ * current one: walked in memory, the entry is forgotten (ABI 7.5). */
 GT_CASE(set_pte_uncached_root, GT_BOTH)
 {
     uint32_t other = pt_new_root(), pages[2] = {page_alloc(), page_alloc()};

@@ -227,7 +227,7 @@ GT_CASE(alias_trap_frame, GT_BOTH)
 }
 
 /* PAE: all four pointers name one directory. Then every GiB shows the same, and
- * the switcher is at the top only (design section 4). */
+ * the switcher is at the top only (hv/mmu/README.md, rule 8). */
 GT_CASE(pdpte_same_directory, GT_PAE)
 {
     uint32_t root = page_alloc(), pd = page_alloc(), low = pt_dir_addr(pt_root, 0);

@@ -29,7 +29,7 @@
 #define LAYOUT_WINDOW_COUNT 64
 #define LAYOUT_WINDOWS_KEPT 0xffd40000 /* right behind them: arch_window_keep() */
 
-/* Guest-virtual addresses from here up are the switcher's (design 2). */
+/* Guest-virtual addresses from here up are the switcher's (ABI 7.8). */
 #define LAYOUT_GUEST_TOP 0xffc00000
 #define LAYOUT_RESERVE_MEM 0x00400000
 
