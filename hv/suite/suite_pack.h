@@ -26,8 +26,8 @@ struct suite_case {
     uint32_t timeout_s;  /* 0: timeout= */
     uint32_t abi;        /* enum abi_revision, 0: auto */
     uint32_t with;       /* another case, or SUITE_NO_CASE */
-    char name[48];       /* "tr.int3_reflected_pae" */
-    char entry[48];      /* case= of the image: "int3_reflected" */
+    char name[48];       /* "tr.bp_pae" */
+    char entry[48];      /* case= of the image: "bp" */
     char expect[104];
 };
 
