@@ -65,8 +65,8 @@ GT_CASE(irq_model, GT_BOTH)
         case 6: {
             uint32_t flags = irq_save_flags();
 
-            allowed = false;
             irq_disable();
+            allowed = false; /* not before: until then one may come */
             spend(1);
             allowed = vif && !blocked;
             irq_restore_flags(flags);
