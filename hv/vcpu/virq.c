@@ -51,12 +51,11 @@ enum virq_action virq_decide(uint32_t pending, uint32_t blocked, uint32_t irq_en
  * where the flag is about to be cleared. User code at such an address is none. */
 static bool in_window(const struct vcpu *v)
 {
-    const struct guest *g = v->guest;
     uint32_t eip = v->regs->eip;
 
     if ((v->regs->cs & 3) != 1)
         return false;
-    return (eip >= g->noirq_start && eip < g->noirq_end) ||
+    return guest_in_noirq_window(v->guest, eip) ||
            arch_eip_in_thunk(eip);
 }
 

@@ -94,6 +94,12 @@ static inline bool guest_is_dead(const struct guest *g)
     return g->end != END_NONE;
 }
 
+/* True if its kernel is about to return there, and no interrupt may go in (ABI 4.3). */
+static inline bool guest_in_noirq_window(const struct guest *g, uint32_t eip)
+{
+    return eip >= g->noirq_start && eip < g->noirq_end;
+}
+
 /* Makes a guest that builds itself in its own time: memory, image, devices; then it
  * prints the "started" line and runs, or is GUEST_FAILED and has logged why. NULL and
  * one logged line if there is not even room for that. */
