@@ -31,17 +31,8 @@ static void on_signal(int sig, void *info, void *context)
 
 static void map(uint32_t at)
 {
-    int32_t ret;
-
-    __asm__ volatile("pushl %%ebp\n\t"
-                     "xorl %%ebp, %%ebp\n\t"
-                     "int $0x80\n\t"
-                     "popl %%ebp"
-                     : "=a"(ret)
-                     : "0"(SYS_MMAP2), "b"(at), "c"(ATTACK_BYTES), "d"(7),
-                       "S"(MAP_PRIVATE_ANON | 0x10 /* fixed */), "D"(-1)
-                     : "memory");
-    if ((uint32_t)ret != at)
+    if (U(sys_mmap_at(at, ATTACK_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC,
+                      MAP_PRIVATE_ANON | MAP_FIXED)) != at)
         sys_exit(3);
 }
 

@@ -18,7 +18,7 @@ __asm__(".globl sys_sigreturn\n"
         "hlt\n");
 void sys_sigreturn(void);
 
-uint8_t *sys_mmap(uint32_t bytes)
+uint8_t *sys_mmap_at(uint32_t at, uint32_t bytes, uint32_t prot, uint32_t flags)
 {
     int32_t ret;
 
@@ -28,10 +28,14 @@ uint8_t *sys_mmap(uint32_t bytes)
                      "int $0x80\n\t"
                      "popl %%ebp"
                      : "=a"(ret)
-                     : "0"(SYS_MMAP2), "b"(0), "c"(bytes),
-                       "d"(PROT_READ | PROT_WRITE), "S"(MAP_PRIVATE_ANON), "D"(-1)
+                     : "0"(SYS_MMAP2), "b"(at), "c"(bytes), "d"(prot), "S"(flags), "D"(-1)
                      : "memory");
     return (uint32_t)ret > 0xfffff000u ? NULL : (uint8_t *)(uintptr_t)ret;
+}
+
+uint8_t *sys_mmap(uint32_t bytes)
+{
+    return sys_mmap_at(0, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE_ANON);
 }
 
 void sys_signal(int sig, void (*handler)(int, void *, void *))

@@ -39,6 +39,8 @@
 
 #define PROT_READ 1
 #define PROT_WRITE 2
+#define PROT_EXEC 4
+#define MAP_FIXED 0x10
 #define MAP_PRIVATE_ANON 0x22
 
 #define PAGE 4096u
@@ -120,7 +122,9 @@ static inline void touch(uint8_t *p)
     *(volatile uint8_t *)p = 1;
 }
 
-/* Anonymous private memory, or NULL. */
+/* mmap2 of no file, PROT_* and MAP_*, or NULL; and anonymous private memory that is read
+ * and written, anywhere. */
+uint8_t *sys_mmap_at(uint32_t at, uint32_t bytes, uint32_t prot, uint32_t flags);
 uint8_t *sys_mmap(uint32_t bytes);
 /* On the stack of sigaltstack(), if there is one. */
 void sys_signal(int sig, void (*handler)(int, void *, void *));
