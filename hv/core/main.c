@@ -375,6 +375,8 @@ void hv_run(void)
     timer_init_own(&hv.restart_timer, restart_timer_fired);
     if (hv_options.test_refused || (suite_wanted() && log_config_errors()))
         refuse_suite();
+    while (pmm_clear_ahead())
+        arch_preempt_point();
     start_guests();
     sched_even();
     for (;;) {
@@ -398,6 +400,7 @@ void hv_run(void)
         }
         if (!suite_wanted() && !any_alive())
             all_ended();
-        arch_idle();
+        if (!pmm_clear_ahead())
+            arch_idle();
     }
 }

@@ -3,7 +3,7 @@
  * a module or below 1 MiB is ever handed out, frames come zero-filled, counts add up,
  * contiguous ranges hold their promises, and so does what is set aside for guests;
  * random use against a model.
- * units: hv/core/pmm.c
+ * units: hv/core/pmm.c hv/core/pmm_init.c
  */
 #include "fake.h"
 #include "test.h"
@@ -112,6 +112,50 @@ TEST(frames_come_zero_filled)
 
     for (uint32_t k = 0; k < 32 * 4096; k++)
         REQUIRE(p[k] == 0);
+}
+
+/* The marks are written while the frames are free: who clears again wipes them out. */
+TEST(frames_cleared_ahead_are_cleared_once)
+{
+    uint32_t first, marked = 0;
+    hfn_t f;
+
+    small_machine();
+    REQUIRE(pmm_reserve(3000));
+    memset(frame_ptr(HFN(0x3eff)), 0xaa, 4096);
+    while (pmm_clear_ahead())
+        ;
+    first = 0x3f00 - 2048; /* the uppermost ones are what guests get first */
+    for (uint32_t i = first; i < 0x3f00; i++) {
+        EXPECT_EQ(*(uint32_t *)frame_ptr(HFN(i)), 0);
+        *(uint32_t *)frame_ptr(HFN(i)) = i;
+    }
+    memset(frame_ptr(HFN(first - 1)), 0xaa, 4096);
+    for (uint32_t i = 0; i < 2049; i++) {
+        f = pmm_alloc(PMM_GUEST);
+        marked += *(uint32_t *)frame_ptr(f) == f.v;
+    }
+    EXPECT_EQ(marked, 2048);
+    EXPECT_EQ(f.v, first - 1);
+    EXPECT_EQ(*(uint32_t *)frame_ptr(f), 0);
+}
+
+TEST(a_frame_that_comes_back_is_cleared_again)
+{
+    hfn_t f;
+
+    small_machine();
+    REQUIRE(pmm_reserve(2));
+    while (pmm_clear_ahead())
+        ;
+    f = pmm_alloc(PMM_GUEST);
+    memset(frame_ptr(f), 0xaa, 4096);
+    pmm_unref(f);
+    EXPECT(!pmm_clear_ahead()); /* it was the one that is missing */
+    EXPECT_EQ(*(uint32_t *)frame_ptr(f), 0);
+    memset(frame_ptr(HFN(f.v - 4000)), 0xaa, 4096);
+    EXPECT(!pmm_clear_ahead());
+    EXPECT_EQ(*(uint32_t *)frame_ptr(HFN(f.v - 4000)), 0xaaaaaaaa);
 }
 
 TEST(reference_counts)
@@ -446,10 +490,12 @@ TEST(random_use_against_a_model)
     small_machine();
     free_frames = pmm_free_frames();
     for (uint32_t round = 0; round < 60000; round++) {
-        uint32_t what = test_random_below(&r, 11);
+        uint32_t what = test_random_below(&r, 12);
         hfn_t f;
 
-        if (what == 10) {
+        if (what == 11) {
+            (void)pmm_clear_ahead();
+        } else if (what == 10) {
             uint32_t k = test_random_below(&r, 60);
 
             if (aside > 30)
@@ -463,6 +509,8 @@ TEST(random_use_against_a_model)
             if (hfn_is_none(f))
                 continue;
             REQUIRE(f.v < 0x4000 && count[f.v] == 0 && may_be_handed_out(f.v));
+            REQUIRE(*(uint32_t *)frame_ptr(f) == 0);
+            *(uint32_t *)frame_ptr(f) = f.v;
             count[f.v] = 1;
             live[n++] = f.v;
             if (what & 1)
@@ -479,6 +527,8 @@ TEST(random_use_against_a_model)
             REQUIRE(f.v % align == 0);
             for (uint32_t i = 0; i < k; i++) {
                 REQUIRE(count[f.v + i] == 0 && may_be_handed_out(f.v + i));
+                REQUIRE(*(uint32_t *)frame_ptr(HFN(f.v + i)) == 0);
+                *(uint32_t *)frame_ptr(HFN(f.v + i)) = f.v + i;
                 count[f.v + i] = 1;
                 live[n++] = f.v + i;
             }

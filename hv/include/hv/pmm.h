@@ -33,6 +33,10 @@ hfn_t pmm_alloc_contig(uint32_t n, uint32_t align, uint32_t below_limit);
 hfn_t pmm_alloc_table(uint32_t n);
 void pmm_free_table(hfn_t f, uint32_t n);
 
+/* Clears a few of the frames that guests will get next, which then cost nothing when
+ * they are taken: for times when nobody runs. false: enough of them are clear. */
+bool pmm_clear_ahead(void);
+
 /* Adds a reference; drops one and frees the frame at 0. */
 void pmm_ref(hfn_t f);
 void pmm_unref(hfn_t f);
