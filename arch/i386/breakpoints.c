@@ -2,7 +2,7 @@
 /* Which of a guest's breakpoints the CPU gets (SDM 3B 17.2.4).  Not one on an address of
  * the switcher area, which both views share, and not one on I/O, whose instructions the
  * monitor carries out.  Pure. */
-#include "arch/breakpoints.h"
+#include "arch/vcpu.h"
 
 #define NR_ADDRESSES 4u
 
@@ -26,7 +26,7 @@ static bool is_armed(const struct arch_vcpu *a, uint32_t i)
 
 /* A length is aligned and 8 bytes at most, so that none reaches into the switcher area
  * from below. */
-uint32_t breakpoints_armed(const struct arch_vcpu *a)
+uint32_t arch_vcpu_armed(const struct arch_vcpu *a)
 {
     uint32_t armed = 0;
 
@@ -40,7 +40,7 @@ uint32_t breakpoints_armed(const struct arch_vcpu *a)
     return armed ? armed | SW_DR7_NOTHING : 0;
 }
 
-uint32_t breakpoints_written(const struct arch_vcpu *a, uint32_t va, uint32_t bytes)
+uint32_t arch_vcpu_watched(const struct arch_vcpu *a, uint32_t va, uint32_t bytes)
 {
     static const uint8_t length[] = {1, 2, 8, 4};
     uint32_t hits = 0;

@@ -3,11 +3,10 @@
  * those of the vCPU that is loaded; DR7 is its own only while it runs, because its
  * addresses are the monitor's in the host view: the switcher turns it on and off.
  * GD is not kept: every access comes here anyway. */
-#include "arch/breakpoints.h"
 #include "arch/cpu.h"
+#include "arch/vcpu.h"
 #include "hv/arch_if.h"
 #include "hv/percpu.h"
-#include "hv/vcpu.h"
 #include "switcher/switcher.h"
 
 #define NR_ADDRESSES 4u
@@ -25,7 +24,7 @@ static void load_breakpoints(const struct arch_vcpu *a)
 
     __asm__ volatile("movl %0, %%dr0; movl %1, %%dr1; movl %2, %%dr2; movl %3, %%dr3"
                      : : "r"(a->dr[0]), "r"(a->dr[1]), "r"(a->dr[2]), "r"(a->dr[3]));
-    p->armed_dr7 = breakpoints_armed(a);
+    p->armed_dr7 = arch_vcpu_armed(a);
     p->enter = (uint32_t)(uintptr_t)(p->armed_dr7 ? switcher_entry_armed : switcher_entry);
 }
 
@@ -47,17 +46,15 @@ void debugreg_put(struct arch_vcpu *a)
 }
 
 /* DR4 and DR5 are other names of DR6 and DR7 (SDM 3B 17.2.2: CR4.DE is 0). */
-uint32_t arch_vcpu_read_dr(const struct vcpu *v, uint32_t n)
+uint32_t arch_vcpu_read_dr(const struct arch_vcpu *a, uint32_t n)
 {
     if (n < NR_ADDRESSES)
-        return v->arch.dr[n];
-    return n & 1 ? v->arch.dr7 : cpu_read_dr6();
+        return a->dr[n];
+    return n & 1 ? a->dr7 : cpu_read_dr6();
 }
 
-void arch_vcpu_write_dr(struct vcpu *v, uint32_t n, uint32_t value)
+void arch_vcpu_write_dr(struct arch_vcpu *a, uint32_t n, uint32_t value)
 {
-    struct arch_vcpu *a = &v->arch;
-
     if (n >= NR_ADDRESSES && !(n & 1)) {
         cpu_write_dr6((value & DR6_WRITABLE) | DR6_FIXED);
         return;
@@ -67,7 +64,6 @@ void arch_vcpu_write_dr(struct vcpu *v, uint32_t n, uint32_t value)
     else
         a->dr7 = (value & DR7_WRITABLE) | SW_DR7_NOTHING;
     load_breakpoints(a);
-    v->attention |= VCPU_ATTN_DEBUG;
 }
 
 void arch_vcpu_add_dr6(uint32_t bits)
@@ -75,19 +71,12 @@ void arch_vcpu_add_dr6(uint32_t bits)
     cpu_write_dr6(cpu_read_dr6() | bits);
 }
 
-bool arch_vcpu_take_late_debug(struct vcpu *v)
+bool arch_vcpu_take_late_debug(void)
 {
     volatile uint32_t *late = (volatile uint32_t *)SW_LATE_DB;
     bool came = *late != 0;
 
     if (came)
         *late = 0;
-    if (!breakpoints_armed(&v->arch))
-        v->attention &= ~(uint32_t)VCPU_ATTN_DEBUG;
     return came;
-}
-
-uint32_t arch_vcpu_watched(const struct vcpu *v, uint32_t va, uint32_t bytes)
-{
-    return breakpoints_written(&v->arch, va, bytes);
 }

@@ -3,7 +3,7 @@
  * its GDT and IDT in the state page, its ring-1 thunk, its FPU state.  At any
  * time at most one vCPU is loaded on a CPU; everything of it that a guest could
  * read is wiped or replaced when another one comes. */
-#include "hv/vcpu.h"
+#include "arch/vcpu.h"
 
 #include "arch/asm_entry.h"
 #include "arch/cpu.h"
@@ -15,7 +15,6 @@
 #include "hv/arch_if.h"
 #include "hv/assert.h"
 #include "hv/frame.h"
-#include "hv/guest.h"
 #include "hv/percpu.h"
 #include "hv/pmm.h"
 #include "hv/string.h"
@@ -50,53 +49,46 @@ static void stack_prepare(struct arch_vcpu *a)
     a->esp = LAYOUT_VCPU_STACK + at;
 }
 
-void arch_vcpu_stack_enter(struct vcpu *v)
+void arch_vcpu_stack_enter(struct arch_vcpu *a)
 {
     struct arch_percpu *cpu = &this_cpu()->arch;
 
-    if (cpu->stack_of != &v->arch)
-        percpu_map_stack(&v->arch);
-    cpu_switch_stack(&cpu->own_esp, v->arch.esp);
+    if (cpu->stack_of != a)
+        percpu_map_stack(a);
+    cpu_switch_stack(&cpu->own_esp, a->esp);
 }
 
-void arch_vcpu_stack_leave(struct vcpu *v)
+void arch_vcpu_stack_leave(struct arch_vcpu *a)
 {
-    cpu_switch_stack(&v->arch.esp, this_cpu()->arch.own_esp);
+    cpu_switch_stack(&a->esp, this_cpu()->arch.own_esp);
 }
 
 /* ---- its life ---- */
 
-int arch_vcpu_init(struct vcpu *v)
+struct guest_regs *arch_vcpu_init(struct arch_vcpu *a)
 {
-    struct arch_vcpu *a = &v->arch;
-
     a->regs_frame = pmm_alloc(PMM_DIRECT);
     a->thunk_frame = pmm_alloc(PMM_DIRECT);
     a->stack_frame = pmm_alloc_contig(LAYOUT_VCPU_STACK_PAGES, 1, 0);
     a->idt = pmm_alloc_page();
     if (hfn_is_none(a->regs_frame) || hfn_is_none(a->thunk_frame) ||
         hfn_is_none(a->stack_frame) || !a->idt) {
-        arch_vcpu_fini(v);
-        return -HV_ENOMEM;
+        arch_vcpu_fini(a);
+        return NULL;
     }
     stack_prepare(a);
-    v->regs = (struct guest_regs *)((uint8_t *)frame_ptr(a->regs_frame) +
-                                    HV_PAGE_SIZE - sizeof(struct guest_regs));
     /* The IDT takes 2 KiB; the FPU image lies behind it. */
     a->fxsave = (uint8_t *)a->idt + 2048;
     fpu_init_image(a->fxsave);
     debugreg_init(a);
     for (uint32_t i = 0; i < 256; i++)
         a->idt[i] = arch_stub_gate(i, i == VEC_HCALL ? 1 : 0);
-    return 0;
+    return (struct guest_regs *)((uint8_t *)frame_ptr(a->regs_frame) + HV_PAGE_SIZE) - 1;
 }
 
-void arch_vcpu_fini(struct vcpu *v)
+void arch_vcpu_fini(struct arch_vcpu *a)
 {
-    struct arch_vcpu *a = &v->arch;
-
-    if (a->loaded)
-        arch_vcpu_put(v);
+    hv_assert(!a->loaded);
     if (!hfn_is_none(a->regs_frame))
         pmm_unref(a->regs_frame);
     if (!hfn_is_none(a->thunk_frame))
@@ -121,60 +113,49 @@ static void load_tables(struct arch_vcpu *a)
         state_idt()[i] = a->idt[i];
 }
 
-void arch_vcpu_load(struct vcpu *v)
+void arch_vcpu_load(struct arch_vcpu *a)
 {
-    struct percpu *cpu = this_cpu();
-    struct arch_vcpu *a = &v->arch;
-
-    if (cpu->loaded == v)
-        return;
-    if (cpu->loaded)
-        arch_vcpu_put(cpu->loaded);
     switcher_map_vcpu(a->regs_frame, a->thunk_frame, a->lgdata_frame[0],
                       a->lgdata_frame[1]);
     load_tables(a);
-    arch_vcpu_set_stack(v->ss1, v->esp1);
     debugreg_load(a);
     cpu_clts();
     fpu_restore(a->fxsave);
-    cpu->arch.cr0 &= ~CR0_TS;
+    this_cpu()->arch.cr0 &= ~CR0_TS;
     a->loaded = true;
-    cpu->loaded = v;
     mitigate_switch();
-    arch_vcpu_set_ts(v);
 }
 
-void arch_vcpu_put(struct vcpu *v)
+void arch_vcpu_put(struct arch_vcpu *a)
 {
     struct percpu *cpu = this_cpu();
 
-    hv_assert(cpu->loaded == v);
+    hv_assert(a->loaded);
     cpu_clts();
     cpu->arch.cr0 &= ~CR0_TS;
-    fpu_save(v->arch.fxsave);
-    debugreg_put(&v->arch);
+    fpu_save(a->fxsave);
+    debugreg_put(a);
     switcher_map_vcpu(HFN_NONE, HFN_NONE, HFN_NONE, HFN_NONE);
-    v->arch.loaded = false;
-    cpu->loaded = NULL;
+    a->loaded = false;
     if (!cpu->not_golden)
         cpu->not_golden = golden_difference();
 }
 
-void arch_vcpu_set_gdt(struct vcpu *v, uint32_t index, uint64_t desc)
+void arch_vcpu_set_gdt(struct arch_vcpu *a, uint32_t index, uint64_t desc)
 {
     hv_assert(index < GDT_ENTRIES);
     if (gdt_index_is_host(index))
         return;
-    v->arch.gdt[index] = desc;
-    if (v->arch.loaded)
+    a->gdt[index] = desc;
+    if (a->loaded)
         state_gdt()[index] = desc;
 }
 
-void arch_vcpu_set_idt(struct vcpu *v, uint32_t vector, uint64_t gate)
+void arch_vcpu_set_idt(struct arch_vcpu *a, uint32_t vector, uint64_t gate)
 {
     hv_assert(vector < 256);
-    v->arch.idt[vector] = gate;
-    if (v->arch.loaded)
+    a->idt[vector] = gate;
+    if (a->loaded)
         state_idt()[vector] = gate;
 }
 
@@ -188,11 +169,11 @@ void arch_vcpu_flip_ts(void)
     cpu_write_cr0(cpu->arch.cr0);
 }
 
-void arch_vcpu_map_lguest_data(struct vcpu *v, hfn_t first, hfn_t second)
+void arch_vcpu_map_lguest_data(struct arch_vcpu *a, hfn_t first, hfn_t second)
 {
-    v->arch.lgdata_frame[0] = first;
-    v->arch.lgdata_frame[1] = second;
-    if (v->arch.loaded)
+    a->lgdata_frame[0] = first;
+    a->lgdata_frame[1] = second;
+    if (a->loaded)
         switcher_map_lgdata(first, second);
 }
 
@@ -231,11 +212,10 @@ static void put_mem_imm(uint8_t **p, uint8_t op, uint8_t modrm, uint32_t at,
  *         jmp   handler
  *
  * SS is the guest kernel's stack segment, DS may still be the user's. */
-void arch_vcpu_set_thunk(struct vcpu *v, uint32_t handler)
+void arch_vcpu_set_thunk(struct arch_vcpu *a, uint32_t irq_enabled, uint32_t handler)
 {
-    uint8_t *base = frame_ptr(v->arch.thunk_frame);
+    uint8_t *base = frame_ptr(a->thunk_frame);
     uint8_t *p = base;
-    uint32_t irq_enabled = SW_LGDATA + (v->guest->lguest_data & HV_PAGE_MASK);
 
     put_mem_imm(&p, 0xf7, 0x05, irq_enabled, EFLAGS_IF);
     put_byte(&p, 0x74); /* jz slow */

@@ -14,7 +14,6 @@
 #include "hv/arch_if.h"
 #include "hv/cmdline.h"
 #include "hv/driver.h"
-#include "hv/exit.h"
 #include "hv/firmware.h"
 #include "hv/log.h"
 #include "hv/panic.h"
@@ -167,19 +166,10 @@ void watchdog_stop(void)
 
 /* ---- every NMI ---- */
 
-/* Changes whenever the monitor gets on: with its rounds, and with every exit of the
- * guest that it runs. */
-static uint32_t progress(void)
-{
-    const struct vcpu *v = this_cpu()->loaded;
-
-    return this_cpu()->progress + (v ? vcpu_exits(v) : 0);
-}
-
 /* True if the monitor has been seen to work, or to be allowed to wait. */
 static bool is_fine(const struct trap_frame *tf)
 {
-    uint32_t now = progress();
+    uint32_t now = hv_progress();
     bool moved = now != dog.last_progress;
 
     dog.last_progress = now;

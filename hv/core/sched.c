@@ -221,7 +221,7 @@ void sched_run(struct vcpu *v)
     cpu->running = v;
     if (!cpu->charged_ns) /* else this round of the CPU's loop is its, too */
         cpu->charged_ns = now;
-    arch_vcpu_stack_enter(v);
+    arch_vcpu_stack_enter(&v->arch);
     now = arch_time_ns();
     charge(cpu, now);
     cpu->running = NULL;
@@ -231,7 +231,7 @@ void sched_run(struct vcpu *v)
 
 void sched_leave(void)
 {
-    arch_vcpu_stack_leave(this_cpu()->running);
+    arch_vcpu_stack_leave(&this_cpu()->running->arch);
 }
 
 /* Another may have been loaded when this goes on. */

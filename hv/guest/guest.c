@@ -120,7 +120,8 @@ static int create_vcpu(struct guest *g)
     v->cr2 = &v->cr2_unseen;
     list_init(&v->run_link);
     vtime_init(v);
-    if (arch_vcpu_init(v) != 0)
+    v->regs = arch_vcpu_init(&v->arch);
+    if (v->regs == NULL)
         return -HV_ENOMEM;
     vgdt_init(v);
     v->audit_every = hv_options.audit;
@@ -210,8 +211,7 @@ struct guest *guest_create(const struct guest_config *c)
 static void take_apart(struct guest *g)
 {
     vtime_fini(g->vcpu);
-    if (g->vcpu->arch.loaded) /* what it was loaded with goes now */
-        arch_vcpu_put(g->vcpu);
+    vcpu_put(g->vcpu); /* what it was loaded with goes now */
     g->vcpu->root = NULL; /* nobody is to look through it any more */
     shadow_destroy(g);
     if (g->vdevs)
@@ -234,7 +234,8 @@ void guest_free(struct guest *g)
     console_guest_gone(g);
     if (v) {
         sched_remove(v);
-        arch_vcpu_fini(v);
+        vcpu_put(v);
+        arch_vcpu_fini(&v->arch);
         pmm_free_contig(HFN((uintptr_t)v >> HV_PAGE_SHIFT),
                         frames_for(sizeof(struct vcpu)));
     }

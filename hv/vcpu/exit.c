@@ -36,7 +36,7 @@ static void exit_no_math(struct vcpu *v)
     if (v->ts)
         reflect_plain(v, VEC_NM);
     else
-        arch_vcpu_set_ts(v);
+        arch_vcpu_set_ts(v->ts);
 }
 
 static void exit_nmi(struct vcpu *v)

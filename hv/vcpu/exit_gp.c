@@ -133,7 +133,7 @@ static enum outcome emulate_string(struct vcpu *v, const struct insn *in, uint32
             stored = ins_element(v, *index & mask, in->width, &va);
             if (stored != STORED)
                 break;
-            *dr6 = arch_vcpu_watched(v, va, in->width);
+            *dr6 = arch_vcpu_watched(&v->arch, va, in->width);
         }
         *index = (*index & ~mask) | ((*index + step) & mask);
         if (++n % STRING_A_STEP == 0)
@@ -220,11 +220,12 @@ static bool emulate_mov_special(struct vcpu *v, const struct insn *in)
         *reg = 0;
         return true;
     case INSN_READ_DR:
-        *reg = arch_vcpu_read_dr(v, in->dr);
+        *reg = arch_vcpu_read_dr(&v->arch, in->dr);
         return true;
     case INSN_WRITE_DR:
     default:
-        arch_vcpu_write_dr(v, in->dr, *reg);
+        arch_vcpu_write_dr(&v->arch, in->dr, *reg);
+        v->attention |= VCPU_ATTN_DEBUG;
         return true;
     }
 }

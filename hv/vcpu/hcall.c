@@ -39,7 +39,7 @@ static void hcall_load_idt_entry(HCALL_ARGS)
 static void hcall_ts(HCALL_ARGS)
 {
     v->ts = a != 0;
-    arch_vcpu_set_ts(v);
+    arch_vcpu_set_ts(v->ts);
 }
 
 static void hcall_set_clockevent(HCALL_ARGS)

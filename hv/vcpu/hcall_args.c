@@ -204,7 +204,7 @@ static void map_alias(struct vcpu *v)
         f[1] = gmem_frame(g, GFN(last));
         shadow_note_alias(g, GFN(last));
     }
-    arch_vcpu_map_lguest_data(v, f[0], f[1]);
+    arch_vcpu_map_lguest_data(&v->arch, f[0], f[1]);
     v->irq_enabled = (volatile uint32_t *)(uintptr_t)(SW_LGDATA +
                                                       (g->lguest_data & HV_PAGE_MASK));
     v->cr2 = &v->irq_enabled[LGD_CR2];

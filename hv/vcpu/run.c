@@ -19,6 +19,15 @@ static HV_NOINLINE void audit(struct vcpu *v)
         hv_panic("audit: the shadow of %s differs", v->guest->config.name);
 }
 
+/* A #DB may have come late, for as long as a breakpoint is armed. */
+static HV_NOINLINE void look_for_debug(struct vcpu *v)
+{
+    if (!arch_vcpu_armed(&v->arch))
+        v->attention &= ~(uint32_t)VCPU_ATTN_DEBUG;
+    if (arch_vcpu_take_late_debug())
+        exit_debug_trap(v, 0);
+}
+
 /* True: enter the guest. false: leave the run loop. */
 static bool attend(struct vcpu *v)
 {
@@ -36,8 +45,8 @@ static bool attend(struct vcpu *v)
         audit(v);
     if (why & (VCPU_ATTN_DEAD | VCPU_ATTN_RESCHED))
         return false;
-    if ((why & VCPU_ATTN_DEBUG) && arch_vcpu_take_late_debug(v))
-        exit_debug_trap(v, 0);
+    if (why & VCPU_ATTN_DEBUG)
+        look_for_debug(v);
     if (why & VCPU_ATTN_VDEV)
         vdev_poll(v->guest);
     if (!delivered && (v->attention & VCPU_ATTN_VIRQ))
@@ -72,9 +81,25 @@ static HV_NOINLINE uint32_t odd_vector(struct vcpu *v, uint32_t vec)
 
 void vcpu_load(struct vcpu *v)
 {
+    struct percpu *cpu = this_cpu();
+
+    if (cpu->loaded == v)
+        return;
+    shadow_vcpu_moves(v);
+    if (cpu->loaded)
+        vcpu_put(cpu->loaded);
+    arch_vcpu_load(&v->arch);
+    cpu->loaded = v;
+    arch_vcpu_set_stack(v->ss1, v->esp1);
+    arch_vcpu_set_ts(v->ts);
+}
+
+void vcpu_put(struct vcpu *v)
+{
     if (this_cpu()->loaded != v)
-        shadow_vcpu_moves(v);
-    arch_vcpu_load(v);
+        return;
+    arch_vcpu_put(&v->arch);
+    this_cpu()->loaded = NULL;
 }
 
 void vcpu_run(struct vcpu *v)
@@ -103,4 +128,11 @@ uint32_t vcpu_exits(const struct vcpu *v)
     for (uint32_t i = 0; i < EXIT_REASONS; i++)
         n += v->exit_count[i];
     return n;
+}
+
+uint32_t hv_progress(void)
+{
+    const struct vcpu *v = this_cpu()->loaded;
+
+    return this_cpu()->progress + (v ? vcpu_exits(v) : 0);
 }

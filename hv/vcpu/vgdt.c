@@ -54,7 +54,7 @@ void vgdt_load_entry(struct vcpu *v, uint32_t index, uint64_t desc)
     if (index == 0 || index >= GDT_ENTRIES || is_host_entry(index))
         return;
     desc = vgdt_sanitise(desc);
-    arch_vcpu_set_gdt(v, index, desc);
+    arch_vcpu_set_gdt(&v->arch, index, desc);
     if (index == GDT_GUEST_DS)
         v->flat_ss = desc == GDT_FLAT_DATA ? SEL_GUEST_DS : 0;
 }
@@ -63,7 +63,7 @@ static HV_NOINLINE void change_tls(struct vcpu *v, uint32_t i, uint32_t lo, uint
 {
     uint64_t d = vgdt_sanitise(((uint64_t)hi << 32) | lo);
 
-    arch_vcpu_set_tls(v, i, (uint32_t)d, (uint32_t)(d >> 32));
+    arch_vcpu_set_tls(&v->arch, i, (uint32_t)d, (uint32_t)(d >> 32));
 }
 
 /* Present user data, the only kind that there is every day, needs no more than the
@@ -74,7 +74,7 @@ HV_INLINE void load_one_tls(struct vcpu *v, uint32_t i, uint32_t lo, uint32_t hi
 
     if ((hi & (DESC_P | DESC_S | DESC_CODE | DESC_L | (3u << DESC_DPL_SHIFT))) ==
         (DESC_P | DESC_S | (3u << DESC_DPL_SHIFT)))
-        arch_vcpu_set_tls(v, i, lo, hi | DESC_ACCESSED);
+        arch_vcpu_set_tls(&v->arch, i, lo, hi | DESC_ACCESSED);
     else if (lo != now[0] || hi != now[1]) /* what is there is sanitised */
         change_tls(v, i, lo, hi);
 }

@@ -97,10 +97,10 @@ static void build_gate(struct vcpu *v, uint32_t vec)
 
         gate = ((uint64_t)real << 32) | (uint32_t)SEL_GUEST_CS << 16 | (eip & 0xffffu);
     } else if (c.kind == VIDT_THUNK) {
-        arch_vcpu_set_thunk(v, eip);
+        arch_vcpu_set_thunk(&v->arch, SW_LGDATA + (g->lguest_data & HV_PAGE_MASK), eip);
         gate = arch_thunk_gate(c.dpl);
     }
-    arch_vcpu_set_idt(v, vec, gate);
+    arch_vcpu_set_idt(&v->arch, vec, gate);
 }
 
 void vidt_load(struct vcpu *v, uint32_t vec, uint32_t lo, uint32_t hi)

@@ -96,10 +96,10 @@ void vtime_write_wallclock(struct vcpu *who)
     (void)who;
 }
 
-void arch_vcpu_map_lguest_data(struct vcpu *who, hfn_t first, hfn_t second)
+void arch_vcpu_map_lguest_data(struct arch_vcpu *a, hfn_t first, hfn_t second)
 {
-    who->arch.lgdata_frame[0] = first;
-    who->arch.lgdata_frame[1] = second;
+    a->lgdata_frame[0] = first;
+    a->lgdata_frame[1] = second;
 }
 
 /* TF is never set here. */

@@ -5,7 +5,7 @@
  */
 #include "test.h"
 
-#include "arch/breakpoints.h"
+#include "arch/vcpu.h"
 
 #define FIXED 0x400u
 
@@ -13,7 +13,7 @@ static uint32_t armed(uint32_t address, uint32_t dr7)
 {
     struct arch_vcpu a = {.dr = {address, address, address, address}, .dr7 = dr7};
 
-    return breakpoints_armed(&a);
+    return arch_vcpu_armed(&a);
 }
 
 TEST(nothing_is_armed_that_is_not_enabled)
@@ -48,7 +48,7 @@ TEST(each_of_the_four_is_judged_by_itself)
     struct arch_vcpu a = {.dr = {0x1000, 0xffe00000, 0x2000, 0x3000}};
 
     a.dr7 = 0x55 | 1u << 16 | 1u << 20 | 2u << 24 | 0xfu << 28;
-    EXPECT_EQ(breakpoints_armed(&a), FIXED | 0x41 | 1u << 16 | 0xfu << 28);
+    EXPECT_EQ(arch_vcpu_armed(&a), FIXED | 0x41 | 1u << 16 | 0xfu << 28);
 }
 
 TEST(a_breakpoint_on_execution_has_no_length)
@@ -61,7 +61,7 @@ static uint32_t written(uint32_t address, uint32_t rw_len, uint32_t va, uint32_t
 {
     struct arch_vcpu a = {.dr = {address}, .dr7 = 1 | rw_len << 16};
 
-    return breakpoints_written(&a, va, bytes);
+    return arch_vcpu_watched(&a, va, bytes);
 }
 
 TEST(a_write_hits_what_it_overlaps)

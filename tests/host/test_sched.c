@@ -48,15 +48,17 @@ void vcpu_load(struct vcpu *v)
     loads++;
 }
 
-void arch_vcpu_stack_enter(struct vcpu *v)
+void arch_vcpu_stack_enter(struct arch_vcpu *a)
 {
     fake_arch.now_ns += turn_ns;
     if (in_turn)
-        in_turn(v);
+        in_turn(HV_CONTAINER_OF(a, struct vcpu, arch));
 }
 
-void arch_vcpu_stack_leave(struct vcpu *v)
+void arch_vcpu_stack_leave(struct arch_vcpu *a)
 {
+    struct vcpu *v = HV_CONTAINER_OF(a, struct vcpu, arch);
+
     EXPECT(v == this_cpu()->running);
     EXPECT(v->aside);
     left++;

@@ -6,8 +6,8 @@
 #include "hv/addr.h"
 #include "hv/devmap.h"
 
-struct vcpu;
-struct guest;
+struct arch_vcpu;
+struct guest_regs;
 
 /* ---- time ---- */
 
@@ -57,53 +57,55 @@ void arch_irq_set_handler(uint32_t line, void (*handler)(void));
 void arch_handle_nmi(void);
 void arch_handle_mce(void);
 
-/* ---- virtual CPU ---- */
+/* ---- virtual CPU: the half of it that is the architecture's ---- */
 
-/* Builds and frees the architectural part of a vCPU (regs page, thunk page,
- * FPU image).  0 or -HV_ENOMEM. */
-int arch_vcpu_init(struct vcpu *v) HV_MUST_CHECK;
-void arch_vcpu_fini(struct vcpu *v);
+/* Builds and frees it (regs page, thunk page, FPU image). Returns the registers,
+ * directly mapped; NULL: no memory. */
+struct guest_regs *arch_vcpu_init(struct arch_vcpu *a) HV_MUST_CHECK;
+void arch_vcpu_fini(struct arch_vcpu *a);
 
 /* What the monitor does for a guest it does on a stack of the guest's vCPU, on which
- * guest_main() begins. enter: from the CPU's own stack, goes on there; returns when v
- * leaves it. */
-void arch_vcpu_stack_enter(struct vcpu *v);
-void arch_vcpu_stack_leave(struct vcpu *v);
+ * guest_main() begins. enter: from the CPU's own stack, goes on there; returns when the
+ * vCPU leaves it. */
+void arch_vcpu_stack_enter(struct arch_vcpu *a);
+void arch_vcpu_stack_leave(struct arch_vcpu *a);
 
-/* Makes v the vCPU of this CPU: its pages in the switcher window, its GDT and
- * IDT in the state page, its FPU state in the CPU. Puts the earlier one back. */
-void arch_vcpu_load(struct vcpu *v);
+/* Makes it the vCPU of this CPU, which has none: its pages in the switcher window, its
+ * GDT and IDT in the state page, its FPU state in the CPU. The stack for direct gates
+ * and CR0.TS are the caller's to set. */
+void arch_vcpu_load(struct arch_vcpu *a);
 
 /* Saves FPU state and unmaps; afterwards no vCPU is loaded here. */
-void arch_vcpu_put(struct vcpu *v);
+void arch_vcpu_put(struct arch_vcpu *a);
 
 /* arch_vcpu_run(cr3), inline in arch/vcpu.h: enters the guest whose vCPU is loaded,
  * with this shadow root, and returns the vector of the trap that ended it (0..255, or
  * ARCH_EXIT_BAD_IRET when the CPU refused the guest's own CS, SS or EIP: then errcode
  * has the vector of that fault in bits 16 to 23 above its error code). Its registers
- * are in *v->regs. */
+ * are in its regs page. */
 #define ARCH_EXIT_BAD_IRET 256u
 
-/* Writes one entry of the real GDT/IDT of v (and of this CPU, if loaded). The
+/* Writes one entry of its real GDT/IDT (and of this CPU's, if loaded). The
  * caller has sanitised it. */
-void arch_vcpu_set_gdt(struct vcpu *v, uint32_t index, uint64_t desc);
-void arch_vcpu_set_idt(struct vcpu *v, uint32_t vector, uint64_t gate);
+void arch_vcpu_set_gdt(struct arch_vcpu *a, uint32_t index, uint64_t desc);
+void arch_vcpu_set_idt(struct arch_vcpu *a, uint32_t vector, uint64_t gate);
 
 /* On the way of a context switch of the vCPU that is loaded: TLS entry 0 to 2 of
  * the real GDT, in words; the ring-1 stack for direct gates, ss1:esp1 of the
- * TSS; CR0.TS as v->ts has it. */
+ * TSS; CR0.TS. */
 #ifdef HV_HOST_TEST
-void arch_vcpu_set_tls(struct vcpu *v, uint32_t i, uint32_t lo, uint32_t hi);
+void arch_vcpu_set_tls(struct arch_vcpu *a, uint32_t i, uint32_t lo, uint32_t hi);
 void arch_vcpu_set_stack(uint32_t ss1, uint32_t esp1);
-void arch_vcpu_set_ts(const struct vcpu *v);
+void arch_vcpu_set_ts(bool ts);
 #else
 #include "arch/vcpu_inline.h"
 #endif
 
 /* Maps the frame(s) that hold lguest_data at the fixed alias (second may be
- * HFN_NONE), and sets up the thunk for the system-call vector's handler. */
-void arch_vcpu_map_lguest_data(struct vcpu *v, hfn_t first, hfn_t second);
-void arch_vcpu_set_thunk(struct vcpu *v, uint32_t handler);
+ * HFN_NONE), and sets up the thunk for the system-call vector's handler; irq_enabled is
+ * the address of that field in the alias. */
+void arch_vcpu_map_lguest_data(struct arch_vcpu *a, hfn_t first, hfn_t second);
+void arch_vcpu_set_thunk(struct arch_vcpu *a, uint32_t irq_enabled, uint32_t handler);
 
 /* Debug registers: arch/vcpu.h. */
 
@@ -163,3 +165,12 @@ HV_NORETURN void arch_halt(void);
 void arch_debug_exit(uint8_t value);
 
 uint32_t arch_cpu_index(void);
+
+/* ---- what the architecture wants from hv/ ---- */
+
+/* Changes whenever the monitor gets on: with the rounds of the scheduler, and with
+ * every exit of the vCPU that is loaded. */
+uint32_t hv_progress(void);
+
+/* Where a vCPU's stack begins: the whole life of its guest. */
+HV_NORETURN void guest_main(void);

@@ -45,6 +45,9 @@ bool exit_try_vmcall(struct vcpu *v);
 /* Makes v the one that is loaded on this CPU; another may have been. */
 void vcpu_load(struct vcpu *v);
 
+/* If v is loaded, no vCPU is afterwards. */
+void vcpu_put(struct vcpu *v);
+
 /* Runs v until it must leave the CPU: dead, halted without work, slice over. */
 void vcpu_run(struct vcpu *v);
 

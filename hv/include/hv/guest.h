@@ -111,9 +111,6 @@ void guest_destroy(struct guest *g);
 /* Frees what is left of one that is gone. */
 void guest_free(struct guest *g);
 
-/* Where a vCPU's stack begins: the whole life of its guest. */
-HV_NORETURN void guest_main(void);
-
 void guest_pause(struct guest *g);
 void guest_resume(struct guest *g);
 /* Asks for an end from outside (shell `destroy`, suite timeout). */

@@ -121,34 +121,34 @@ void arch_handle_mce(void)
 
 /* ---- virtual CPU ---- */
 
-int arch_vcpu_init(struct vcpu *v)
+struct guest_regs *arch_vcpu_init(struct arch_vcpu *a)
 {
-    v->arch.idt = calloc(256, sizeof(*v->arch.idt));
-    return v->arch.idt ? 0 : -HV_ENOMEM;
+    static struct guest_regs regs;
+
+    a->idt = calloc(256, sizeof(*a->idt));
+    return a->idt ? &regs : NULL;
 }
 
-void arch_vcpu_fini(struct vcpu *v)
+void arch_vcpu_fini(struct arch_vcpu *a)
 {
-    free(v->arch.idt);
-    v->arch.idt = NULL;
+    free(a->idt);
+    a->idt = NULL;
 }
 
-void arch_vcpu_load(struct vcpu *v)
+void arch_vcpu_load(struct arch_vcpu *a)
 {
-    this_cpu()->loaded = v;
-    v->arch.loaded = true;
+    a->loaded = true;
 }
 
-void arch_vcpu_put(struct vcpu *v)
+void arch_vcpu_put(struct arch_vcpu *a)
 {
-    this_cpu()->loaded = NULL;
-    v->arch.loaded = false;
+    a->loaded = false;
 }
 
-void arch_vcpu_map_lguest_data(struct vcpu *v, hfn_t first, hfn_t second)
+void arch_vcpu_map_lguest_data(struct arch_vcpu *a, hfn_t first, hfn_t second)
 {
-    v->arch.lgdata_frame[0] = first;
-    v->arch.lgdata_frame[1] = second;
+    a->lgdata_frame[0] = first;
+    a->lgdata_frame[1] = second;
 }
 
 gva_t arch_fault_address(void)
@@ -172,20 +172,20 @@ uint64_t arch_thunk_gate(uint32_t dpl)
     return 0x7419000000000000ull | dpl;
 }
 
-void arch_vcpu_set_gdt(struct vcpu *v, uint32_t index, uint64_t desc)
+void arch_vcpu_set_gdt(struct arch_vcpu *a, uint32_t index, uint64_t desc)
 {
-    v->arch.gdt[index] = desc;
+    a->gdt[index] = desc;
 }
 
-void arch_vcpu_set_tls(struct vcpu *v, uint32_t i, uint32_t lo, uint32_t hi)
+void arch_vcpu_set_tls(struct arch_vcpu *a, uint32_t i, uint32_t lo, uint32_t hi)
 {
-    v->arch.gdt[GDT_TLS_FIRST + i] = (uint64_t)hi << 32 | lo;
+    a->gdt[GDT_TLS_FIRST + i] = (uint64_t)hi << 32 | lo;
 }
 
-void arch_vcpu_set_idt(struct vcpu *v, uint32_t vector, uint64_t gate)
+void arch_vcpu_set_idt(struct arch_vcpu *a, uint32_t vector, uint64_t gate)
 {
-    if (v->arch.idt)
-        v->arch.idt[vector] = gate;
+    if (a->idt)
+        a->idt[vector] = gate;
 }
 
 void arch_vcpu_set_stack(uint32_t ss1, uint32_t esp1)
@@ -194,14 +194,15 @@ void arch_vcpu_set_stack(uint32_t ss1, uint32_t esp1)
     fake_arch.esp1 = esp1;
 }
 
-void arch_vcpu_set_ts(const struct vcpu *v)
+void arch_vcpu_set_ts(bool ts)
 {
-    fake_arch.ts = v->ts;
+    fake_arch.ts = ts;
 }
 
-void arch_vcpu_set_thunk(struct vcpu *v, uint32_t handler)
+void arch_vcpu_set_thunk(struct arch_vcpu *a, uint32_t irq_enabled, uint32_t handler)
 {
-    (void)v;
+    (void)a;
+    (void)irq_enabled;
     (void)handler;
 }
 

@@ -30,23 +30,23 @@ void debugreg_put(struct arch_vcpu *a);
 /* That it takes besides itself: regs, thunk, idt, and the stack. */
 #define ARCH_VCPU_FRAMES (3u + LAYOUT_VCPU_STACK_PAGES)
 
-struct vcpu;
-
 /* Debug register n (0 to 7) of the vCPU that is loaded, as its guest sees it, and a
- * write to it (SDM 3B 17.2), which sets VCPU_ATTN_DEBUG. */
-uint32_t arch_vcpu_read_dr(const struct vcpu *v, uint32_t n);
-void arch_vcpu_write_dr(struct vcpu *v, uint32_t n, uint32_t value);
+ * write to it (SDM 3B 17.2). */
+uint32_t arch_vcpu_read_dr(const struct arch_vcpu *a, uint32_t n);
+void arch_vcpu_write_dr(struct arch_vcpu *a, uint32_t n, uint32_t value);
+
+/* DR7 for the CPU while the guest runs; 0: no breakpoint is armed. */
+uint32_t arch_vcpu_armed(const struct arch_vcpu *a);
 
 /* Sets bits of the loaded vCPU's DR6: BS, or what arch_vcpu_watched() has returned. */
 #define DR6_BS HV_BIT(14)
 void arch_vcpu_add_dr6(uint32_t bits);
 
-/* For VCPU_ATTN_DEBUG, which it clears when nothing is armed any more. True, once, if a
- * #DB of the loaded vCPU came when it had left for the monitor. */
-bool arch_vcpu_take_late_debug(struct vcpu *v);
+/* True, once, if a #DB of the loaded vCPU came when it had left for the monitor. */
+bool arch_vcpu_take_late_debug(void);
 
-/* B0 to B3 of the watchpoints that a write of these bytes hits. */
-uint32_t arch_vcpu_watched(const struct vcpu *v, uint32_t va, uint32_t bytes);
+/* B0 to B3 of the watchpoints that a write of bytes (1 to 8) at va hits. */
+uint32_t arch_vcpu_watched(const struct arch_vcpu *a, uint32_t va, uint32_t bytes);
 
 /* Enters the guest, see hv/arch_if.h: the vCPU that is loaded, whose regs page is at
  * its fixed address.  Whatever the guest did to its regs page,

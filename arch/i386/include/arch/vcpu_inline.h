@@ -5,15 +5,15 @@
 
 #include "arch/cpu_insn.h"
 #include "arch/layout.h"
+#include "arch/vcpu.h"
 #include "hv/percpu.h"
-#include "hv/vcpu.h"
 
 #define TSS_ESP1 0x0c /* SDM 3A figure 8-2 */
 #define TSS_SS1 0x10
 
-HV_INLINE void arch_vcpu_set_tls(struct vcpu *v, uint32_t i, uint32_t lo, uint32_t hi)
+HV_INLINE void arch_vcpu_set_tls(struct arch_vcpu *a, uint32_t i, uint32_t lo, uint32_t hi)
 {
-    uint32_t *save = (uint32_t *)&v->arch.gdt[GDT_TLS_FIRST + i];
+    uint32_t *save = (uint32_t *)&a->gdt[GDT_TLS_FIRST + i];
     volatile uint32_t *live =
         (volatile uint32_t *)(SW_STATE + STATE_GDT + (GDT_TLS_FIRST + i) * 8);
 
@@ -34,8 +34,8 @@ HV_INLINE void arch_vcpu_set_stack(uint32_t ss1, uint32_t esp1)
 /* Rarely anything but the other way round than it is. */
 void arch_vcpu_flip_ts(void);
 
-HV_INLINE void arch_vcpu_set_ts(const struct vcpu *v)
+HV_INLINE void arch_vcpu_set_ts(bool ts)
 {
-    if (((this_cpu()->arch.cr0 & CR0_TS) != 0) != v->ts)
+    if (((this_cpu()->arch.cr0 & CR0_TS) != 0) != ts)
         arch_vcpu_flip_ts();
 }
