@@ -52,12 +52,13 @@ monitor-ldflags := -m elf_i386 -nostdlib -static -z max-page-size=4096 \
 # shall give the same bits anywhere.
 nasm-flags := -f elf32 -w+error -I $(gen)/
 
-# Who may include whom: each folder sees the paths of its row and no others.
-inc-hv := -Ihv/include -Iarch/i386/include -Iguest-abi/include -Iswitcher/include
-inc-arch := -Ihv/include -Iarch/i386/include -Iswitcher/include
-inc-switcher := -Ihv/include -Iarch/i386/include -Iswitcher/include
-inc-drivers := -Ihv/include -Iarch/i386/include
-inc-boot := -Ihv/include -Iarch/i386/include -Iswitcher/include
+# Who may include whom: each folder sees the paths of its row and no others. What
+# knows no guest sees none of the headers that do.
+inc-arch := -Ihv/include/base -Iarch/i386/include -Iswitcher/include
+inc-switcher := $(inc-arch)
+inc-drivers := -Ihv/include/base -Iarch/i386/include
+inc-boot := $(inc-arch) -Ihv/include/guest
+inc-hv := $(inc-boot) -Iguest-abi/include
 inc-for = $(inc-$(firstword $(subst /, ,$(1)))) -I$(gen)
 
 # The C library routines must not be turned into calls of themselves. They call nothing,

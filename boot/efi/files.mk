@@ -19,7 +19,7 @@ efi-cflags := -std=gnu11 -Os -g -ffreestanding -fpic -fvisibility=hidden -fshort
   -fcf-protection=none -mno-sse -mno-mmx -mno-80387 \
   -ffile-prefix-map=$(CURDIR)=. -DGNU_EFI_USE_MS_ABI \
   -Wall -Wextra -Werror -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
-  -Wvla -Wundef -Wcast-qual -Ihv/include -Iarch/i386/include -I$(gen) -isystem /usr/include/efi
+  -Wvla -Wundef -Wcast-qual -Ihv/include/base -Iarch/i386/include -I$(gen) -isystem /usr/include/efi
 efi-x64-cflags := -m64 -mno-red-zone -isystem /usr/include/efi/x86_64
 efi-ia32-cflags := -m32 -march=i686 -isystem /usr/include/efi/ia32
 efi-x64-nasm := elf64

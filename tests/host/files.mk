@@ -26,7 +26,8 @@ host-source = $(wildcard tests/host/$(1).c tests/fuzz/$(1).c)
 
 host-cc ?= gcc
 host-cflags := -std=gnu11 -O1 -g -DHV_HOST_TEST -DHV_DEBUG -fno-strict-aliasing \
-  -Ihv/include -Iarch/i386/include -Iguest-abi/include -Iboot -Itests/host -Itests/fuzz \
+  -Ihv/include/base -Ihv/include/guest -Iarch/i386/include -Iguest-abi/include -Iboot \
+  -Itests/host -Itests/fuzz \
   -Itests/host/fake-arch -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
   -Wundef -Wvla -fsanitize=undefined -fno-sanitize-recover=all
 host-cflags-m32 := -m32
