@@ -3,39 +3,15 @@
  * last of a repeated key wins.  A word that is not understood is reported,
  * counted and ignored; boot goes on.  One table row per key.  What virtual machine
  * monitors add for Linux is named and not counted. */
-#include "span.h"
+#include "keys.h"
 
 #include "hv/cmdline.h"
 #include "hv/log.h"
 
 struct hv_options hv_options;
 
-struct choice {
-    const char *word;
-    int value;
-};
-
-/* Looks v up in a table that ends with a NULL word. */
-HV_INIT static bool choose(struct span v, const struct choice *table, int *out)
+HV_INIT static bool set_console(void *field, struct span v, const struct key *k)
 {
-    for (; table->word; table++) {
-        if (span_is(v, table->word)) {
-            *out = table->value;
-            return true;
-        }
-    }
-    return false;
-}
-
-HV_INIT static bool set_console(struct hv_options *o, struct span v)
-{
-    static const struct choice names[] = {
-        {"com1", CONSOLE_COM1},
-        {"com2", CONSOLE_COM2},
-        {"vga", CONSOLE_VGA},
-        {"fb", CONSOLE_FB},
-        {NULL, 0},
-    };
     struct span name;
     uint32_t all = 0;
     int bit;
@@ -43,21 +19,23 @@ HV_INIT static bool set_console(struct hv_options *o, struct span v)
     if (span_ends(v, ','))
         return false;
     while (span_cut(&v, ',', &name)) {
-        if (!choose(name, names, &bit))
+        if (!choose(name, k->choices, &bit))
             return false;
         all |= (uint32_t)bit;
     }
-    o->consoles = all;
+    if (all != 0)
+        *(uint32_t *)field = all;
     return all != 0;
 }
 
 /* baud,8n1,port,irq; what is left out at the end keeps its default. */
-HV_INIT static bool set_com(struct uart_cfg *c, struct span v)
+HV_INIT static bool set_com(void *field, struct span v, const struct key *k)
 {
-    struct uart_cfg new = *c;
+    struct uart_cfg new = *(struct uart_cfg *)field;
     struct span part;
     uint32_t n;
 
+    (void)k;
     if (span_ends(v, ',') || !span_cut(&v, ',', &part) ||
         !span_to_u32(part, 50, 115200, &new.baud))
         return false;
@@ -75,114 +53,37 @@ HV_INIT static bool set_com(struct uart_cfg *c, struct span v)
     }
     if (v.n > 0)
         return false;
-    *c = new;
+    *(struct uart_cfg *)field = new;
     return true;
 }
 
-HV_INIT static bool set_com1(struct hv_options *o, struct span v)
-{
-    return set_com(&o->com[0], v);
-}
-
-HV_INIT static bool set_com2(struct hv_options *o, struct span v)
-{
-    return set_com(&o->com[1], v);
-}
-
-HV_INIT static bool set_keymap(struct hv_options *o, struct span v)
-{
-    static const struct choice names[] = {
-        {"us", KEYMAP_US}, {"de", KEYMAP_DE}, {"fr", KEYMAP_FR}, {NULL, 0},
-    };
-    int n;
-
-    if (!choose(v, names, &n))
-        return false;
-    o->keymap = (enum hv_keymap)n;
-    return true;
-}
-
-/* For keys with the values auto and one other word. */
-HV_INIT static bool set_flag(bool *flag, struct span v, const char *word)
-{
-    *flag = span_is(v, word);
-    return *flag || span_is(v, "auto");
-}
-
-HV_INIT static bool set_demo(struct hv_options *o, struct span v)
-{
-    return set_flag(&o->demo_off, v, "off");
-}
-
-HV_INIT static bool set_mitigations(struct hv_options *o, struct span v)
-{
-    return set_flag(&o->mitigations_off, v, "off");
-}
-
-HV_INIT static bool set_guestmem(struct hv_options *o, struct span v)
-{
-    return set_flag(&o->guestmem_high, v, "high");
-}
-
-HV_INIT static bool set_loglvl(struct hv_options *o, struct span v)
-{
-    static const struct choice names[] = {
-        {"error", LOG_ERROR}, {"warn", LOG_WARN}, {"info", LOG_INFO},
-        {"debug", LOG_DEBUG}, {NULL, 0},
-    };
-
-    return choose(v, names, &o->loglvl);
-}
-
-HV_INIT static bool set_test(struct hv_options *o, struct span v)
+HV_INIT static bool set_test(void *field, struct span v, const struct key *k)
 {
     struct span rest = v, name;
+    char *test = field;
 
-    if (v.n >= sizeof(o->test) || span_ends(v, ','))
+    if (v.n == 0 || v.n > k->max || span_ends(v, ','))
         return false;
     while (span_cut(&rest, ',', &name)) {
         if (name.n == 0)
             return false;
     }
-    memcpy(o->test, v.p, v.n);
-    o->test[v.n] = '\0';
-    return v.n > 0;
-}
-
-HV_INIT static bool set_exit(struct hv_options *o, struct span v)
-{
-    static const struct choice names[] = {
-        {"wait", EXIT_WAIT}, {"poweroff", EXIT_POWEROFF},
-        {"reboot", EXIT_REBOOT}, {"debug-exit", EXIT_DEBUG},
-        {"halt", EXIT_HALT}, {NULL, 0},
-    };
-    int n;
-
-    if (!choose(v, names, &n))
-        return false;
-    o->exit_mode = (enum hv_exit_mode)n;
+    memcpy(test, v.p, v.n);
+    test[v.n] = '\0';
     return true;
 }
 
-HV_INIT static bool set_timeout(struct hv_options *o, struct span v)
+HV_INIT static bool set_smp(void *field, struct span v, const struct key *k)
 {
-    return span_to_u32(v, 1, 1000000, &o->timeout_s);
-}
-
-HV_INIT static bool set_smp(struct hv_options *o, struct span v)
-{
-    if (span_is(v, "off")) {
-        o->smp = 1;
-        return true;
-    }
-    return span_to_u32(v, 1, 4096, &o->smp);
+    return set_number(field, span_is(v, "off") ? span_of("1") : v, k);
 }
 
 /* ^A to ^Z and the other control characters, without ^@. */
-HV_INIT static bool set_escape(struct hv_options *o, struct span v)
+HV_INIT static bool set_escape(void *field, struct span v, const struct key *k)
 {
     char c;
 
+    (void)k;
     if (v.n != 2 || v.p[0] != '^')
         return false;
     c = v.p[1];
@@ -190,49 +91,61 @@ HV_INIT static bool set_escape(struct hv_options *o, struct span v)
         c = (char)(c - 'a' + 'A');
     if (c < 'A' || c > '_')
         return false;
-    o->escape = (char)(c - '@');
+    *(char *)field = (char)(c - '@');
     return true;
 }
 
-HV_INIT static bool set_audit(struct hv_options *o, struct span v)
+HV_INIT static bool set_seed(void *options, struct span v, const struct key *k)
 {
-    return span_to_u32(v, 0, UINT32_MAX, &o->audit);
+    struct hv_options *o = options;
+
+    (void)k;
+    if (!span_to_u64(v, UINT64_MAX, &o->seed))
+        return false;
+    o->seed_given = true;
+    return true;
 }
 
-HV_INIT static bool set_watchdog(struct hv_options *o, struct span v)
-{
-    return span_to_u32(v, 0, 86400, &o->watchdog_s);
-}
-
-HV_INIT static bool set_seed(struct hv_options *o, struct span v)
-{
-    o->seed_given = span_to_u64(v, UINT64_MAX, &o->seed);
-    return o->seed_given;
-}
-
-struct cmdline_key {
-    const char *key;
-    bool (*set)(struct hv_options *o, struct span value);
-    const char *wants; /* for the message */
+static const struct choice consoles[] = {
+    {"com1", CONSOLE_COM1}, {"com2", CONSOLE_COM2}, {"vga", CONSOLE_VGA}, {"fb", CONSOLE_FB},
+    {NULL, 0},
 };
+static const struct choice keymaps[] = {
+    {"us", KEYMAP_US}, {"de", KEYMAP_DE}, {"fr", KEYMAP_FR}, {NULL, 0},
+};
+static const struct choice levels[] = {
+    {"error", LOG_ERROR}, {"warn", LOG_WARN}, {"info", LOG_INFO}, {"debug", LOG_DEBUG},
+    {NULL, 0},
+};
+static const struct choice exits[] = {
+    {"wait", EXIT_WAIT}, {"poweroff", EXIT_POWEROFF}, {"reboot", EXIT_REBOOT},
+    {"debug-exit", EXIT_DEBUG}, {"halt", EXIT_HALT}, {NULL, 0},
+};
+static const struct choice auto_off[] = {{"auto", false}, {"off", true}, {NULL, 0}};
+static const struct choice auto_high[] = {{"auto", false}, {"high", true}, {NULL, 0}};
 
-static const struct cmdline_key keys[] = {
-    {"console", set_console, "a comma list of com1 com2 vga fb"},
-    {"com1", set_com1, "baud,8n1,port,irq"},
-    {"com2", set_com2, "baud,8n1,port,irq"},
-    {"keymap", set_keymap, "us, de or fr"},
-    {"demo", set_demo, "auto or off"},
-    {"loglvl", set_loglvl, "error, warn, info or debug"},
-    {"test", set_test, "all or a comma list of at most 255 characters"},
-    {"exit", set_exit, "wait, poweroff, reboot, debug-exit or halt"},
-    {"timeout", set_timeout, "seconds from 1"},
-    {"smp", set_smp, "a number of CPUs or off"},
-    {"mitigations", set_mitigations, "auto or off"},
-    {"escape", set_escape, "a control character like ^A"},
-    {"guestmem", set_guestmem, "auto or high"},
-    {"audit", set_audit, "a number of exits or 0"},
-    {"watchdog", set_watchdog, "seconds or 0"},
-    {"seed", set_seed, "a number"},
+#define FIELD(f) .offset = offsetof(struct hv_options, f)
+
+static const struct key keys[] = {
+    {"console", "a comma list of com1 com2 vga fb", set_console, FIELD(consoles),
+     .choices = consoles},
+    {"com1", "baud,8n1,port,irq", set_com, FIELD(com[0])},
+    {"com2", "baud,8n1,port,irq", set_com, FIELD(com[1])},
+    {"keymap", "us, de or fr", set_choice, FIELD(keymap), .choices = keymaps},
+    {"demo", "auto or off", set_flag, FIELD(demo_off), .choices = auto_off},
+    {"loglvl", "error, warn, info or debug", set_choice, FIELD(loglvl), .choices = levels},
+    {"test", "all or a comma list of at most 255 characters", set_test, FIELD(test),
+     .max = sizeof(hv_options.test) - 1},
+    {"exit", "wait, poweroff, reboot, debug-exit or halt", set_choice, FIELD(exit_mode),
+     .choices = exits},
+    {"timeout", "seconds from 1", set_number, FIELD(timeout_s), 1, 1000000},
+    {"smp", "a number of CPUs or off", set_smp, FIELD(smp), 1, 4096},
+    {"mitigations", "auto or off", set_flag, FIELD(mitigations_off), .choices = auto_off},
+    {"escape", "a control character like ^A", set_escape, FIELD(escape)},
+    {"guestmem", "auto or high", set_flag, FIELD(guestmem_high), .choices = auto_high},
+    {"audit", "a number of exits or 0", set_number, FIELD(audit), 0, UINT32_MAX},
+    {"watchdog", "seconds or 0", set_number, FIELD(watchdog_s), 0, 86400},
+    {"seed", "a number", set_seed, .offset = 0}, /* and seed_given */
 };
 
 HV_INIT static void set_defaults(struct hv_options *o)
@@ -248,24 +161,13 @@ HV_INIT static void set_defaults(struct hv_options *o)
 
 HV_INIT static void parse_word(struct hv_options *o, struct span word)
 {
-    struct span value = word, name;
+    char fault[KEY_FAULT_BYTES];
     struct span_text shown;
-    struct hv_options before = *o;
 
-    span_cut(&value, '=', &name);
-    for (uint32_t i = 0; i < HV_ARRAY_SIZE(keys); i++) {
-        if (!span_is(name, keys[i].key))
-            continue;
-        if (name.n < word.n && keys[i].set(o, value))
-            return;
-        *o = before; /* a refused word changes nothing */
-        o->test_refused = o->test_refused || keys[i].set == set_test;
-        log_config_error("command line: \"%s\" ignored: %s wants %s",
-                         span_show(word, &shown), keys[i].key, keys[i].wants);
+    if (key_apply(keys, HV_ARRAY_SIZE(keys), o, word, fault))
         return;
-    }
-    log_config_error("command line: \"%s\" ignored: no such key",
-                     span_show(word, &shown));
+    o->test_refused |= span_is(word, "test") || span_starts(word, "test=");
+    log_config_error("command line: \"%s\" ignored: %s", span_show(word, &shown), fault);
 }
 
 /* QEMU's microvm, Firecracker and kvmtool take what they start for a Linux. */

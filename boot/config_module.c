@@ -4,40 +4,21 @@
  * "Modules").  One wrong word costs the guest its start and one line; the other
  * guests are not touched. */
 #include "boot.h"
+#include "keys.h"
 #include "modules.h"
 
 /* ---- keys ---- */
 
-struct choice {
-    const char *word;
-    int value;
-};
-
-HV_INIT static bool choose(struct span v, const struct choice *table, int *out)
-{
-    for (; table->word; table++) {
-        if (span_is(v, table->word)) {
-            *out = table->value;
-            return true;
-        }
-    }
-    return false;
-}
-
 /* The most that leaves room below the switcher's addresses (ABI 12.3). */
 #define MEMORY_MAX_MIB 3840
 
-HV_INIT static bool set_memory(struct guest_config *c, struct span v)
-{
-    return span_to_u32(v, 1, MEMORY_MAX_MIB, &c->memory_mib);
-}
-
 /* 0,2-3: CPUs that the guest may run on. */
-HV_INIT static bool set_cpus(struct guest_config *c, struct span v)
+HV_INIT static bool set_cpus(void *field, struct span v, const struct key *k)
 {
     struct span part, low;
     uint32_t mask = 0, from, to;
 
+    (void)k;
     if (span_ends(v, ','))
         return false;
     while (span_cut(&v, ',', &part)) {
@@ -49,114 +30,48 @@ HV_INIT static bool set_cpus(struct guest_config *c, struct span v)
         for (; from <= to; from++)
             mask |= HV_BIT(from);
     }
-    c->cpu_mask = mask;
+    if (mask != 0)
+        *(uint32_t *)field = mask;
     return mask != 0;
 }
 
-HV_INIT static bool set_cpu_weight(struct guest_config *c, struct span v)
-{
-    return span_to_u32(v, 1, 65535, &c->cpu_weight);
-}
-
-HV_INIT static bool set_cap(struct guest_config *c, struct span v)
-{
-    return span_to_u32(v, 0, 100, &c->cap_percent);
-}
-
-HV_INIT static bool set_on_end(enum guest_on_end *out, struct span v)
-{
-    static const struct choice names[] = {
-        {"destroy", ON_DESTROY}, {"restart", ON_RESTART},
-        {"preserve", ON_PRESERVE}, {NULL, 0},
-    };
-    int n;
-
-    if (!choose(v, names, &n))
-        return false;
-    *out = (enum guest_on_end)n;
-    return true;
-}
-
-HV_INIT static bool set_on_poweroff(struct guest_config *c, struct span v)
-{
-    return set_on_end(&c->on_poweroff, v);
-}
-
-HV_INIT static bool set_on_reboot(struct guest_config *c, struct span v)
-{
-    return set_on_end(&c->on_reboot, v);
-}
-
-HV_INIT static bool set_on_crash(struct guest_config *c, struct span v)
-{
-    return set_on_end(&c->on_crash, v);
-}
-
-HV_INIT static bool set_paused(struct guest_config *c, struct span v)
-{
-    c->paused = span_is(v, "1");
-    return c->paused || span_is(v, "0");
-}
-
-HV_INIT static bool set_abi(struct guest_config *c, struct span v)
-{
-    static const struct choice names[] = {
-        {"auto", ABI_AUTO}, {"2.6.24", ABI_2_6_24}, {"2.6.30", ABI_2_6_30},
-        {"2.6.31", ABI_2_6_31}, {"3.1", ABI_3_1}, {"4.1", ABI_4_1}, {NULL, 0},
-    };
-    int n;
-
-    if (!choose(v, names, &n))
-        return false;
-    c->abi = (enum abi_revision)n;
-    return true;
-}
-
-HV_INIT static bool set_pae(struct guest_config *c, struct span v)
-{
-    static const struct choice names[] = {
-        {"auto", -1}, {"0", 0}, {"1", 1}, {NULL, 0},
-    };
-
-    return choose(v, names, &c->pae);
-}
-
-struct guest_key {
-    const char *key;
-    bool (*set)(struct guest_config *c, struct span value);
-    const char *wants;
+static const struct choice ends[] = {
+    {"destroy", ON_DESTROY}, {"restart", ON_RESTART}, {"preserve", ON_PRESERVE}, {NULL, 0},
 };
+static const struct choice revisions[] = {
+    {"auto", ABI_AUTO}, {"2.6.24", ABI_2_6_24}, {"2.6.30", ABI_2_6_30},
+    {"2.6.31", ABI_2_6_31}, {"3.1", ABI_3_1}, {"4.1", ABI_4_1}, {NULL, 0},
+};
+static const struct choice auto_or_not[] = {{"auto", -1}, {"0", 0}, {"1", 1}, {NULL, 0}};
+static const struct choice yes_or_no[] = {{"0", false}, {"1", true}, {NULL, 0}};
 
-static const struct guest_key keys[] = {
-    {"memory", set_memory, "MiB from 1 to 3840"},
-    {"cpus", set_cpus, "a list like 0,2-3"},
-    {"cpu_weight", set_cpu_weight, "1 to 65535"},
-    {"cap", set_cap, "percent from 0 to 100"},
-    {"on_poweroff", set_on_poweroff, "destroy, restart or preserve"},
-    {"on_reboot", set_on_reboot, "destroy, restart or preserve"},
-    {"on_crash", set_on_crash, "destroy, restart or preserve"},
-    {"paused", set_paused, "0 or 1"},
-    {"abi", set_abi, "auto, 2.6.24, 2.6.30, 2.6.31, 3.1 or 4.1"},
-    {"pae", set_pae, "auto, 0 or 1"},
+#define FIELD(f) .offset = offsetof(struct guest_config, f)
+
+static const struct key keys[] = {
+    {"memory", "MiB from 1 to 3840", set_number, FIELD(memory_mib), 1, MEMORY_MAX_MIB},
+    {"cpus", "a list like 0,2-3", set_cpus, FIELD(cpu_mask)},
+    {"cpu_weight", "1 to 65535", set_number, FIELD(cpu_weight), 1, 65535},
+    {"cap", "percent from 0 to 100", set_number, FIELD(cap_percent), 0, 100},
+    {"on_poweroff", "destroy, restart or preserve", set_choice, FIELD(on_poweroff),
+     .choices = ends},
+    {"on_reboot", "destroy, restart or preserve", set_choice, FIELD(on_reboot),
+     .choices = ends},
+    {"on_crash", "destroy, restart or preserve", set_choice, FIELD(on_crash), .choices = ends},
+    {"paused", "0 or 1", set_flag, FIELD(paused), .choices = yes_or_no},
+    {"abi", "auto, 2.6.24, 2.6.30, 2.6.31, 3.1 or 4.1", set_choice, FIELD(abi),
+     .choices = revisions},
+    {"pae", "auto, 0 or 1", set_choice, FIELD(pae), .choices = auto_or_not},
 };
 
 HV_INIT static bool apply_word(struct guest_config *c, struct span word)
 {
-    struct span value = word, name;
+    char fault[KEY_FAULT_BYTES];
     struct span_text shown;
 
-    span_cut(&value, '=', &name);
-    for (uint32_t i = 0; i < HV_ARRAY_SIZE(keys); i++) {
-        if (!span_is(name, keys[i].key))
-            continue;
-        if (name.n < word.n && keys[i].set(c, value))
-            return true;
-        log_config_error("guest %s: not started: \"%s\": %s wants %s", c->name,
-                         span_show(word, &shown), keys[i].key, keys[i].wants);
-        return false;
-    }
-    log_config_error("guest %s: not started: \"%s\": no such key", c->name,
-                     span_show(word, &shown));
+    if (key_apply(keys, HV_ARRAY_SIZE(keys), c, word, fault))
+        return true;
+    log_config_error("guest %s: not started: \"%s\": %s", c->name, span_show(word, &shown),
+                     fault);
     return false;
 }
 

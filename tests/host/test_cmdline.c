@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The hypervisor command line (docs/usage.md): every key, every default, every
  * refusal; a refused word changes nothing.
- * units: boot/cmdline.c
+ * units: boot/cmdline.c boot/keys.c
  */
 #include "fake.h"
 #include "test.h"

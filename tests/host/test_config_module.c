@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Config modules (docs/usage.md, "Modules"): keys, images, comments, refusals.
- * units: boot/modules.c boot/config_module.c hv/guest/loader.c hv/guest/loader_boot.c hv/vcpu/abi.c
+ * units: boot/modules.c boot/config_module.c boot/keys.c
+ * units: hv/guest/loader.c hv/guest/loader_boot.c hv/vcpu/abi.c
  */
 #include "modules_fixture.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* From module strings to guests (docs/usage.md, "Modules"): tags, names, keys,
  * attachments, every refusal, in any order of modules.
- * units: boot/modules.c boot/config_module.c hv/guest/loader.c hv/guest/loader_boot.c hv/vcpu/abi.c
+ * units: boot/modules.c boot/config_module.c boot/keys.c
+ * units: hv/guest/loader.c hv/guest/loader_boot.c hv/vcpu/abi.c
  */
 #include "modules_fixture.h"
 
