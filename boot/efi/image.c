@@ -3,6 +3,7 @@
  * there: an ELF without one expects another entry state than ours. */
 #include "image.h"
 
+#include "hv/bytes.h"
 #include "hv/range.h"
 #include "hv/string.h"
 
@@ -33,16 +34,6 @@ enum {
 
 #define MB2_HEADER_MAGIC 0xe85250d6u
 #define LOW_END HV_MIB(1) /* below lies what firmware and hardware share */
-
-static uint32_t get16(const uint8_t *p)
-{
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8;
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-    return get16(p) | get16(p + 2) << 16;
-}
 
 static bool has_multiboot2_header(const uint8_t *file, uint32_t bytes)
 {

@@ -5,9 +5,9 @@
  * damaged costs as little as it can: a second table, a second place, a warning. */
 #include "acpi_tables.h"
 
-#include "bytes.h"
 #include "efi_tables.h"
 #include "hv/boot_info.h"
+#include "hv/bytes.h"
 #include "hv/devmap.h"
 #include "hv/log.h"
 #include "hv/range.h"

@@ -4,7 +4,7 @@
  * be large enough to step by.  Section numbers are those of ACPI 6.4. */
 #include "acpi_tables.h"
 
-#include "bytes.h"
+#include "hv/bytes.h"
 #include "hv/range.h"
 #include "hv/string.h"
 

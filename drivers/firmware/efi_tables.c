@@ -4,8 +4,8 @@
  * called: its boot services have ended. */
 #include "efi_tables.h"
 
-#include "bytes.h"
 #include "hv/boot_info.h"
+#include "hv/bytes.h"
 #include "hv/devmap.h"
 #include "hv/string.h"
 

@@ -6,9 +6,9 @@
 #include "smbios.h"
 
 #include "acpi_tables.h"
-#include "bytes.h"
 #include "efi_tables.h"
 #include "hv/boot_info.h"
+#include "hv/bytes.h"
 #include "hv/devmap.h"
 #include "hv/firmware.h"
 #include "hv/log.h"

@@ -5,6 +5,7 @@
  * writes. */
 #include "vdev_priv.h"
 
+#include "hv/bytes.h"
 #include "hv/range.h"
 #include "hv/string.h"
 
@@ -40,14 +41,6 @@ _Static_assert(WINDOW_DATA + 4 == PCICONF_BYTES, "ABI 10b");
 static uint32_t all_ones(uint32_t width)
 {
     return width >= 4 ? UINT32_MAX : HV_BIT(8 * width) - 1;
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-    uint32_t x;
-
-    memcpy(&x, p, 4);
-    return x;
 }
 
 static void put32(uint8_t *p, uint32_t x)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Little-endian numbers at any alignment, as firmware tables hold them; private
- * to drivers/firmware/. */
+/* Little-endian numbers at any alignment, as loaders, firmware and PCI hold them. */
 #pragma once
 
 #include "hv/types.h"
