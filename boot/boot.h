@@ -37,6 +37,9 @@ void modules_parse(void);
 
 /* ---- between the files of boot/ ---- */
 
+/* No frame number beyond fits hfn_t, and no CPU of this kind has more. */
+#define BOOT_RAM_END (1ull << 44)
+
 /* [pa, pa + len) as readable bytes, or NULL: the first KiB, above 4 GiB and the
  * monitor's own image are not readable. The host tests bring their own. */
 const void *boot_phys(uint64_t pa, uint32_t len);
@@ -60,9 +63,11 @@ const void *boot_phys(uint64_t pa, uint32_t len);
 void boot_info_add_region(struct boot_info *bi, uint64_t base, uint64_t bytes,
                           uint32_t type);
 
-/* KiB below 1 MiB and from 1 MiB on, for loaders without a map. */
-void boot_info_add_basic_memory(struct boot_info *bi, uint32_t lower_kib,
-                                uint32_t upper_kib);
+/* An entry of any loader's map: base and length, 8 bytes each, and type. */
+void boot_info_add_map_entry(struct boot_info *bi, const uint8_t *entry);
+
+/* Without entries the loader's two numbers of KiB are the map. */
+void boot_info_finish_map(struct boot_info *bi);
 
 /* A string in loader memory: at most len bytes at p, or at a physical address
  * up to its NUL. */
@@ -75,15 +80,29 @@ struct boot_string {
 /* What the loader calls itself, before or behind the strings whose form depends on it. */
 void boot_info_loader_name(struct boot_info *bi, const char *name, uint32_t len);
 
+/* Undoes GRUB's quoting, if it is GRUB. */
+void boot_info_undo_quoting(struct boot_info *bi);
+
+/* A list of *n modules at pa; *n becomes how many are to be looked at, 0 and one line
+ * if the list cannot be read. */
+const uint8_t *boot_module_list(struct boot_info *bi, uint64_t pa, uint32_t *n,
+                                uint32_t entry_bytes);
+
 void boot_info_set_cmdline(struct boot_info *bi, struct boot_string s);
 void boot_info_add_module(struct boot_info *bi, uint64_t base, uint64_t bytes,
                           struct boot_string s);
 void boot_info_set_framebuffer(struct boot_info *bi,
                                const struct boot_framebuffer *fb);
 
-/* Undoes the loader's quoting and drops modules that lie where no module may lie. After
- * all was added. */
+/* Drops modules and a screen that lie where none may lie. After all was added. */
 void boot_info_finish(struct boot_info *bi);
+
+/* Length of a Multiboot map, as far as it is used. */
+uint32_t multiboot_map_bytes(struct boot_info *bi, uint32_t bytes);
+/* A module by its first address and the one behind its last (4 bytes each). */
+void multiboot_add_module(struct boot_info *bi, const uint8_t *bounds, struct boot_string s);
+/* A description of 22 bytes, and where its colour fields begin. */
+void multiboot_set_framebuffer(struct boot_info *bi, const uint8_t *p, uint32_t colours);
 
 void multiboot1_parse(struct boot_info *bi, uint32_t info_pa);
 void multiboot2_parse(struct boot_info *bi, uint32_t info_pa);
@@ -101,15 +120,3 @@ struct config_text {
 };
 struct span;
 bool config_next_line(struct config_text *t, struct span *line);
-
-/* Little-endian loads from loader structures, of any alignment. */
-static inline uint32_t boot_get32(const uint8_t *p)
-{
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
-           (uint32_t)p[3] << 24;
-}
-
-static inline uint64_t boot_get64(const uint8_t *p)
-{
-    return boot_get32(p) | (uint64_t)boot_get32(p + 4) << 32;
-}

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The sanitised boot information.  The parsers of the three formats feed it
- * raw numbers; here they become a sorted map without overlap and a list of
- * modules that lie in RAM below 4 GiB, apart from the monitor and from each
- * other (reach.c brings down those that paging will not cover).  What is refused
- * costs one line; nothing is guessed. */
+ * raw numbers; here they become strings that end and a list of modules that lie
+ * in RAM below 4 GiB, apart from the monitor and from each other (reach.c brings
+ * down those that paging will not cover).  What is refused costs one line; nothing
+ * is guessed. */
 #include "boot.h"
 #include "span.h"
 
@@ -13,9 +13,6 @@
 struct boot_info boot_info HV_INIT_BSS;
 
 #define BOOT_PHYS_END 0x100000000ull
-
-/* No frame number beyond fits hfn_t, and no CPU of this kind has more. */
-#define BOOT_RAM_END (1ull << 44)
 
 #define BOOT_VECTORS_END 0x400u
 
@@ -34,130 +31,6 @@ HV_INIT const void *boot_phys(uint64_t pa, uint32_t len)
     return (const void *)(uintptr_t)pa;
 }
 #endif
-
-/* ---- memory map ---- */
-
-/* Which type wins where two entries overlap. */
-HV_INIT static uint32_t region_rank(enum boot_region_type type)
-{
-    switch (type) {
-    case BOOT_REGION_RAM:
-        return 0;
-    case BOOT_REGION_ACPI:
-        return 1;
-    case BOOT_REGION_NVS:
-        return 2;
-    case BOOT_REGION_BAD:
-        return 4;
-    case BOOT_REGION_RESERVED:
-    default:
-        return 3;
-    }
-}
-
-/* The map being rebuilt: appended to in order of address. */
-struct region_list {
-    struct boot_region *r;
-    uint32_t n;
-    bool full;
-};
-
-HV_INIT static void region_emit(struct region_list *l, uint64_t from,
-                                uint64_t to, enum boot_region_type type)
-{
-    struct boot_region *last = l->n > 0 ? &l->r[l->n - 1] : NULL;
-
-    if (from >= to)
-        return;
-    if (last && last->type == type && last->base + last->bytes == from) {
-        last->bytes += to - from;
-    } else if (l->n < BOOT_MAX_REGIONS) {
-        l->r[l->n++] = (struct boot_region){from, to - from, type};
-    } else {
-        l->full = true; /* becomes a hole, which is never used as RAM */
-    }
-}
-
-static struct boot_region region_scratch[BOOT_MAX_REGIONS] HV_INIT_BSS;
-
-/* Inserts [from, to): walks the sorted old map once and writes the new one. */
-HV_INIT static bool region_paint(struct boot_info *bi, uint64_t from,
-                                 uint64_t to, enum boot_region_type type)
-{
-    struct region_list out = {region_scratch, 0, false};
-    uint64_t at = from; /* up to here the new range is written */
-
-    for (uint32_t i = 0; i < bi->nr_regions; i++) {
-        struct boot_region o = bi->regions[i];
-        uint64_t end = o.base + o.bytes;
-
-        if (end <= from) {
-            region_emit(&out, o.base, end, o.type);
-            continue;
-        }
-        if (o.base < from) {
-            region_emit(&out, o.base, from, o.type);
-            o.base = from;
-        }
-        if (o.base >= to) {
-            region_emit(&out, at, to, type);
-            at = to;
-            region_emit(&out, o.base, end, o.type);
-            continue;
-        }
-        uint64_t both_end = end < to ? end : to;
-
-        region_emit(&out, at, o.base, type);
-        region_emit(&out, o.base, both_end,
-                    region_rank(type) > region_rank(o.type) ? type : o.type);
-        at = both_end;
-        region_emit(&out, both_end, end, o.type);
-    }
-    region_emit(&out, at, to, type);
-    memcpy(bi->regions, out.r, out.n * sizeof(out.r[0]));
-    bi->nr_regions = out.n;
-    return !out.full;
-}
-
-HV_INIT void boot_info_add_region(struct boot_info *bi, uint64_t base,
-                                  uint64_t bytes, uint32_t type)
-{
-    uint64_t end = bytes <= UINT64_MAX - base ? base + bytes : UINT64_MAX;
-
-    if (type < BOOT_REGION_RAM || type > BOOT_REGION_BAD)
-        type = BOOT_REGION_RESERVED;
-    if (base >= BOOT_RAM_END || bytes == 0)
-        return;
-    if (end > BOOT_RAM_END)
-        end = BOOT_RAM_END;
-    if (type == BOOT_REGION_RAM) {
-        base = (base + HV_PAGE_MASK) & ~(uint64_t)HV_PAGE_MASK;
-        end &= ~(uint64_t)HV_PAGE_MASK;
-    } else {
-        base &= ~(uint64_t)HV_PAGE_MASK;
-        end = (end + HV_PAGE_MASK) & ~(uint64_t)HV_PAGE_MASK;
-    }
-    if (base >= end)
-        return;
-    /* A full map has lost pieces; RAM that came later could cover them. */
-    if (bi->regions_full && type == BOOT_REGION_RAM)
-        return;
-    if (!region_paint(bi, base, end, (enum boot_region_type)type) &&
-        !bi->regions_full) {
-        bi->regions_full = true;
-        boot_warn(bi, "memory map: more than %u pieces, the rest is not used",
-                  BOOT_MAX_REGIONS);
-    }
-}
-
-HV_INIT void boot_info_add_basic_memory(struct boot_info *bi,
-                                        uint32_t lower_kib, uint32_t upper_kib)
-{
-    boot_info_add_region(bi, 0, (uint64_t)hv_min_u32(lower_kib, 640) << 10,
-                         BOOT_REGION_RAM);
-    boot_info_add_region(bi, HV_MIB(1), (uint64_t)upper_kib << 10,
-                         BOOT_REGION_RAM);
-}
 
 /* ---- strings ---- */
 
@@ -218,80 +91,24 @@ HV_INIT void boot_info_set_cmdline(struct boot_info *bi, struct boot_string s)
         boot_complain(bi, "command line: not readable to its end");
 }
 
-/* ---- GRUB's quoting ---- */
-
-/* GRUB 2 puts a backslash before each \ ' and " of an argument, and one with a blank
- * into double quotes (its lib/cmdline.c).  Undoes that for the argument at *in and
- * returns the end of what it wrote to out, which may be the same memory.  Quotes are
- * kept on demand, if the argument has none of its own. */
-HV_INIT static char *undo_argument(const char **in, char *out, bool keep)
-{
-    const char *p = *in;
-    char *begin = out;
-    bool quoted = *p == '"';
-
-    if (quoted)
-        *out++ = *p++;
-    while (*p != '\0' && *p != (quoted ? '"' : ' ')) {
-        bool escaped = p[0] == '\\' && (p[1] == '\\' || p[1] == '\'' || p[1] == '"');
-
-        p += escaped;
-        keep = keep && !(escaped && *p == '"');
-        *out++ = *p++;
-    }
-    if (quoted && *p == '"' && keep) {
-        *out++ = *p++;
-    } else if (quoted) {
-        p += *p == '"';
-        memmove(begin, begin + 1, (size_t)(--out - begin));
-    }
-    *in = p;
-    return out;
-}
-
-/* In the guest's part of a string, behind "--", an argument keeps its quotes: Linux
- * takes them off, as it does from GRUB's own `linux` command. */
-HV_INIT static void undo_quoting(char *text)
-{
-    const char *in = text;
-    char *out = text;
-    bool of_guest = false;
-
-    while (*in != '\0') {
-        struct span done = {out, 0}, word;
-
-        if (*in == ' ') {
-            *out++ = *in++;
-            continue;
-        }
-        out = undo_argument(&in, out, of_guest);
-        done.n = (uint32_t)(out - done.p);
-        while (span_word(&done, &word))
-            of_guest = of_guest || span_is(word, "--");
-    }
-    *out = '\0';
-}
-
-HV_INIT void boot_info_loader_name(struct boot_info *bi, const char *name, uint32_t len)
-{
-    static const char grub[] = "GRUB ";
-
-    if (len >= sizeof(grub) - 1 && memcmp(name, grub, sizeof(grub) - 1) == 0)
-        bi->grub_quotes = true;
-}
-
-HV_INIT static void undo_all_quoting(struct boot_info *bi)
-{
-    uint32_t n;
-
-    undo_quoting(bi->cmdline);
-    for (char *s = bi->strings; s < bi->strings + bi->strings_used; s += n + 1) {
-        n = (uint32_t)strlen(s);
-        undo_quoting(s);
-    }
-}
-
 /* ---- modules ---- */
+
+HV_INIT const uint8_t *boot_module_list(struct boot_info *bi, uint64_t pa, uint32_t *n,
+                                        uint32_t entry_bytes)
+{
+    uint32_t count = *n;
+    const uint8_t *p;
+
+    /* One more than fits, so that the excess is noticed and reported. */
+    *n = hv_min_u32(count, BOOT_MAX_MODULES + 1);
+    p = boot_phys(pa, *n * entry_bytes);
+    if (*n > 0 && !p) {
+        boot_complain(bi, "module list: at 0x%llx, %u entries, not readable",
+                      (unsigned long long)pa, count);
+        *n = 0;
+    }
+    return p;
+}
 
 HV_INIT static const char *add_string(struct boot_info *bi,
                                       struct boot_string s)
@@ -406,16 +223,13 @@ HV_INIT void boot_info_finish(struct boot_info *bi)
 {
     uint32_t kept = 0;
 
-    if (bi->grub_quotes)
-        undo_all_quoting(bi);
+    boot_info_undo_quoting(bi);
+    boot_info_finish_map(bi);
     if (bi->fb.base != 0 && screen_is_memory(bi)) {
         boot_warn(bi, "framebuffer: at 0x%llx there is RAM, not used",
                   (unsigned long long)bi->fb.base);
         bi->fb.base = 0;
     }
-
-    if (bi->nr_regions == 0)
-        boot_warn(bi, "the loader gave no memory map and no memory size");
     for (uint32_t i = 0; i < bi->nr_modules; i++) {
         const struct boot_module m = bi->modules[i];
         const char *fault = module_fault(bi, &m, kept);
@@ -437,13 +251,9 @@ HV_INIT void boot_info_set_framebuffer(struct boot_info *bi,
                                        const struct boot_framebuffer *fb)
 {
     uint32_t bytes_pp = (fb->bpp + 7u) / 8;
-    uint32_t top = 0;
-    const uint8_t field[3][2] = {{fb->red_pos, fb->red_bits},
-                                 {fb->green_pos, fb->green_bits},
-                                 {fb->blue_pos, fb->blue_bits}};
+    uint32_t top = hv_max_u32(fb->red_pos + fb->red_bits, fb->green_pos + fb->green_bits);
 
-    for (uint32_t i = 0; i < 3; i++)
-        top = hv_max_u32(top, (uint32_t)field[i][0] + field[i][1]);
+    top = hv_max_u32(top, fb->blue_pos + fb->blue_bits);
     if (fb->base == 0 || bytes_pp < 2 || bytes_pp > 4 || top > fb->bpp ||
         fb->width == 0 || fb->width > 16384 || fb->height == 0 ||
         fb->height > 16384 || fb->pitch_bytes < fb->width * bytes_pp ||

@@ -28,15 +28,11 @@ enum {
     MB1_HAS_VBE = 1 << 11,
     MB1_HAS_FB = 1 << 12,
 
-    MB1_MOD_START = 0,
-    MB1_MOD_END = 4,
     MB1_MOD_STRING = 8,
     MB1_MOD_BYTES = 16,
 
     /* A map entry's size field does not count itself. */
-    MB1_MMAP_BASE = 4,
-    MB1_MMAP_LEN = 12,
-    MB1_MMAP_TYPE = 20,
+    MB1_MMAP_ENTRY = 4,
     MB1_MMAP_MIN = 20,
 };
 
@@ -78,7 +74,6 @@ enum {
     MB2_ACPI_NEW = 15,
 
     MB2_MOD_START = 8,
-    MB2_MOD_END = 12,
     MB2_MOD_STRING = 16,
 
     MB2_MMAP_ENTRY_SIZE = 8,

@@ -5,10 +5,12 @@
 #include "boot.h"
 #include "pvh.h"
 
+#include "hv/bytes.h"
+
 HV_INIT static void parse_memmap(struct boot_info *bi, const uint8_t *info)
 {
-    uint32_t count = boot_get32(info + PVH_MEMMAP_ENTRIES);
-    uint64_t pa = boot_get64(info + PVH_MEMMAP);
+    uint32_t count = get32(info + PVH_MEMMAP_ENTRIES);
+    uint64_t pa = get64(info + PVH_MEMMAP);
     const uint8_t *p;
 
     if (count > PVH_MAX_MAP_ENTRIES) {
@@ -23,28 +25,17 @@ HV_INIT static void parse_memmap(struct boot_info *bi, const uint8_t *info)
         return;
     }
     for (uint32_t i = 0; i < count; i++, p += PVH_MAP_BYTES)
-        boot_info_add_region(bi, boot_get64(p + PVH_MAP_ADDR),
-                             boot_get64(p + PVH_MAP_SIZE),
-                             boot_get32(p + PVH_MAP_TYPE));
+        boot_info_add_map_entry(bi, p);
 }
 
 HV_INIT static void parse_modules(struct boot_info *bi, const uint8_t *info)
 {
-    uint32_t count = boot_get32(info + PVH_NR_MODULES);
-    uint32_t n = hv_min_u32(count, BOOT_MAX_MODULES + 1);
-    uint64_t pa = boot_get64(info + PVH_MODLIST);
-    const uint8_t *p = boot_phys(pa, n * PVH_MOD_BYTES);
+    uint32_t n = get32(info + PVH_NR_MODULES);
+    const uint8_t *p = boot_module_list(bi, get64(info + PVH_MODLIST), &n, PVH_MOD_BYTES);
 
-    if (n > 0 && !p) {
-        boot_complain(bi, "module list: at 0x%llx, %u entries, not readable",
-                      (unsigned long long)pa, count);
-        return;
-    }
     for (uint32_t i = 0; i < n; i++, p += PVH_MOD_BYTES)
-        boot_info_add_module(bi, boot_get64(p + PVH_MOD_ADDR),
-                             boot_get64(p + PVH_MOD_SIZE),
-                             (struct boot_string){
-                                 .pa = boot_get64(p + PVH_MOD_CMDLINE)});
+        boot_info_add_module(bi, get64(p + PVH_MOD_ADDR), get64(p + PVH_MOD_SIZE),
+                             (struct boot_string){.pa = get64(p + PVH_MOD_CMDLINE)});
 }
 
 HV_INIT void pvh_parse(struct boot_info *bi, uint32_t info_pa)
@@ -52,15 +43,15 @@ HV_INIT void pvh_parse(struct boot_info *bi, uint32_t info_pa)
     const uint8_t *info = boot_phys(info_pa, PVH_V0_BYTES);
 
     bi->loader = BOOT_PVH;
-    if (!info || boot_get32(info + PVH_MAGIC) != BOOT_MAGIC_PVH) {
+    if (!info || get32(info + PVH_MAGIC) != BOOT_MAGIC_PVH) {
         boot_complain(bi, "PVH start information at 0x%x is not readable",
                       info_pa);
         return;
     }
-    bi->rsdp = boot_get64(info + PVH_RSDP);
+    bi->rsdp = get64(info + PVH_RSDP);
     boot_info_set_cmdline(bi, (struct boot_string){
-        .pa = boot_get64(info + PVH_CMDLINE)});
-    if (boot_get32(info + PVH_VERSION) >= 1 && boot_phys(info_pa, PVH_V1_BYTES))
+        .pa = get64(info + PVH_CMDLINE)});
+    if (get32(info + PVH_VERSION) >= 1 && boot_phys(info_pa, PVH_V1_BYTES))
         parse_memmap(bi, info);
     parse_modules(bi, info);
 }

@@ -20,9 +20,6 @@ enum {
     PVH_MOD_CMDLINE = 16,
     PVH_MOD_BYTES = 32,
 
-    PVH_MAP_ADDR = 0,
-    PVH_MAP_SIZE = 8,
-    PVH_MAP_TYPE = 16,
     PVH_MAP_BYTES = 24,
 };
 

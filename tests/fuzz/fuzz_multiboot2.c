@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Multiboot2 information of any bytes (tests/fuzz/check_boot.h).
- * units: boot/boot_info.c boot/multiboot1.c boot/multiboot2.c boot/pvh.c
+ * units: boot/boot_info.c boot/memory_map.c boot/quoting.c
+ * units: boot/multiboot.c boot/multiboot1.c boot/multiboot2.c boot/pvh.c
  */
 #include "check_boot.h"
 

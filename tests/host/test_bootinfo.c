@@ -2,7 +2,8 @@
 /* The memory map and the module list of struct boot_info, whatever format they
  * came in: order, overlap, rounding, limits, places where no module may lie.
  * The map is compared with a model that colours page by page.
- * units: boot/boot_info.c boot/multiboot1.c boot/multiboot2.c boot/pvh.c
+ * units: boot/boot_info.c boot/memory_map.c boot/quoting.c
+ * units: boot/multiboot.c boot/multiboot1.c boot/multiboot2.c boot/pvh.c
  */
 #include "boot.h"
 #include "fake.h"
@@ -197,14 +198,22 @@ TEST(a_full_map_never_makes_ram)
 TEST(basic_memory)
 {
     clear();
-    boot_info_add_basic_memory(&bi, 639, 64 * 1024 - 1);
+    bi.lower_kib = 639;
+    bi.upper_kib = 64 * 1024 - 1;
+    boot_info_finish_map(&bi);
     EXPECT_EQ(bi.nr_regions, 2);
     expect_region(0, 0, 0x9f000, 1);
     expect_region(1, 0x100000, 0x3fff000, 1);
     clear();
-    boot_info_add_basic_memory(&bi, 0xffffffff, 0xffffffff);
+    bi.lower_kib = bi.upper_kib = 0xffffffff;
+    boot_info_finish_map(&bi);
     expect_region(0, 0, 0xa0000, 1);
     EXPECT_EQ(bi.nr_regions, 2);
+    clear();
+    bi.lower_kib = bi.upper_kib = 640;
+    boot_info_add_region(&bi, 0x200000, 0x1000, 1);
+    boot_info_finish_map(&bi);
+    EXPECT_EQ(bi.nr_regions, 1); /* a map is all there is */
 }
 
 /* ---- modules ---- */

@@ -2,7 +2,8 @@
 /* The information block that the UEFI loader writes, read back by the monitor's
  * own parser; the firmware's memory map; the retry on a changed map key.
  * units: boot/efi/info.c boot/efi/leave.c
- * units: boot/boot_info.c boot/multiboot1.c boot/multiboot2.c boot/pvh.c
+ * units: boot/boot_info.c boot/memory_map.c boot/quoting.c
+ * units: boot/multiboot.c boot/multiboot1.c boot/multiboot2.c boot/pvh.c
  */
 #include "boot_fixture.h"
 

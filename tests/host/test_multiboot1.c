@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Multiboot 1 information built by hand, then broken in one place at a time:
  * flags, addresses, sizes, counts.
- * units: boot/boot_info.c boot/multiboot1.c boot/multiboot2.c boot/pvh.c
+ * units: boot/boot_info.c boot/memory_map.c boot/quoting.c
+ * units: boot/multiboot.c boot/multiboot1.c boot/multiboot2.c boot/pvh.c
  */
 #include "boot_fixture.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Multiboot2 information built by hand, then broken in one place at a time, cut
  * at every byte, with every tag too short.
- * units: boot/boot_info.c boot/multiboot1.c boot/multiboot2.c boot/pvh.c
+ * units: boot/boot_info.c boot/memory_map.c boot/quoting.c
+ * units: boot/multiboot.c boot/multiboot1.c boot/multiboot2.c boot/pvh.c
  */
 #include "boot_fixture.h"
 #include "hv/firmware.h"

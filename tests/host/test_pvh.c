@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* PVH start information built by hand, then broken: versions, 64-bit pointers,
  * counts.
- * units: boot/boot_info.c boot/multiboot1.c boot/multiboot2.c boot/pvh.c
+ * units: boot/boot_info.c boot/memory_map.c boot/quoting.c
+ * units: boot/multiboot.c boot/multiboot1.c boot/multiboot2.c boot/pvh.c
  */
 #include "boot_fixture.h"
 

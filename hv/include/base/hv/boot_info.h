@@ -46,6 +46,7 @@ struct boot_info {
     char cmdline[BOOT_CMDLINE_BYTES];
     uint32_t nr_regions;
     struct boot_region regions[BOOT_MAX_REGIONS];
+    uint32_t lower_kib, upper_kib; /* below and from 1 MiB on, where there is no map */
     uint32_t nr_modules;
     struct boot_module modules[BOOT_MAX_MODULES];
     char strings[16384];
