@@ -31,9 +31,9 @@ void boot_move_modules(void);
  * them (leftovers.c). With paging and the host IDT, before arch_irq_init(). */
 void boot_stop_leftovers(void);
 
-/* boot_info.modules -> hv_add_guest() for every guest that is configured well.
+/* bi->modules -> hv_add_guest() for every guest that is configured well.
  * Each refusal is one line through log_config_error. */
-void modules_parse(void);
+void modules_parse(const struct boot_info *bi);
 
 /* ---- between the files of boot/ ---- */
 
@@ -107,16 +107,3 @@ void multiboot_set_framebuffer(struct boot_info *bi, const uint8_t *p, uint32_t 
 void multiboot1_parse(struct boot_info *bi, uint32_t info_pa);
 void multiboot2_parse(struct boot_info *bi, uint32_t info_pa);
 void pvh_parse(struct boot_info *bi, uint32_t info_pa);
-
-/* modules_parse() on any boot_info. */
-void modules_build(const struct boot_info *bi);
-
-/* The lines of a config module: each that is neither empty nor a comment,
- * trimmed; .line is its number afterwards. The text needs no NUL. */
-struct config_text {
-    const char *p;
-    uint32_t n;
-    uint32_t line;
-};
-struct span;
-bool config_next_line(struct config_text *t, struct span *line);

@@ -70,7 +70,7 @@ static HV_INIT void boot_on_cpu_stack(void)
     arch_time_init();
     console_start();
     watchdog_init(); /* wants the timer's calibration */
-    modules_parse();
+    modules_parse(&boot_info);
     hv_run();
 }
 

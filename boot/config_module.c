@@ -70,17 +70,15 @@ HV_INIT static bool apply_word(struct guest_config *c, struct span word)
 
     if (key_apply(keys, HV_ARRAY_SIZE(keys), c, word, fault))
         return true;
-    log_config_error("guest %s: not started: \"%s\": %s", c->name, span_show(word, &shown),
-                     fault);
+    log_not_started(c->name, "\"%s\": %s", span_show(word, &shown), fault);
     return false;
 }
 
 HV_INIT bool guest_keys_apply(struct guest_config *c, struct span words,
-                              struct span skip, bool *has_cmdline)
+                              struct span skip)
 {
     struct span rest = words, word;
 
-    *has_cmdline = false;
     while (span_word(&rest, &word)) {
         if (word.p == skip.p && skip.n > 0)
             continue;
@@ -91,34 +89,18 @@ HV_INIT bool guest_keys_apply(struct guest_config *c, struct span words,
         }
         rest = span_trim(rest);
         if (rest.n >= GUEST_CMDLINE_BYTES) {
-            log_config_error("guest %s: not started: command line longer than "
-                             "%u bytes", c->name, GUEST_CMDLINE_BYTES - 1);
+            log_not_started(c->name, "command line longer than %u bytes",
+                            GUEST_CMDLINE_BYTES - 1);
             return false;
         }
         memcpy(c->cmdline, rest.p, rest.n);
         memset(c->cmdline + rest.n, 0, GUEST_CMDLINE_BYTES - rest.n);
-        *has_cmdline = true;
         break;
     }
     return true;
 }
 
 /* ---- the config module ---- */
-
-HV_INIT bool config_next_line(struct config_text *t, struct span *line)
-{
-    struct span rest = {t->p, t->n};
-
-    while (span_cut(&rest, '\n', line)) {
-        t->line++;
-        t->p = rest.p;
-        t->n = rest.n;
-        *line = span_trim(*line);
-        if (line->n > 0 && line->p[0] != '#')
-            return true;
-    }
-    return false;
-}
 
 /* Ends the keys at a word that begins with '#', and takes image= out. What
  * stays of the line is [keys) and, after "--", the guest's command line. */
@@ -213,13 +195,14 @@ HV_INIT void config_module_read(struct mod_table *t,
 {
     struct blob b = module_blob(m);
     struct span all = {(const char *)b.data, b.bytes}, line;
-    struct config_text text;
 
     if (!span_begin_text(&all)) {
         log_config_error("config: UTF-16 text, not used: save it as ASCII or UTF-8");
         return;
     }
-    text = (struct config_text){all.p, all.n, 0};
-    while (config_next_line(&text, &line))
-        read_line(t, line, text.line);
+    for (uint32_t number = 1; span_cut(&all, '\n', &line); number++) {
+        line = span_trim(line);
+        if (line.n > 0 && line.p[0] != '#')
+            read_line(t, line, number);
+    }
 }

@@ -34,7 +34,8 @@ HV_INIT static bool is_name_char(char c)
     return is_alnum(c) || c == '.' || c == '_' || c == '-';
 }
 
-HV_INIT bool guest_name_ok(struct span name)
+/* [a-z A-Z 0-9 . _ -]{1,31}, first a letter or digit. */
+HV_INIT static bool guest_name_ok(struct span name)
 {
     if (name.n == 0 || name.n >= GUEST_NAME_BYTES || !is_alnum(name.p[0]))
         return false;
@@ -54,31 +55,30 @@ HV_INIT struct mod_guest *mod_find(struct mod_table *t, struct span name)
     return NULL;
 }
 
-HV_INIT struct mod_guest *mod_add(struct mod_table *t, struct span name)
+HV_INIT static struct mod_guest *new_guest(struct mod_table *t, struct span name)
 {
-    struct mod_guest *g;
-    struct span_text shown;
+    struct mod_guest *g = &t->guests[t->n++];
 
-    if (!guest_name_ok(name)) {
-        log_config_error("guest \"%s\": not started: a name has 1 to %u of a-z "
-                         "A-Z 0-9 . _ - and begins with a letter or digit",
-                         span_show(name, &shown), GUEST_NAME_BYTES - 1);
-        return NULL;
-    }
-    if (mod_find(t, name)) {
-        log_config_error("guest %s: not started: there is one of this name",
-                         span_show(name, &shown));
-        return NULL;
-    }
-    if (t->n == GUEST_MAX) {
-        log_config_error("guest %s: not started: more than %u guests",
-                         span_show(name, &shown), GUEST_MAX);
-        return NULL;
-    }
-    g = &t->guests[t->n++];
     memset(g, 0, sizeof(*g));
     memcpy(g->name, name.p, name.n);
     return g;
+}
+
+HV_INIT struct mod_guest *mod_add(struct mod_table *t, struct span name)
+{
+    struct span_text shown;
+
+    span_show(name, &shown);
+    if (!guest_name_ok(name))
+        log_not_started(shown.s, "a name has 1 to %u of a-z A-Z 0-9 . _ - and begins with a "
+                        "letter or digit", GUEST_NAME_BYTES - 1);
+    else if (mod_find(t, name))
+        log_not_started(shown.s, "there is one of this name");
+    else if (t->n == GUEST_MAX)
+        log_not_started(shown.s, "more than %u guests", GUEST_MAX);
+    else
+        return new_guest(t, name);
+    return NULL;
 }
 
 /* ---- what a module's string says ---- */
@@ -136,6 +136,69 @@ HV_INIT static struct module_words read_words(const struct boot_module *m)
     return w;
 }
 
+/* ---- what belongs to a guest ---- */
+
+/* From the first wrong thing on nothing more is said about that guest. */
+#define refuse(g, ...) \
+    do { \
+        (g)->refused = true; \
+        log_not_started((g)->name, __VA_ARGS__); \
+    } while (0)
+
+/* The next word that is not the module's tag. */
+HV_INIT static bool next_word(struct span *rest, const struct module_words *w,
+                              struct span *word)
+{
+    while (span_word(rest, word)) {
+        if (!span_same(*word, w->tag))
+            return true;
+    }
+    return false;
+}
+
+HV_INIT static void attach_initrd(struct mod_guest *g, const struct boot_module *m,
+                                  const struct module_words *w)
+{
+    struct span rest = w->rest, word;
+    struct span_text shown;
+
+    if (g->refused)
+        return;
+    if (g->initrd)
+        refuse(g, "two initrds");
+    else if (next_word(&rest, w, &word))
+        refuse(g, "its initrd has the word \"%s\"", span_show(word, &shown));
+    g->initrd = m;
+}
+
+/* Beside the tag stands nothing or "ro". */
+HV_INIT static void attach_disk(struct mod_guest *g, const struct boot_module *m,
+                                struct span name, const struct module_words *w)
+{
+    uint32_t unit = name.n == 3 && span_starts(name, "vd")
+                        ? (uint32_t)(uint8_t)name.p[2] - 'a'
+                        : GUEST_MAX_DISKS;
+    struct mod_disk disk = {m, false};
+    struct span rest = w->rest, word;
+    struct span_text shown;
+
+    if (g->refused)
+        return;
+    if (unit >= GUEST_MAX_DISKS) {
+        refuse(g, "disk \"%s\" is none of vda to vd%c", span_show(name, &shown),
+               'a' + GUEST_MAX_DISKS - 1);
+        return;
+    }
+    if (g->disks[unit].module)
+        refuse(g, "two disks vd%c", 'a' + unit);
+    while (!g->refused && next_word(&rest, w, &word)) {
+        disk.read_only = true;
+        if (!span_is(word, "ro"))
+            refuse(g, "disk vd%c has the word \"%s\"", 'a' + unit, span_show(word, &shown));
+    }
+    g->disks[unit] = disk;
+}
+
 /* ---- pass 1: images ---- */
 
 /* The file's name with what no guest name may hold replaced; "guestN" when
@@ -175,34 +238,11 @@ HV_INIT static struct mod_guest *add_image(struct mod_table *t,
     return g;
 }
 
-/* An untagged module that is no image belongs to the guest before it. */
-HV_INIT static void add_loose_initrd(struct mod_guest *before, bool any_before,
-                                     const struct boot_module *m,
-                                     const struct module_words *w)
-{
-    struct span rest = w->rest, word;
-    struct span_text shown;
-
-    if (!any_before) {
-        log_config_error("module \"%s\": no image, no tag and no guest before "
-                         "it, not used", span_show(span_of(m->string), &shown));
-        return;
-    }
-    if (!before)
-        return; /* that guest was refused and has had its line */
-    if (before->initrd) {
-        log_config_error("guest %s: not started: two initrds", before->name);
-        before->refused = true;
-    } else if (span_word(&rest, &word)) {
-        log_config_error("guest %s: not started: its initrd has the word \"%s\"",
-                         before->name, span_show(word, &shown));
-        before->refused = true;
-    }
-    before->initrd = m;
-}
-
+/* An untagged module that is no image belongs to the guest before it, and goes with
+ * one that was refused. */
 HV_INIT static void pass_images(const struct boot_info *bi, struct mod_table *t)
 {
+    struct span_text shown;
     struct mod_guest *last = NULL;
     bool any = false;
 
@@ -216,68 +256,21 @@ HV_INIT static void pass_images(const struct boot_info *bi, struct mod_table *t)
              loader_probe(b.data, b.bytes) != IMAGE_NONE)) {
             last = add_image(t, m, &w);
             any = true;
-        } else if (w.kind == MOD_UNTAGGED) {
-            add_loose_initrd(last, any, m, &w);
+        } else if (w.kind == MOD_UNTAGGED && !any) {
+            log_config_error("module \"%s\": no image, no tag and no guest before "
+                             "it, not used", span_show(span_of(m->string), &shown));
+        } else if (w.kind == MOD_UNTAGGED && last) {
+            attach_initrd(last, m, &w);
         }
     }
 }
 
 /* ---- passes 2 and 3: config, attachments ---- */
 
-HV_INIT static void attach_initrd(struct mod_guest *g,
-                                  const struct boot_module *m)
-{
-    if (g->initrd && !g->refused) {
-        log_config_error("guest %s: not started: two initrds", g->name);
-        g->refused = true;
-    }
-    g->initrd = m;
-}
-
-/* rest holds what stands beside the tag: nothing or "ro". */
-HV_INIT static void attach_disk(struct mod_guest *g,
-                                const struct boot_module *m, struct span disk,
-                                const struct module_words *w)
-{
-    uint32_t unit = disk.n == 3 && span_starts(disk, "vd")
-                        ? (uint32_t)(uint8_t)disk.p[2] - 'a'
-                        : GUEST_MAX_DISKS;
-    struct span rest = w->rest, word;
-    struct span_text shown;
-
-    if (g->refused)
-        return;
-    g->refused = true;
-    if (unit >= GUEST_MAX_DISKS) {
-        log_config_error("guest %s: not started: disk \"%s\" is none of vda to "
-                         "vd%c", g->name, span_show(disk, &shown),
-                         'a' + GUEST_MAX_DISKS - 1);
-        return;
-    }
-    if (g->disks[unit].module) {
-        log_config_error("guest %s: not started: two disks vd%c", g->name,
-                         (char)('a' + unit));
-        return;
-    }
-    while (span_word(&rest, &word)) {
-        if (span_same(word, w->tag))
-            continue;
-        if (!span_is(word, "ro")) {
-            log_config_error("guest %s: not started: disk vd%c has the word "
-                             "\"%s\"", g->name, (char)('a' + unit),
-                             span_show(word, &shown));
-            return;
-        }
-        g->disks[unit].read_only = true;
-    }
-    g->disks[unit].module = m;
-    g->refused = false;
-}
-
 HV_INIT static void attach(struct mod_table *t, const struct boot_module *m)
 {
     struct module_words w = read_words(m);
-    struct span rest = w.arg, name = w.arg, word;
+    struct span rest = w.arg, name = w.arg;
     struct mod_guest *g;
     struct span_text shown;
 
@@ -291,20 +284,10 @@ HV_INIT static void attach(struct mod_table *t, const struct boot_module *m)
                          span_show(w.tag, &shown));
         return;
     }
-    if (w.kind == MOD_DISK) {
+    if (w.kind == MOD_DISK)
         attach_disk(g, m, rest, &w);
-        return;
-    }
-    rest = w.rest;
-    while (span_word(&rest, &word)) {
-        if (span_same(word, w.tag))
-            continue;
-        log_config_error("guest %s: not started: its initrd has the word \"%s\"",
-                         g->name, span_show(word, &shown));
-        g->refused = true;
-        return;
-    }
-    attach_initrd(g, m);
+    else
+        attach_initrd(g, m, &w);
 }
 
 /* ---- pass 4: each guest as a whole ---- */
@@ -313,8 +296,8 @@ HV_INIT static void attach(struct mod_table *t, const struct boot_module *m)
 HV_INIT static bool disk_size_ok(const char *guest, char unit, uint32_t bytes)
 {
     if (bytes < DISK_SECTOR_BYTES) {
-        log_config_error("guest %s: not started: disk vd%c has %u bytes, a sector "
-                         "has %u", guest, unit, bytes, DISK_SECTOR_BYTES);
+        log_not_started(guest, "disk vd%c has %u bytes, a sector has %u", unit, bytes,
+                        DISK_SECTOR_BYTES);
         return false;
     }
     if (bytes % DISK_SECTOR_BYTES != 0)
@@ -334,9 +317,8 @@ HV_INIT static bool fill_disks(struct guest_config *c,
             continue;
         /* The guest counts its disks itself: a gap would rename them. */
         if (unit != c->nr_disks) {
-            log_config_error("guest %s: not started: disk vd%c without vd%c",
-                             g->name, (char)('a' + unit),
-                             (char)('a' + c->nr_disks));
+            log_not_started(g->name, "disk vd%c without vd%c", 'a' + unit,
+                            'a' + c->nr_disks);
             return false;
         }
         if (!disk_size_ok(g->name, (char)('a' + unit), d->module->bytes))
@@ -367,33 +349,31 @@ HV_INIT static bool fill_config(const struct boot_info *bi,
 {
     struct span file = span_basename(g->file);
     struct span_text shown;
-    bool line_has = false, own_has = false;
 
     guest_config_init(c);
     str_copy(c->name, g->name, sizeof(c->name));
     /* The module's own keys win, so they come last. */
-    if (!guest_keys_apply(c, g->line, g->line_skip, &line_has) ||
-        !guest_keys_apply(c, g->words, g->skip, &own_has))
+    if (!guest_keys_apply(c, g->line, g->line_skip) ||
+        !guest_keys_apply(c, g->words, g->skip))
         return false;
     str_copy(c->kernel_name, file.n > 0 ? span_show(file, &shown) : c->name,
              sizeof(c->kernel_name));
     c->kernel = module_blob(g->image);
     if (loader_probe(c->kernel.data, c->kernel.bytes) == IMAGE_NONE) {
-        log_config_error("guest %s: not started: its module is neither ELF nor "
-                         "bzImage", c->name);
+        log_not_started(c->name, "its module is neither ELF nor bzImage");
         return false;
     }
     if (g->initrd)
         c->initrd = module_blob(g->initrd);
     if (c->memory_mib > ram_mib(bi)) {
-        log_config_error("guest %s: not started: memory=%u, but there are %u "
-                         "MiB", c->name, c->memory_mib, ram_mib(bi));
+        log_not_started(c->name, "memory=%u, but there are %u MiB", c->memory_mib,
+                        ram_mib(bi));
         return false;
     }
     return fill_disks(c, g);
 }
 
-HV_INIT void modules_build(const struct boot_info *bi)
+HV_INIT void modules_parse(const struct boot_info *bi)
 {
     struct mod_table *t = &table;
 
@@ -411,13 +391,8 @@ HV_INIT void modules_build(const struct boot_info *bi)
         if (g->refused || !fill_config(bi, &scratch, g))
             continue;
         if (hv_add_guest(&scratch) < 0)
-            log_config_error("guest %s: not started: too many guests", g->name);
+            log_not_started(g->name, "too many guests");
     }
-}
-
-HV_INIT void modules_parse(void)
-{
-    modules_build(&boot_info);
 }
 
 void guest_config_init(struct guest_config *c)

@@ -8,6 +8,11 @@
 
 #include "hv/boot_info.h"
 #include "hv/guest_config.h"
+#include "hv/log.h"
+
+/* One line: why there will be no such guest. */
+#define log_not_started(name, why, ...) \
+    log_config_error("guest %s: not started: " why, name, ##__VA_ARGS__)
 
 struct mod_disk {
     const struct boot_module *module;
@@ -34,9 +39,6 @@ struct mod_table {
     struct mod_guest guests[GUEST_MAX];
 };
 
-/* True if [a-z A-Z 0-9 . _ -]{1,31}, first a letter or digit. */
-bool guest_name_ok(struct span name);
-
 /* Contents of a module. */
 struct blob module_blob(const struct boot_module *m);
 
@@ -51,4 +53,4 @@ void config_module_read(struct mod_table *t, const struct boot_module *m);
 /* Applies the keys before "--" in words to c, and the command line behind it.
  * False and one line if a word is wrong. */
 bool guest_keys_apply(struct guest_config *c, struct span words,
-                      struct span skip, bool *has_cmdline);
+                      struct span skip);

@@ -102,7 +102,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         data += n;
         size -= n;
     }
-    modules_build(&bi);
+    modules_parse(&bi);
     for (uint32_t i = 0; i < fake_guests_added; i++) {
         check_guest(&fake_guest_configs[i]);
         for (uint32_t k = 0; k < i; k++)

@@ -54,7 +54,7 @@ static __attribute__((unused)) void start(void)
 /* Number of refusals. */
 static __attribute__((unused)) uint32_t build(void)
 {
-    modules_build(&bi);
+    modules_parse(&bi);
     return log_config_errors();
 }
 
