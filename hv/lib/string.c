@@ -129,16 +129,6 @@ int strncmp(const char *a, const char *b, size_t n)
     return 0;
 }
 
-char *strchr(const char *s, int c)
-{
-    for (;; s++) {
-        if (*s == (char)c)
-            return (char *)(uintptr_t)s;
-        if (*s == '\0')
-            return NULL;
-    }
-}
-
 bool str_copy(char *dst, const char *src, size_t size)
 {
     size_t n;

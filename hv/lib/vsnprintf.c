@@ -10,10 +10,9 @@ struct out {
 };
 
 struct spec {
-    bool left, zero, alt;
+    bool left, zero, alt, is_long;
     uint32_t width;
-    int precision; /* -1: none */
-    uint32_t longs; /* number of l; z counts as one */
+    uint32_t precision; /* of a string */
 };
 
 #define FIELD_MAX 1024u /* widths and precisions beyond are cut */
@@ -31,86 +30,62 @@ static void pad(struct out *o, char c, uint32_t n)
         put(o, c);
 }
 
-static void put_field(struct out *o, const struct spec *sp, const char *text,
-                      uint32_t n)
+/* Filled with blanks on one side, or with zeros behind the prefix. */
+static void put_field(struct out *o, const struct spec *sp, const char *prefix,
+                      const char *text, uint32_t n)
 {
-    uint32_t fill = n < sp->width ? sp->width - n : 0;
+    uint32_t all = (uint32_t)strlen(prefix) + n;
+    uint32_t fill = all < sp->width ? sp->width - all : 0;
 
-    if (!sp->left)
+    if (!sp->left && !sp->zero)
         pad(o, ' ', fill);
+    while (*prefix != '\0')
+        put(o, *prefix++);
+    if (!sp->left && sp->zero)
+        pad(o, '0', fill);
     for (uint32_t i = 0; i < n; i++)
         put(o, text[i]);
     if (sp->left)
         pad(o, ' ', fill);
 }
 
-/* prefix, then zeroes up to precision (or width with the 0 flag), digits */
 static void put_number(struct out *o, const struct spec *sp, uint64_t v,
-                       uint32_t base, bool upper, const char *prefix)
+                       uint32_t base, const char *prefix)
 {
-    const char *digits = upper ? "0123456789ABCDEF" : "0123456789abcdef";
     char text[20];
-    uint32_t n = 0, zeros = 0, total, plen = (uint32_t)strlen(prefix), rem;
+    uint32_t at = sizeof(text), rem;
 
-    while (v != 0) {
+    do {
         v = div64(v, base, &rem);
-        text[n++] = digits[rem];
-    }
-    if (n == 0 && sp->precision != 0)
-        text[n++] = '0';
-    if (sp->precision >= 0) {
-        if ((uint32_t)sp->precision > n)
-            zeros = (uint32_t)sp->precision - n;
-    } else if (sp->zero && !sp->left && sp->width > n + plen) {
-        zeros = sp->width - n - plen;
-    }
-    total = plen + zeros + n;
-    if (!sp->left && total < sp->width)
-        pad(o, ' ', sp->width - total);
-    while (*prefix != '\0')
-        put(o, *prefix++);
-    pad(o, '0', zeros);
-    while (n > 0)
-        put(o, text[--n]);
-    if (sp->left && total < sp->width)
-        pad(o, ' ', sp->width - total);
+        text[--at] = "0123456789abcdef"[rem];
+    } while (v != 0);
+    put_field(o, sp, prefix, text + at, (uint32_t)sizeof(text) - at);
 }
 
 static void put_signed(struct out *o, const struct spec *sp, int64_t v)
 {
-    uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
-
-    put_number(o, sp, u, 10, false, v < 0 ? "-" : "");
+    put_number(o, sp, v < 0 ? 0 - (uint64_t)v : (uint64_t)v, 10, v < 0 ? "-" : "");
 }
 
 static void put_string(struct out *o, const struct spec *sp, const char *s)
 {
     if (s == NULL)
         s = "(null)";
-    put_field(o, sp, s,
-              (uint32_t)(sp->precision >= 0
-                             ? strnlen(s, (size_t)sp->precision)
-                             : strlen(s)));
+    put_field(o, sp, "", s, (uint32_t)strnlen(s, sp->precision));
 }
 
-static uint32_t parse_number(const char **f, va_list *ap)
+static uint32_t parse_number(const char **f)
 {
     uint32_t n = 0;
 
-    if (**f == '*') {
-        int v = va_arg(*ap, int);
-
-        (*f)++;
-        return v < 0 ? 0 : hv_min_u32((uint32_t)v, FIELD_MAX);
-    }
     for (; **f >= '0' && **f <= '9'; (*f)++)
         n = hv_min_u32(n * 10 + (uint32_t)(**f - '0'), FIELD_MAX);
     return n;
 }
 
-static void parse_spec(const char **f, struct spec *sp, va_list *ap)
+static void parse_spec(const char **f, struct spec *sp)
 {
-    *sp = (struct spec){.precision = -1};
+    *sp = (struct spec){.precision = UINT32_MAX};
     for (;; (*f)++) {
         if (**f == '-')
             sp->left = true;
@@ -121,31 +96,18 @@ static void parse_spec(const char **f, struct spec *sp, va_list *ap)
         else
             break;
     }
-    sp->width = parse_number(f, ap);
+    sp->width = parse_number(f);
     if (**f == '.') {
         (*f)++;
-        sp->precision = (int)parse_number(f, ap);
+        sp->precision = parse_number(f);
     }
-    for (; **f == 'l' || **f == 'z'; (*f)++)
-        sp->longs += **f == 'l' ? 1u : (sizeof(size_t) > 4 ? 2u : 1u);
+    sp->is_long = (*f)[0] == 'l' && (*f)[1] == 'l';
+    *f += sp->is_long ? 2 : 0;
 }
 
 static uint64_t fetch_unsigned(const struct spec *sp, va_list *ap)
 {
-    if (sp->longs >= 2)
-        return va_arg(*ap, unsigned long long);
-    if (sp->longs == 1)
-        return va_arg(*ap, unsigned long);
-    return va_arg(*ap, unsigned int);
-}
-
-static int64_t fetch_signed(const struct spec *sp, va_list *ap)
-{
-    if (sp->longs >= 2)
-        return va_arg(*ap, long long);
-    if (sp->longs == 1)
-        return va_arg(*ap, long);
-    return va_arg(*ap, int);
+    return sp->is_long ? va_arg(*ap, unsigned long long) : va_arg(*ap, unsigned int);
 }
 
 /* Returns false at the end of the format. */
@@ -155,34 +117,26 @@ static bool put_conversion(struct out *o, const char **f, va_list *ap)
     char c;
     uint64_t v;
 
-    parse_spec(f, &sp, ap);
+    parse_spec(f, &sp);
     c = **f;
     if (c == '\0')
         return false;
     (*f)++;
     switch (c) {
     case 'd':
-    case 'i':
-        put_signed(o, &sp, fetch_signed(&sp, ap));
+        put_signed(o, &sp, sp.is_long ? va_arg(*ap, long long) : va_arg(*ap, int));
         break;
     case 'u':
-        put_number(o, &sp, fetch_unsigned(&sp, ap), 10, false, "");
+        put_number(o, &sp, fetch_unsigned(&sp, ap), 10, "");
         break;
     case 'x':
-    case 'X':
         v = fetch_unsigned(&sp, ap);
-        put_number(o, &sp, v, 16, c == 'X',
-                   sp.alt && v ? (c == 'x' ? "0x" : "0X") : "");
+        put_number(o, &sp, v, 16, sp.alt && v != 0 ? "0x" : "");
         break;
-    case 'p':
-        put_number(o, &sp, (uintptr_t)va_arg(*ap, void *), 16, false, "0x");
+    case 'c':
+        c = (char)va_arg(*ap, int);
+        put_field(o, &sp, "", &c, 1);
         break;
-    case 'c': {
-        char one = (char)va_arg(*ap, int);
-
-        put_field(o, &sp, &one, 1);
-        break;
-    }
     case 's':
         put_string(o, &sp, va_arg(*ap, const char *));
         break;

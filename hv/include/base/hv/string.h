@@ -15,7 +15,6 @@ size_t strlen(const char *s);
 size_t strnlen(const char *s, size_t max);
 int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t n);
-char *strchr(const char *s, int c);
 
 /* Copies at most size - 1 bytes and always terminates. Returns false if cut. */
 bool str_copy(char *dst, const char *src, size_t size);
@@ -27,7 +26,7 @@ bool str_starts(const char *s, const char *prefix);
  * Returns false on anything else or if the value exceeds max. */
 bool str_to_u64(const char *s, size_t len, uint64_t max, uint64_t *out);
 
-/* %d %i %u %x %X %c %s %p %% with l, ll, z, width, precision, 0, - and #.
+/* %d %u %x %c %s %% with ll, width, the precision of a string, 0, - and #.
  * Returns the length the whole text would have; always terminates. */
 int hv_vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
     __attribute__((format(printf, 3, 0)));
