@@ -12,7 +12,7 @@
 #define SPINS 20000u /* port accesses of about 1 us: 20 ms */
 
 enum { REG_DATA = 0, REG_IER = 1, REG_FCR = 2, REG_IIR = 2, REG_LCR = 3,
-       REG_MCR = 4, REG_LSR = 5, REG_MSR = 6, REG_SCR = 7 };
+       REG_MCR = 4, REG_LSR = 5, REG_SCR = 7 };
 
 #define IER_RX 0x01u
 #define IER_THRE 0x02u

@@ -19,7 +19,7 @@ HV_INIT bool acpi_sum_ok(const uint8_t *p, uint32_t n)
 
 /* ---- the way to the tables ---- */
 
-enum { RSDP_REVISION = 15, RSDP_RSDT = 16, RSDP_LENGTH = 20, RSDP_XSDT = 24 };
+enum { RSDP_REVISION = 15, RSDP_RSDT = 16, RSDP_XSDT = 24 };
 
 HV_INIT bool acpi_parse_rsdp(const uint8_t *p, uint32_t n, struct acpi_rsdp *out)
 {
@@ -143,14 +143,11 @@ HV_INIT bool acpi_parse_fadt(struct acpi_info *info, const uint8_t *t, uint32_t 
 /* ---- MADT (5.2.12) ---- */
 
 enum {
-    MADT_LAPIC = 36,
-    MADT_FLAGS = 40,
     MADT_ENTRIES = 44,
 
     MADT_TYPE_LAPIC = 0,
     MADT_TYPE_IOAPIC = 1,
     MADT_TYPE_OVERRIDE = 2,
-    MADT_TYPE_LAPIC_BASE = 5,
     MADT_TYPE_X2APIC = 9,
 };
 
@@ -192,10 +189,6 @@ HV_INIT static void parse_madt_entry(struct acpi_info *info, const uint8_t *e, u
         if (n >= 10 && e[3] < ACPI_ISA_LINES)
             info->isa[e[3]] = (struct acpi_isa_line){get32(e + 4), get16(e + 8)};
         break;
-    case MADT_TYPE_LAPIC_BASE:
-        if (n >= 12)
-            info->lapic_base = get64(e + 4);
-        break;
     default:
         break; /* of no use here */
     }
@@ -206,8 +199,6 @@ HV_INIT bool acpi_parse_madt(struct acpi_info *info, const uint8_t *t, uint32_t 
     if (n < MADT_ENTRIES)
         return false;
     info->has_madt = true;
-    info->lapic_base = get32(t + MADT_LAPIC);
-    info->has_8259 = (get32(t + MADT_FLAGS) & 1) != 0;
     for (uint32_t i = 0; i < ACPI_ISA_LINES; i++)
         info->isa[i] = (struct acpi_isa_line){i, 0};
     t += MADT_ENTRIES;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The local APIC in xAPIC mode (SDM 3A chapter 10): timer, self-IPI, error
+/* The local APIC in xAPIC mode (SDM 3A chapter 10): timer and error
  * reports.  The 8259 stays the interrupt controller for ISA lines and comes in
  * through LINT0 (virtual wire mode). */
 #include "hv/driver.h"
@@ -17,7 +17,6 @@ enum lapic_reg {
     REG_EOI = 0x0b0,
     REG_SPURIOUS = 0x0f0,
     REG_ESR = 0x280,
-    REG_ICR_LOW = 0x300,
     REG_LVT_TIMER = 0x320,
     REG_LVT_ERROR = 0x370,
     REG_TIMER_INITIAL = 0x380,
@@ -30,10 +29,6 @@ enum lapic_reg {
 #define LVT_NMI (4u << 8)
 #define LVT_EXTINT (7u << 8)
 #define DIVIDE_BY_2 0u
-#define ICR_SELF (1u << 18)
-#define ICR_ASSERT (1u << 14)
-#define ICR_BUSY HV_BIT(12)
-#define SPINS 1000u
 
 static volatile uint32_t *lapic_regs;
 static bool enabled;
@@ -131,25 +126,11 @@ void lapic_timer_stop(void)
     lapic_write(REG_TIMER_INITIAL, 0);
 }
 
-void lapic_self_ipi(uint8_t vector)
-{
-    for (uint32_t i = 0; i < SPINS; i++) {
-        if ((lapic_read(REG_ICR_LOW) & ICR_BUSY) == 0)
-            break;
-    }
-    lapic_write(REG_ICR_LOW, ICR_SELF | ICR_ASSERT | vector);
-}
-
 /* The ESR has to be written before it is read (SDM 3A 10.5.3). */
 uint32_t lapic_read_error(void)
 {
     lapic_write(REG_ESR, 0);
     return lapic_read(REG_ESR);
-}
-
-uint32_t lapic_lvt_read(enum lapic_lvt which)
-{
-    return lapic_read((uint32_t)which);
 }
 
 void lapic_lvt_write(enum lapic_lvt which, uint32_t value)

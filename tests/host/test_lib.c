@@ -432,7 +432,7 @@ TEST(lists)
     EXPECT(list_is_empty(&head));
     list_add_tail(&head, &n[1]);
     list_add_tail(&head, &n[2]);
-    list_add_head(&head, &n[0]);
+    list_insert_before(&n[1], &n[0]);
     list_insert_before(&n[2], &n[3]);
     EXPECT(head.next == &n[0] && n[0].next == &n[1] && n[1].next == &n[3] &&
            n[3].next == &n[2] && n[2].next == &head && head.prev == &n[2]);

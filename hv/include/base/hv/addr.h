@@ -60,11 +60,6 @@ static inline gfn_t gpa_to_gfn(gpa_t a)
     return GFN(a.v >> HV_PAGE_SHIFT);
 }
 
-static inline gpa_t gfn_to_gpa(gfn_t f)
-{
-    return GPA(f.v << HV_PAGE_SHIFT);
-}
-
 static inline hpa_t hfn_to_hpa(hfn_t f)
 {
     return HPA((uint64_t)f.v << HV_PAGE_SHIFT);

@@ -88,7 +88,6 @@ void lapic_eoi(void);
 void lapic_timer_oneshot(uint8_t vector, uint32_t ticks, bool nmi);
 uint32_t lapic_timer_current(void);
 void lapic_timer_stop(void);
-void lapic_self_ipi(uint8_t vector);
 /* Clears and returns the error status register. */
 uint32_t lapic_read_error(void);
 /* A local vector table entry, raw (SDM 3A 10.5.1). */
@@ -97,7 +96,6 @@ enum lapic_lvt {
     LAPIC_LVT_LINT0 = 0x350,
     LAPIC_LVT_LINT1 = 0x360,
 };
-uint32_t lapic_lvt_read(enum lapic_lvt which);
 void lapic_lvt_write(enum lapic_lvt which, uint32_t value);
 
 /* The I/O APIC whose registers are mapped at regs: number of pins, 0 if there is

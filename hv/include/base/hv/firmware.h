@@ -90,9 +90,8 @@ struct acpi_info {
     bool has_s5; /* \_S5 was found: what goes into SLP_TYPa and SLP_TYPb */
     uint8_t s5_type[2];
 
+    /* CPUs beyond the first, ISA lines and MCFG have no reader yet. */
     bool has_madt;
-    bool has_8259; /* PCAT_COMPAT */
-    uint64_t lapic_base;
     uint32_t nr_cpus; /* that are enabled, the ones beyond the list included */
     uint32_t cpu_apic_id[HV_CFG_MAX_CPUS];
     uint32_t nr_ioapics;

@@ -27,11 +27,6 @@ static inline void list_insert_before(struct list *at, struct list *n)
     at->prev = n;
 }
 
-static inline void list_add_head(struct list *l, struct list *n)
-{
-    list_insert_before(l->next, n);
-}
-
 static inline void list_add_tail(struct list *l, struct list *n)
 {
     list_insert_before(l, n);

@@ -71,19 +71,9 @@ static inline uint32_t hv_max_u32(uint32_t a, uint32_t b)
 
 /* Errors are returned as negative numbers, with errno's usual names. */
 enum {
-    HV_EPERM = 1,
-    HV_ENOENT = 2,
-    HV_EIO = 5,
     HV_E2BIG = 7,
-    HV_EAGAIN = 11,
     HV_ENOMEM = 12,
-    HV_EFAULT = 14,
-    HV_EBUSY = 16,
     HV_EEXIST = 17,
-    HV_ENODEV = 19,
     HV_EINVAL = 22,
     HV_ENOSPC = 28,
-    HV_ERANGE = 34,
-    HV_ENOSYS = 38,
-    HV_ETIMEDOUT = 110,
 };
