@@ -251,8 +251,7 @@ enum {
     AML_ZERO = 0x00,
     AML_ONE = 0x01,
     AML_NAME = 0x08,
-    AML_BYTE = 0x0a,
-    AML_WORD = 0x0b,
+    AML_BYTE = 0x0a, /* then constants of 2 and 4 bytes */
     AML_DWORD = 0x0c,
     AML_PACKAGE = 0x12,
     AML_ONES = 0xff,
@@ -304,24 +303,13 @@ HV_INIT static bool aml_constant(struct aml *a, uint8_t *out)
 
     if (!aml_byte(a, &op))
         return false;
-    switch (op) {
-    case AML_ZERO:
-    case AML_ONE:
-    case AML_ONES:
+    if (op == AML_ZERO || op == AML_ONE || op == AML_ONES) {
         *out = op;
         return true;
-    case AML_BYTE:
-        bytes = 1;
-        break;
-    case AML_WORD:
-        bytes = 2;
-        break;
-    case AML_DWORD:
-        bytes = 4;
-        break;
-    default:
-        return false; /* a name or an expression: that would need more */
     }
+    if (op < AML_BYTE || op > AML_DWORD)
+        return false; /* a name or an expression: that would need more */
+    bytes = 1u << (op - AML_BYTE);
     if (a->n < bytes)
         return false;
     *out = a->p[0];

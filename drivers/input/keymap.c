@@ -4,10 +4,8 @@
  * typed at a shell needs a composed one that has no key of its own. */
 #include "keymap.h"
 
-#define CODE_ESC 0x01u
-#define CODE_BACKSPACE 0x0eu
-#define CODE_TAB 0x0fu
-#define CODE_ENTER 0x1cu
+#include "hv/assert.h"
+
 #define CODE_CTRL 0x1du
 #define CODE_SHIFT_LEFT 0x2au
 #define CODE_SHIFT_RIGHT 0x36u
@@ -62,10 +60,10 @@ static const struct key keys_fr[] = {
 static const struct {
     const struct key *keys;
     uint32_t n;
-} layouts[KEYMAP_NR] = {
-    [KEYMAP_ID_US] = {&key_us_102nd, 1},
-    [KEYMAP_ID_DE] = {keys_de, (uint32_t)HV_ARRAY_SIZE(keys_de)},
-    [KEYMAP_ID_FR] = {keys_fr, (uint32_t)HV_ARRAY_SIZE(keys_fr)},
+} layouts[] = {
+    [KEYMAP_US] = {&key_us_102nd, 1},
+    [KEYMAP_DE] = {keys_de, (uint32_t)HV_ARRAY_SIZE(keys_de)},
+    [KEYMAP_FR] = {keys_fr, (uint32_t)HV_ARRAY_SIZE(keys_fr)},
 };
 
 /* Keypad codes 0x47 to 0x53: the digit, and what the key is without Num Lock
@@ -76,21 +74,24 @@ static const char *const keypad_moves[] = {
     "\033[F", "\033[B", "\033[6~", "\033[2~", "\033[3~",
 };
 
-static const char *const function_keys[] = {
-    "\033OP", "\033OQ", "\033OR", "\033OS", "\033[15~", "\033[17~",
-    "\033[18~", "\033[19~", "\033[20~", "\033[21~",
+/* Keys that are the same in every layout. */
+static const struct {
+    uint8_t code;
+    const char *text;
+} fixed_keys[] = {
+    {0x01, "\033"}, {0x0e, "\177"}, {0x0f, "\t"}, {0x1c, "\r"}, /* Esc Backspace Tab Enter */
+    {0x3b, "\033OP"}, {0x3c, "\033OQ"}, {0x3d, "\033OR"}, {0x3e, "\033OS"},
+    {0x3f, "\033[15~"}, {0x40, "\033[17~"}, {0x41, "\033[18~"}, {0x42, "\033[19~"},
+    {0x43, "\033[20~"}, {0x44, "\033[21~"}, {0x57, "\033[23~"}, {0x58, "\033[24~"},
 };
 
-HV_INIT void keymap_init(struct keymap_state *k, int layout)
+HV_INIT void keymap_init(struct keymap_state *k, enum hv_keymap layout)
 {
-    *k = (struct keymap_state){.num_lock = true};
-    if (layout == KEYMAP_ID_DE)
-        k->layout = KEYMAP_ID_DE;
-    else if (layout == KEYMAP_ID_FR)
-        k->layout = KEYMAP_ID_FR;
+    hv_assert(layout < HV_ARRAY_SIZE(layouts));
+    *k = (struct keymap_state){.layout = layout, .num_lock = true};
 }
 
-static struct key find_key(enum keymap_id layout, uint8_t code)
+static struct key find_key(enum hv_keymap layout, uint8_t code)
 {
     for (uint32_t i = 0; i < layouts[layout].n; i++) {
         if (layouts[layout].keys[i].code == code)
@@ -203,32 +204,18 @@ static uint32_t feed_keypad(struct keymap_state *k, uint8_t code,
 static uint32_t feed_press(struct keymap_state *k, uint8_t code, bool extended,
                            uint8_t *out)
 {
-    switch (code) {
-    case CODE_ESC:
-        return put_utf8(out, 0x1b);
-    case CODE_BACKSPACE:
-        return put_utf8(out, 0x7f);
-    case CODE_TAB:
-        return put_utf8(out, '\t');
-    case CODE_ENTER:
-        return put_utf8(out, '\r');
-    case CODE_CAPS:
-        k->caps_lock = !k->caps_lock;
+    if (code == CODE_CAPS || code == CODE_NUM) {
+        bool *lock = code == CODE_CAPS ? &k->caps_lock : &k->num_lock;
+
+        *lock = !*lock;
         return 0;
-    case CODE_NUM:
-        k->num_lock = !k->num_lock;
-        return 0;
-    case 0x57:
-        return put_string(out, "\033[23~");
-    case 0x58:
-        return put_string(out, "\033[24~");
-    default:
-        break;
+    }
+    for (uint32_t i = 0; i < HV_ARRAY_SIZE(fixed_keys); i++) {
+        if (fixed_keys[i].code == code)
+            return put_string(out, fixed_keys[i].text);
     }
     if (code >= CODE_KEYPAD && code <= CODE_KEYPAD_END)
         return feed_keypad(k, code, extended, out);
-    if (code >= 0x3b && code < 0x3b + HV_ARRAY_SIZE(function_keys))
-        return put_string(out, function_keys[code - 0x3b]);
     if (extended)
         return code == 0x35 ? put_utf8(out, '/') : 0;
     return put_character(k, code, out);

@@ -4,14 +4,12 @@
  * drivers/. */
 #pragma once
 
-#include "hv/types.h"
-
-enum keymap_id { KEYMAP_ID_US, KEYMAP_ID_DE, KEYMAP_ID_FR, KEYMAP_NR };
+#include "hv/cmdline.h"
 
 #define KEYMAP_MAX_BYTES 8u
 
 struct keymap_state {
-    enum keymap_id layout;
+    enum hv_keymap layout;
     bool shift_left, shift_right, ctrl_left, ctrl_right, alt, altgr;
     bool caps_lock, num_lock;
     bool extended;     /* the last code was 0xe0 */
@@ -19,7 +17,7 @@ struct keymap_state {
     int8_t page;       /* the last code was Page Up (1) or Page Down (-1) */
 };
 
-void keymap_init(struct keymap_state *k, int layout);
+void keymap_init(struct keymap_state *k, enum hv_keymap layout);
 
 /* Takes one scan code; returns how many bytes were written to out. */
 uint32_t keymap_feed(struct keymap_state *k, uint8_t code,

@@ -196,7 +196,7 @@ static const struct console_ops keyboard_ops = {
     .rx = keyboard_rx,
 };
 
-HV_INIT const struct console_ops *ps2_keyboard_init(int layout)
+HV_INIT const struct console_ops *ps2_keyboard_init(enum hv_keymap layout)
 {
     bool answers;
 

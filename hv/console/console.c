@@ -533,7 +533,7 @@ static HV_INIT void add_consoles(uint32_t want)
     if (all || (want & CONSOLE_FB) != 0)
         console_add(framebuffer_init());
     if (all || (want & (CONSOLE_VGA | CONSOLE_FB)) != 0)
-        add_with_line(ps2_keyboard_init((int)hv_options.keymap), KEYBOARD_LINE);
+        add_with_line(ps2_keyboard_init(hv_options.keymap), KEYBOARD_LINE);
 }
 
 static HV_INIT bool has_output(void)

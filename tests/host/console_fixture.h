@@ -101,7 +101,7 @@ const struct console_ops *ns16550_init(uint32_t index, uint16_t port, uint32_t b
 ABSENT(vga_text_init(void))
 ABSENT(framebuffer_init(void))
 ABSENT(debugcon_init(void))
-ABSENT(ps2_keyboard_init(__attribute__((unused)) int keymap))
+ABSENT(ps2_keyboard_init(__attribute__((unused)) enum hv_keymap layout))
 
 static void (*irq_handler)(void);
 

@@ -37,7 +37,7 @@ static const char *type(const uint8_t *codes)
 
 TEST(keymap_us_letters_and_shift)
 {
-    keymap_init(&k, KEYMAP_ID_US);
+    keymap_init(&k, KEYMAP_US);
     EXPECT_STR(TYPE(0x23, UP(0x23), 0x17, UP(0x17)), "hi");
     EXPECT_STR(TYPE(SHIFT, 0x23, UP(0x23), UP(SHIFT), 0x17), "Hi");
     EXPECT_STR(TYPE(0x02, 0x03, 0x0b, 0x0c, 0x0d), "120-=");
@@ -49,7 +49,7 @@ TEST(keymap_us_letters_and_shift)
 
 TEST(keymap_german)
 {
-    keymap_init(&k, KEYMAP_ID_DE);
+    keymap_init(&k, KEYMAP_DE);
     EXPECT_STR(TYPE(0x15, 0x2c, 0x1a, 0x27, 0x28, 0x0c), "zy\xc3\xbc\xc3\xb6\xc3\xa4\xc3\x9f");
     EXPECT_STR(TYPE(SHIFT, 0x08, 0x35, 0x2b, UP(SHIFT)), "/_'");
     EXPECT_STR(TYPE(0xe0, ALT, 0x10, 0x08, 0x0b, 0x0c, 0x56, 0xe0, UP(ALT)), "@{}\\|");
@@ -58,7 +58,7 @@ TEST(keymap_german)
 
 TEST(keymap_french)
 {
-    keymap_init(&k, KEYMAP_ID_FR);
+    keymap_init(&k, KEYMAP_FR);
     EXPECT_STR(TYPE(0x10, 0x1e, 0x11, 0x2c, 0x27), "aqzwm");
     EXPECT_STR(TYPE(SHIFT, 0x02, 0x03, 0x34, UP(SHIFT)), "12/");
     EXPECT_STR(TYPE(0x33, 0x34, 0x32), ";:,");
@@ -69,7 +69,7 @@ TEST(keymap_control_codes)
 {
     uint8_t out[KEYMAP_MAX_BYTES];
 
-    keymap_init(&k, KEYMAP_ID_US);
+    keymap_init(&k, KEYMAP_US);
     EXPECT_STR(TYPE(CTRL, 0x1e, UP(CTRL), 0x1e), "\001a");
     EXPECT_STR(TYPE(0xe0, CTRL, 0x2e, 0xe0, UP(CTRL)), "\003");
     EXPECT_STR(TYPE(CTRL, 0x1a, UP(CTRL)), "\033"); /* Ctrl-[ */
@@ -81,7 +81,7 @@ TEST(keymap_control_codes)
 
 TEST(keymap_locks)
 {
-    keymap_init(&k, KEYMAP_ID_US);
+    keymap_init(&k, KEYMAP_US);
     EXPECT_STR(TYPE(CAPS, UP(CAPS), 0x1e, 0x02, SHIFT, 0x1e, UP(SHIFT), CAPS, 0x1e),
                "A1aa");
     EXPECT_STR(TYPE(0x47, 0x50, 0x53), "72.");
@@ -91,7 +91,7 @@ TEST(keymap_locks)
 
 TEST(keymap_special_keys)
 {
-    keymap_init(&k, KEYMAP_ID_US);
+    keymap_init(&k, KEYMAP_US);
     EXPECT_STR(TYPE(0x01, 0x0e, 0x0f, 0x1c), "\033\177\t\r");
     EXPECT_STR(TYPE(0xe0, 0x48, 0xe0, UP(0x48), 0xe0, 0x4b), "\033[A\033[D");
     EXPECT_STR(TYPE(0xe0, 0x49), "\033[5~");
@@ -103,7 +103,7 @@ TEST(keymap_special_keys)
  * are not them. */
 TEST(keymap_page_keys)
 {
-    keymap_init(&k, KEYMAP_ID_US);
+    keymap_init(&k, KEYMAP_US);
     EXPECT_STR(TYPE(0xe0, 0x49), "\033[5~");
     EXPECT_EQ(k.page, 1);
     (void)TYPE(0xe0, UP(0x49));
@@ -122,7 +122,7 @@ TEST(keymap_page_keys)
 /* Print screen and Pause send codes that look like others. */
 TEST(keymap_swallows_odd_sequences)
 {
-    keymap_init(&k, KEYMAP_ID_US);
+    keymap_init(&k, KEYMAP_US);
     EXPECT_STR(TYPE(0xe1, 0x1d, 0x45, 0xe1, 0x9d, 0xc5, 0x1e), "a");
     EXPECT_STR(TYPE(0xe0, SHIFT, 0xe0, 0x4d, 0xe0, UP(SHIFT), 0x1e), "\033[Ca");
     EXPECT(k.num_lock);
@@ -133,8 +133,8 @@ TEST(keymap_survives_noise)
 {
     struct test_rng rng = {99};
 
-    for (int layout = 0; layout < 5; layout++) {
-        keymap_init(&k, layout);
+    for (int layout = KEYMAP_US; layout <= KEYMAP_FR; layout++) {
+        keymap_init(&k, (enum hv_keymap)layout);
         for (int i = 0; i < 100000; i++) {
             uint8_t out[KEYMAP_MAX_BYTES];
 

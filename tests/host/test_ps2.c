@@ -94,7 +94,7 @@ static void good_machine(void)
 
 static bool found(void)
 {
-    bool there = ps2_keyboard_init(0) != NULL;
+    bool there = ps2_keyboard_init(KEYMAP_US) != NULL;
 
     EXPECT(pc.accesses < 1000000);
     return there;

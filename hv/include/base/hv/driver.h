@@ -3,7 +3,7 @@
  * know no guest; calls upward go through function pointers set at init. */
 #pragma once
 
-#include "hv/types.h"
+#include "hv/cmdline.h"
 
 /* What a console's interrupt line is to report. */
 enum console_irq {
@@ -67,7 +67,7 @@ void framebuffer_give(void *ram);
 const struct console_ops *debugcon_init(void); /* QEMU/Bochs port 0xe9 */
 
 /* PS/2 keyboard: a console with input only. Bounded probing. */
-const struct console_ops *ps2_keyboard_init(int keymap);
+const struct console_ops *ps2_keyboard_init(enum hv_keymap layout);
 
 /* Interrupt controllers. Lines are ISA IRQ numbers; vectors 0x20 + line. */
 void pic8259_init(uint8_t vector_base); /* remaps and masks all */
