@@ -15,16 +15,11 @@
 
 #define ADDRESS_ENABLE HV_BIT(31)
 
-/* BAR0 is memory that nothing answers yet: as long as no page fault is decoded
- * as MMIO it is not offered, so that a driver does not map it and die. */
-#define BAR0_OFFERED 0
-
 /* Offsets in the configuration space. */
 enum {
     CONF_CLASS = 0x0b,
     CONF_CACHE_LINE = 0x0c,
     CONF_LATENCY = 0x0d,
-    CONF_BAR0 = 0x10,
     CAP_COMMON = 0x40,
     CAP_NOTIFY = 0x50,
     CAP_ISR = 0x64,
@@ -62,7 +57,6 @@ static void add_cap(uint8_t *space, uint32_t at, uint8_t next, uint8_t bytes,
 
 void pciconf_create(struct vdev_set *s)
 {
-    const struct vpci *p = &s->vpci;
     uint8_t *space = s->pciconf.space;
 
     put32(space + 0x00, 0x10400000u | (uint32_t)vconsole_ops.virtio_id << 16 |
@@ -75,7 +69,7 @@ void pciconf_create(struct vdev_set *s)
     add_cap(space, CAP_COMMON, CAP_NOTIFY, 16, 1, 0, VPCI_NOTIFY);
     add_cap(space, CAP_NOTIFY, CAP_ISR, 20, 2, VPCI_NOTIFY, 2);
     add_cap(space, CAP_ISR, CAP_WINDOW, 16, 3, VPCI_ISR, 1);
-    add_cap(space, CAP_DEVICE, 0, 16, 4, VPCI_CONFIG, vpci_config_bytes(p));
+    add_cap(space, CAP_DEVICE, 0, 16, 4, VPCI_CONFIG, VPCI_CONFIG_BYTES);
     add_cap(space, CAP_WINDOW, CAP_DEVICE, 20, 5, 0, 0);
 }
 
@@ -95,7 +89,7 @@ static bool window_get(const struct vdev_set *s, struct window *w)
     if (w->length != 1 && w->length != 2 && w->length != 4)
         return false;
     return space[WINDOW_BAR] == 0 && w->offset % w->length == 0 &&
-           range_fits(w->offset, w->length, vpci_bar_bytes(&s->vpci));
+           range_fits(w->offset, w->length, VPCI_BAR_BYTES);
 }
 
 static void window_read(struct vdev_set *s)
@@ -120,11 +114,11 @@ static void window_write(struct vdev_set *s, uint32_t value)
 
 /* ---- configuration space of 00:01.0 ---- */
 
+/* Not BAR0: as long as no page fault is decoded as MMIO, a driver that maps it dies. */
 static bool writable(uint32_t reg)
 {
     return reg == CONF_CACHE_LINE || reg == CONF_LATENCY ||
-           (reg >= CONF_BAR0 && reg < CONF_BAR0 + 4) || reg == WINDOW_BAR ||
-           reg >= WINDOW_OFFSET;
+           reg == WINDOW_BAR || reg >= WINDOW_OFFSET;
 }
 
 static uint32_t function_read(struct vdev_set *s, uint32_t reg, uint32_t width)
@@ -141,13 +135,11 @@ static void function_write(struct vdev_set *s, uint32_t reg, uint32_t width,
                            uint32_t value)
 {
     uint8_t *space = s->pciconf.space;
-    uint32_t bar_mask = BAR0_OFFERED ? ~(vpci_bar_bytes(&s->vpci) - 1) : 0;
 
     for (uint32_t i = 0; i < width; i++) {
         if (writable(reg + i))
             space[reg + i] = (uint8_t)(value >> (8 * i));
     }
-    put32(space + CONF_BAR0, get32(space + CONF_BAR0) & bar_mask);
     if (reg == WINDOW_DATA)
         window_write(s, value & all_ones(width));
 }

@@ -28,19 +28,16 @@ enum {
     QUEUE_MSIX_VECTOR = REG(0x1a, 2),
     QUEUE_ENABLE = REG(0x1c, 2),
     QUEUE_DESC_LO = REG(0x20, 4),
-    QUEUE_DESC_HI = REG(0x24, 4),
-    QUEUE_AVAIL_LO = REG(0x28, 4),
-    QUEUE_AVAIL_HI = REG(0x2c, 4),
-    QUEUE_USED_LO = REG(0x30, 4),
-    QUEUE_USED_HI = REG(0x34, 4),
+    QUEUE_USED_HI = REG(0x34, 4), /* the last of 6 halves */
     NOTIFY = REG(VPCI_NOTIFY, 2),
     ISR = REG(VPCI_ISR, 1),
 };
 
 #define NO_VECTOR 0xffffu
 
+_Static_assert(VPCI_CONFIG + VPCI_CONFIG_BYTES <= VPCI_BAR_BYTES, "ABI 10b");
+
 /* struct virtio_console_config: u16 cols, rows; u32 max_nr_ports, emerg_wr */
-#define CONSOLE_CONFIG_BYTES 12u
 #define CONSOLE_EMERG_WR 8u
 
 static void clear_registers(struct vpci *p)
@@ -62,21 +59,6 @@ void vpci_create(struct vpci *p, struct vdev *d)
     clear_registers(p);
 }
 
-uint32_t vpci_config_bytes(const struct vpci *p)
-{
-    (void)p; /* the console is the only function so far */
-    return CONSOLE_CONFIG_BYTES;
-}
-
-uint32_t vpci_bar_bytes(const struct vpci *p)
-{
-    uint32_t bytes = 64;
-
-    while (bytes < VPCI_CONFIG + vpci_config_bytes(p))
-        bytes *= 2;
-    return bytes;
-}
-
 void vpci_interrupt(struct vpci *p, uint8_t isr_bit)
 {
     p->isr |= isr_bit;
@@ -90,10 +72,12 @@ static struct vpci_queue *selected(struct vpci *p)
     return &p->queue[p->queue_select];
 }
 
-/* Register of one half of a ring address: its place in vpci_queue.addr. */
-static uint32_t address_index(uint32_t reg)
+/* The half of a ring address that a register is, or NULL. */
+static uint32_t *address_half(struct vpci_queue *q, uint32_t reg)
 {
-    return (reg - QUEUE_DESC_LO) / (4 * 8);
+    if (reg < QUEUE_DESC_LO || reg > QUEUE_USED_HI || reg % REG(4, 0) != REG(0, 4))
+        return NULL;
+    return &q->addr[(reg - QUEUE_DESC_LO) / REG(4, 0)];
 }
 
 /* ---- status ---- */
@@ -172,22 +156,23 @@ static void write_status(struct vpci *p, uint8_t value)
 
 static uint32_t read_queue(struct vpci *p, uint32_t reg)
 {
-    const struct vpci_queue *q = selected(p);
+    struct vpci_queue *q = selected(p);
+    const uint32_t *half;
 
-    if (reg == QUEUE_MSIX_VECTOR)
-        return NO_VECTOR;
     if (!q)
         return 0;
     if (reg == QUEUE_SIZE)
         return q->size;
     if (reg == QUEUE_ENABLE)
         return q->enable;
-    return q->addr[address_index(reg)];
+    half = address_half(q, reg);
+    return half ? *half : 0;
 }
 
 static void write_queue(struct vpci *p, uint32_t reg, uint32_t value)
 {
     struct vpci_queue *q = selected(p);
+    uint32_t *half;
 
     if (!q || q->enable)
         return; /* fixed once it is enabled */
@@ -199,28 +184,32 @@ static void write_queue(struct vpci *p, uint32_t reg, uint32_t value)
     } else if (reg == QUEUE_ENABLE) {
         q->enable = value == 1;
     } else {
-        q->addr[address_index(reg)] = value;
+        half = address_half(q, reg);
+        if (half)
+            *half = value;
     }
+}
+
+static uint32_t feature_half(uint64_t features, uint32_t select)
+{
+    return select > 1 ? 0 : (uint32_t)(features >> 32 * select);
 }
 
 uint32_t vpci_read(struct vpci *p, uint32_t offset, uint32_t width)
 {
-    uint32_t reg = offset < VPCI_CONFIG ? REG(offset, width) : 0;
-
     if (offset >= VPCI_CONFIG)
         return 0; /* the console's size is unknown, emerg_wr reads 0 */
-    switch (reg) {
+    switch (REG(offset, width)) {
     case DEVICE_FEATURE_SELECT:
         return p->device_feature_select;
     case DEVICE_FEATURE:
-        return p->device_feature_select > 1 ? 0
-               : (uint32_t)(p->device_features >> 32 * p->device_feature_select);
+        return feature_half(p->device_features, p->device_feature_select);
     case DRIVER_FEATURE_SELECT:
         return p->driver_feature_select;
     case DRIVER_FEATURE:
-        return p->driver_feature_select > 1 ? 0
-               : (uint32_t)(p->driver_features >> 32 * p->driver_feature_select);
+        return feature_half(p->driver_features, p->driver_feature_select);
     case MSIX_CONFIG:
+    case QUEUE_MSIX_VECTOR:
         return NO_VECTOR;
     case NUM_QUEUES:
         return p->dev->ops->nr_queues;
@@ -228,16 +217,6 @@ uint32_t vpci_read(struct vpci *p, uint32_t offset, uint32_t width)
         return p->status;
     case QUEUE_SELECT:
         return p->queue_select;
-    case QUEUE_SIZE:
-    case QUEUE_MSIX_VECTOR:
-    case QUEUE_ENABLE:
-    case QUEUE_DESC_LO:
-    case QUEUE_DESC_HI:
-    case QUEUE_AVAIL_LO:
-    case QUEUE_AVAIL_HI:
-    case QUEUE_USED_LO:
-    case QUEUE_USED_HI:
-        return read_queue(p, reg);
     case ISR: {
         uint32_t isr = p->isr;
 
@@ -245,7 +224,7 @@ uint32_t vpci_read(struct vpci *p, uint32_t offset, uint32_t width)
         return isr;
     }
     default:
-        return 0;
+        return read_queue(p, REG(offset, width));
     }
 }
 
@@ -293,22 +272,13 @@ void vpci_write(struct vpci *p, uint32_t offset, uint32_t width, uint32_t value)
     case QUEUE_SELECT:
         p->queue_select = (uint16_t)value;
         break;
-    case QUEUE_SIZE:
-    case QUEUE_ENABLE:
-    case QUEUE_DESC_LO:
-    case QUEUE_DESC_HI:
-    case QUEUE_AVAIL_LO:
-    case QUEUE_AVAIL_HI:
-    case QUEUE_USED_LO:
-    case QUEUE_USED_HI:
-        write_queue(p, REG(offset, width), value);
-        break;
     case NOTIFY:
         if ((uint16_t)value < d->ops->nr_queues && d->modern &&
             d->state == VDEV_STARTED)
             vdev_kick(d, (uint16_t)value);
         break;
     default:
+        write_queue(p, REG(offset, width), value);
         break;
     }
 }

@@ -36,9 +36,6 @@ struct pciconf {
 void pciconf_create(struct vdev_set *s);
 
 void vpci_create(struct vpci *p, struct vdev *d);
-/* Size of BAR0 and of the device configuration behind the registers. */
-uint32_t vpci_bar_bytes(const struct vpci *p);
-uint32_t vpci_config_bytes(const struct vpci *p);
 /* Accesses of BAR0 by width 1, 2 or 4; what is no register reads 0 and
  * swallows writes. */
 uint32_t vpci_read(struct vpci *p, uint32_t offset, uint32_t width);
@@ -50,7 +47,9 @@ void vpci_interrupt(struct vpci *p, uint8_t isr_bit);
 /* Registers of BAR0 that the capability list names. */
 #define VPCI_NOTIFY 0x38u
 #define VPCI_ISR 0x3au
-#define VPCI_CONFIG 0x3cu
+#define VPCI_CONFIG 0x3cu /* of the device, and its size */
+#define VPCI_CONFIG_BYTES 12u
+#define VPCI_BAR_BYTES 128u
 #define VPCI_ISR_QUEUE 1u
 #define VPCI_ISR_CONFIG 2u
 #define VPCI_IRQ 1u /* of 00:01.0 */
