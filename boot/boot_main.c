@@ -33,13 +33,11 @@ static HV_INIT void map_screens(void)
                                                       framebuffer_bytes()));
 }
 
-static HV_INIT void give_memory(uint32_t bytes, void (*give)(void *ram))
+static HV_INIT void *memory_of_screen(uint32_t bytes)
 {
-    hfn_t f = bytes == 0 ? HFN_NONE
-        : pmm_alloc_contig((bytes + HV_PAGE_MASK) >> HV_PAGE_SHIFT, 1, 0);
+    hfn_t f = pmm_alloc_contig((bytes + HV_PAGE_MASK) >> HV_PAGE_SHIFT, 1, 0);
 
-    if (!hfn_is_none(f))
-        give(frame_ptr(f));
+    return hfn_is_none(f) ? NULL : frame_ptr(f);
 }
 
 /* Until paging is on again. */
@@ -86,8 +84,8 @@ HV_INIT HV_ASMCALL void boot_main(uint32_t magic, uint32_t info_pa)
     boot_clip_memory();
     pmm_init();
     boot_move_modules();
-    give_memory(vga_text_wants(), vga_text_give);
-    give_memory(framebuffer_wants(), framebuffer_give);
+    vga_text_grow(memory_of_screen);
+    framebuffer_grow(memory_of_screen);
     paging_init();
     cpu = percpu_create(0);
     hv_assert(cpu != NULL);

@@ -7,11 +7,6 @@
 
 #define PORT_E9 0xe9u
 
-static bool debugcon_tx_ready(void)
-{
-    return true;
-}
-
 static void debugcon_tx(uint8_t byte)
 {
     io_out8(PORT_E9, byte);
@@ -19,7 +14,6 @@ static void debugcon_tx(uint8_t byte)
 
 static const struct console_ops debugcon_ops = {
     .name = "debugcon",
-    .tx_ready = debugcon_tx_ready,
     .tx = debugcon_tx,
 };
 

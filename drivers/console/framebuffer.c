@@ -32,11 +32,6 @@ static struct fb_format format;
 static uint8_t *pixels; /* NULL: not mapped, what is written appears later */
 static uint32_t cols, rows, bytes;
 
-static bool fb_tx_ready(void)
-{
-    return true;
-}
-
 static void fb_tx(uint8_t byte)
 {
     screen_put(&screen, byte);
@@ -59,7 +54,6 @@ static void fb_scroll(int pages)
 
 static const struct console_ops fb_ops = {
     .name = "fb",
-    .tx_ready = fb_tx_ready,
     .tx = fb_tx,
     .flush = fb_flush,
     .scroll = fb_scroll,
@@ -98,12 +92,7 @@ HV_INIT void framebuffer_set_memory(void *at)
     pixels = at;
 }
 
-HV_INIT uint32_t framebuffer_wants(void)
+HV_INIT void framebuffer_grow(void *(*alloc)(uint32_t bytes))
 {
-    return bytes != 0 ? screen_memory(cols, rows) : 0;
-}
-
-HV_INIT void framebuffer_give(void *ram)
-{
-    screen_move(&screen, ram, cols, rows);
+    screen_grow(&screen, cols, rows, alloc);
 }

@@ -34,15 +34,16 @@ HV_INIT void screen_init(struct screen *s, struct screen_early *early, uint32_t 
     screen_forget(s);
 }
 
-HV_INIT uint32_t screen_memory(uint32_t cols, uint32_t rows)
+HV_INIT void screen_grow(struct screen *s, uint32_t cols, uint32_t rows,
+                         void *(*alloc)(uint32_t bytes))
 {
-    return (2 * rows + SCREEN_HISTORY) * cols * (uint32_t)sizeof(uint16_t);
-}
+    uint32_t cells = (2 * rows + SCREEN_HISTORY) * cols;
+    uint16_t *memory = s->draw != NULL ? alloc(cells * (uint32_t)sizeof(*memory)) : NULL;
 
-HV_INIT void screen_move(struct screen *s, void *memory, uint32_t cols, uint32_t rows)
-{
+    if (memory == NULL)
+        return;
     s->shown = memory;
-    term_move(&s->term, s->shown + rows * cols, cols, rows, rows + SCREEN_HISTORY);
+    term_move(&s->term, memory + rows * cols, cols, rows, rows + SCREEN_HISTORY);
     screen_forget(s);
 }
 

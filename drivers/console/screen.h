@@ -31,9 +31,10 @@ struct screen_early {
 void screen_init(struct screen *s, struct screen_early *early, uint32_t cols,
                  uint32_t rows);
 
-/* Bytes that screen_move() wants for this size. */
-uint32_t screen_memory(uint32_t cols, uint32_t rows);
-void screen_move(struct screen *s, void *memory, uint32_t cols, uint32_t rows);
+/* Goes over to the full size, with history, if there is such a screen (draw is set) and
+ * memory for it. */
+void screen_grow(struct screen *s, uint32_t cols, uint32_t rows,
+                 void *(*alloc)(uint32_t bytes));
 
 void screen_put(struct screen *s, uint8_t byte);
 

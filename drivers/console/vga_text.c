@@ -26,18 +26,12 @@
 static struct screen screen;
 static struct screen_early early;
 static uint32_t shown_cursor;
-static bool found;
 static volatile uint16_t *memory = (volatile uint16_t *)(uintptr_t)VGA_TEXT_BASE;
 
 static void crtc_write(uint8_t reg, uint8_t value)
 {
     io_out8(PORT_CRTC_INDEX, reg);
     io_out8(PORT_CRTC_DATA, value);
-}
-
-static bool vga_tx_ready(void)
-{
-    return true;
 }
 
 static void vga_tx(uint8_t byte)
@@ -108,7 +102,6 @@ static HV_INIT bool memory_answers(void)
 
 static const struct console_ops vga_ops = {
     .name = "vga",
-    .tx_ready = vga_tx_ready,
     .tx = vga_tx,
     .flush = vga_flush,
     .scroll = vga_scroll,
@@ -127,7 +120,6 @@ HV_INIT const struct console_ops *vga_text_init(void)
     crtc_write(CRTC_CURSOR_END, 14);
     while (vga_flush())
         ;
-    found = true;
     return &vga_ops;
 }
 
@@ -136,12 +128,7 @@ void vga_text_set_memory(volatile uint16_t *cells)
     memory = cells;
 }
 
-HV_INIT uint32_t vga_text_wants(void)
+HV_INIT void vga_text_grow(void *(*alloc)(uint32_t bytes))
 {
-    return found ? screen_memory(VGA_COLS, VGA_ROWS) : 0;
-}
-
-HV_INIT void vga_text_give(void *ram)
-{
-    screen_move(&screen, ram, VGA_COLS, VGA_ROWS);
+    screen_grow(&screen, VGA_COLS, VGA_ROWS, alloc);
 }

@@ -153,12 +153,17 @@ void console_set_line(uint32_t owner, bool open)
     line_open = open;
 }
 
+static bool is_ready(const struct sink *s)
+{
+    return s->ops->tx_ready == NULL || s->ops->tx_ready();
+}
+
 static bool wait_ready(struct sink *s)
 {
     uint32_t spins = s->stuck ? 1 : WAIT_SPINS;
 
     for (uint32_t i = 0; i < spins; i++) {
-        if (s->ops->tx_ready()) {
+        if (is_ready(s)) {
             s->stuck = false;
             return true;
         }
@@ -173,7 +178,7 @@ static void push(struct sink *s, uint32_t max, bool wait)
     while (max > 0 && s->tail != ring_head) {
         uint32_t off = s->tail & (RING_BYTES - 1), n = 1;
 
-        if (wait ? !wait_ready(s) : !s->ops->tx_ready())
+        if (wait ? !wait_ready(s) : !is_ready(s))
             return;
         if (s->ops->tx_some)
             n = s->ops->tx_some((const uint8_t *)ring + off,

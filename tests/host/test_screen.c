@@ -142,14 +142,19 @@ static void put_lines(uint32_t n)
     }
 }
 
+static void *memory;
+
+static void *get_memory(uint32_t bytes)
+{
+    return memory = malloc(bytes);
+}
+
 /* Pages overlap by a line; the oldest line is the end; what comes meanwhile does
  * not move the view until it runs over it. */
 TEST(screen_scrolls_back)
 {
-    uint16_t *memory = malloc(screen_memory(COLS, ROWS));
-
     start(true);
-    screen_move(&s, memory, COLS, ROWS);
+    screen_grow(&s, COLS, ROWS, get_memory);
     put_lines(100);
     draw_all();
     EXPECT_STR(row(ROWS - 1), "line 99");

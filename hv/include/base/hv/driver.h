@@ -23,8 +23,8 @@ enum console_key {
 /* A place where characters can go to and maybe come from. */
 struct console_ops {
     const char *name;
-    bool (*tx_ready)(void); /* one more byte can be taken without waiting */
-    void (*tx)(uint8_t byte); /* NULL (with tx_ready): input only */
+    bool (*tx_ready)(void); /* one more byte can be taken; NULL: always */
+    void (*tx)(uint8_t byte); /* NULL: input only */
     /* May be NULL. Once tx_ready: takes 1 to n bytes, as many as need no other look at
      * the hardware, and says how many. */
     uint32_t (*tx_some)(const uint8_t *bytes, uint32_t n);
@@ -58,12 +58,10 @@ const struct console_ops *framebuffer_init(void);
 uint32_t framebuffer_bytes(void);
 void framebuffer_set_memory(void *pixels);
 
-/* Screens begin with 80 by 25 cells and no history. RAM that each wants for more,
- * 0 if it is not there; it stays in use for good. */
-uint32_t vga_text_wants(void);
-void vga_text_give(void *ram);
-uint32_t framebuffer_wants(void);
-void framebuffer_give(void *ram);
+/* Screens begin with 80 by 25 cells and no history. One that is there asks for RAM for
+ * more (NULL: none), which stays in use for good. */
+void vga_text_grow(void *(*alloc)(uint32_t bytes));
+void framebuffer_grow(void *(*alloc)(uint32_t bytes));
 const struct console_ops *debugcon_init(void); /* QEMU/Bochs port 0xe9 */
 
 /* PS/2 keyboard: a console with input only. Bounded probing. */
