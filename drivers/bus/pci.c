@@ -27,6 +27,12 @@ void pci_write16(struct pci_address a, uint32_t offset, uint16_t value)
     io_out16((uint16_t)(PORT_DATA + (offset & 2)), value);
 }
 
+void pci_write8(struct pci_address a, uint32_t offset, uint8_t value)
+{
+    select_register(a, offset);
+    io_out8((uint16_t)(PORT_DATA + (offset & 3)), value);
+}
+
 /* The address register reads back what was written, an empty bus does not. */
 HV_INIT bool pci_present(void)
 {

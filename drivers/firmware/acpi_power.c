@@ -5,6 +5,7 @@
 #include "hv/firmware.h"
 
 #include "arch/io.h"
+#include "hv/pci.h"
 
 #define PM1_WAKE_STATUS HV_BIT(15)
 #define PM1_SCI_ENABLE HV_BIT(0)
@@ -13,10 +14,6 @@
 #define PM1_SLEEP_ENABLE HV_BIT(13)
 #define SLEEP_CONTROL_TYPE_SHIFT 2
 #define SLEEP_CONTROL_ENABLE HV_BIT(5)
-
-#define PORT_PCI_ADDRESS 0xcf8u
-#define PORT_PCI_DATA 0xcfcu
-#define PCI_ENABLE HV_BIT(31)
 
 /* Accesses to the bus of about a microsecond each. */
 #define WAIT_ACPI_MODE 1000000u
@@ -45,23 +42,15 @@ static void write16(const struct acpi_reg *r, uint32_t v)
         *(volatile uint16_t *)r->mapped = (uint16_t)v;
 }
 
-/* Bus 0: device in bits 32 to 47, function in 16 to 31, offset below (5.2.3.2). */
-static void write8_pci(uint64_t address, uint8_t v)
-{
-    uint32_t device = (uint32_t)(address >> 32) & 31, function = (uint32_t)address >> 16 & 7;
-    uint32_t offset = (uint32_t)address & 0xff;
-
-    io_out32(PORT_PCI_ADDRESS,
-             PCI_ENABLE | device << 11 | function << 8 | (offset & ~3u));
-    io_out8((uint16_t)(PORT_PCI_DATA + (offset & 3)), v);
-}
-
 static void write8(const struct acpi_reg *r, uint8_t v)
 {
+    /* Bus 0: device in bits 32 to 47, function in 16 to 31, offset below (5.2.3.2). */
+    const struct pci_address pci = {0, r->address >> 32 & 31, r->address >> 16 & 7};
+
     if (r->space == ACPI_IO)
         io_out8((uint16_t)r->address, v);
     else if (r->space == ACPI_PCI)
-        write8_pci(r->address, v);
+        pci_write8(pci, (uint32_t)r->address & 0xff, v);
     else
         *(volatile uint8_t *)r->mapped = v;
 }

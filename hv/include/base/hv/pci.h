@@ -32,6 +32,7 @@ struct pci_function {
 uint32_t pci_read32(struct pci_address a, uint32_t offset);
 /* offset is a multiple of 2 below 256. */
 void pci_write16(struct pci_address a, uint32_t offset, uint16_t value);
+void pci_write8(struct pci_address a, uint32_t offset, uint8_t value);
 
 /* True if the machine has a PCI that these reach. */
 bool pci_present(void);
