@@ -45,12 +45,11 @@ HV_INIT volatile uint32_t *irq_hpet_registers(void)
 HV_INIT void arch_irq_init(void)
 {
     uint64_t base = lapic_physical_base();
+    volatile uint32_t *regs = base != 0 ? arch_map_device(HPA(base), HV_PAGE_SIZE) : NULL;
 
     quiet_firmware_interrupts();
     pic8259_init(IRQ_VEC_ISA);
-    if (base != 0)
-        lapic_set_registers(arch_map_device(HPA(base), HV_PAGE_SIZE));
-    if (!lapic_init(IRQ_VEC_LAPIC_SPURIOUS, IRQ_VEC_LAPIC_ERROR))
+    if (!lapic_init(regs, IRQ_VEC_LAPIC_SPURIOUS, IRQ_VEC_LAPIC_ERROR))
         log_debug("no local APIC, the PIT is the timer");
 }
 

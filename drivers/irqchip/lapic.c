@@ -57,22 +57,18 @@ HV_INIT uint64_t lapic_physical_base(void)
     return base & APIC_BASE_MASK;
 }
 
-void lapic_set_registers(volatile uint32_t *regs)
-{
-    lapic_regs = regs;
-}
-
 bool lapic_present(void)
 {
     return enabled;
 }
 
-HV_INIT bool lapic_init(uint8_t spurious_vector, uint8_t error_vector)
+HV_INIT bool lapic_init(volatile uint32_t *regs, uint8_t spurious_vector,
+                        uint8_t error_vector)
 {
     uint32_t version;
 
-    enabled = false;
-    if (lapic_regs == NULL)
+    lapic_regs = regs;
+    if (regs == NULL)
         return false;
     version = lapic_read(REG_VERSION);
     /* The integrated APIC has versions 0x10 to 0x1f; an empty bus reads ones. */

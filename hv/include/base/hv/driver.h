@@ -75,10 +75,9 @@ void pic8259_eoi(uint8_t line);
 bool pic8259_is_spurious(uint8_t line); /* lines 7 and 15 */
 
 /* Physical address of the LAPIC's registers, 0 if the CPU has none or it is
- * switched off. The caller maps it uncached and says where before lapic_init. */
+ * switched off. The caller maps it uncached; NULL: no use is made of it. */
 uint64_t lapic_physical_base(void);
-void lapic_set_registers(volatile uint32_t *regs);
-bool lapic_init(uint8_t spurious_vector, uint8_t error_vector);
+bool lapic_init(volatile uint32_t *regs, uint8_t spurious_vector, uint8_t error_vector);
 bool lapic_present(void);
 uint32_t lapic_id(void);
 void lapic_eoi(void);
