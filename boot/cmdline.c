@@ -100,7 +100,7 @@ HV_INIT static bool set_seed(void *options, struct span v, const struct key *k)
     struct hv_options *o = options;
 
     (void)k;
-    if (!span_to_u64(v, UINT64_MAX, &o->seed))
+    if (!str_to_u64(v.p, v.n, UINT64_MAX, &o->seed))
         return false;
     o->seed_given = true;
     return true;

@@ -24,4 +24,4 @@ global embedded_guests
 embedded_guests:
 %include "embedded.inc"
 section .rodata
-    dd 0, 0, 0
+    dd 0, 0, 0                  ; no name, no image

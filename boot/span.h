@@ -107,17 +107,12 @@ static inline struct span span_basename(struct span s)
     return span_skip(s, at);
 }
 
-static inline bool span_to_u64(struct span s, uint64_t max, uint64_t *out)
-{
-    return s.n > 0 && str_to_u64(s.p, s.n, max, out);
-}
-
 static inline bool span_to_u32(struct span s, uint32_t min, uint32_t max,
                                uint32_t *out)
 {
     uint64_t v;
 
-    if (!span_to_u64(s, max, &v) || v < min)
+    if (!str_to_u64(s.p, s.n, max, &v) || v < min)
         return false;
     *out = (uint32_t)v;
     return true;

@@ -6,6 +6,7 @@
 #include "hv/boot_info.h"
 #include "hv/cmdline.h"
 #include "hv/console.h"
+#include "hv/embedded.h"
 #include "hv/frame.h"
 #include "hv/guest.h"
 #include "hv/percpu.h"
@@ -303,7 +304,7 @@ static bool add_demo(void)
     struct guest_config *c = &hv.scratch;
 
     guest_config_init(c);
-    c->kernel = hv_embedded_demo();
+    c->kernel = embedded_find("demo");
     if (!c->kernel.bytes)
         return false;
     str_copy(c->name, "demo", sizeof(c->name));

@@ -11,9 +11,6 @@ int hv_add_guest(const struct guest_config *c) HV_MUST_CHECK;
 uint32_t hv_nr_configured(void);
 const struct guest_config *hv_configured(uint32_t i);
 
-/* The embedded demo guest and suite (NULL data if this build has none). */
-struct blob hv_embedded_demo(void);
-
 /* Starts what is configured (or the demo, or the suite) and runs for good. */
 HV_NORETURN void hv_run(void);
 
