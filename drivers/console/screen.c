@@ -4,7 +4,6 @@
  * time: whoever draws has interrupts off. */
 #include "screen.h"
 
-#include "hv/string.h"
 
 /* Cells that are looked at in one portion, or one row if that has more. */
 #define LOOKS 256u

@@ -10,8 +10,6 @@
 #include "hv/bytes.h"
 #include "hv/devmap.h"
 #include "hv/log.h"
-#include "hv/range.h"
-#include "hv/string.h"
 
 /* Longer than any real table, and short enough to add up. */
 #define TABLE_MAX_BYTES HV_MIB(1)

@@ -7,12 +7,10 @@
 
 #include "acpi_tables.h"
 #include "efi_tables.h"
-#include "hv/boot_info.h"
 #include "hv/bytes.h"
 #include "hv/devmap.h"
 #include "hv/firmware.h"
 #include "hv/log.h"
-#include "hv/range.h"
 #include "hv/string.h"
 
 #define BIOS_SEGMENT 0xf0000u

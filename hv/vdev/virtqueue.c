@@ -5,7 +5,6 @@
 #include "virtqueue.h"
 
 #include "guest-abi/device_page.h"
-#include "hv/arch_if.h"
 #include "hv/gmem.h"
 #include "hv/sched.h"
 #include "hv/string.h"

@@ -8,7 +8,6 @@
 #include "guest-abi/device_page.h"
 #include "hv/console.h"
 #include "hv/log.h"
-#include "hv/range.h"
 #include "hv/string.h"
 #include "hv/virq.h"
 
