@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Drawing characters.  A row of a glyph is eight pixels, each foreground or
  * background; pixels of 32 bits have a loop of their own, because that is where
- * the time goes.  One caller at a time: the console core's lock. */
+ * the time goes. */
 #include "fb_draw.h"
 
 /* VGA's sixteen colours: blue, green, red in bits 0 to 2, 3 is bright. */
@@ -38,44 +38,11 @@ HV_INIT bool fb_format_of(const struct boot_framebuffer *fb, struct fb_format *o
     return true;
 }
 
-/* Four pixels of 32 bits for each half of a glyph's row, as it was last used: the
- * colours hardly ever change. */
-static struct {
-    uint32_t colour[2];
-    uint32_t pixels[16][4];
-} halves;
-
-static void prepare_halves(const uint32_t colour[2])
-{
-    if (halves.colour[0] == colour[0] && halves.colour[1] == colour[1])
-        return;
-    halves.colour[0] = colour[0];
-    halves.colour[1] = colour[1];
-    for (uint32_t i = 0; i < 64; i++)
-        halves.pixels[i / 4][i % 4] = colour[i / 4 >> (3 - i % 4) & 1];
-}
-
-static void put_row32(uint32_t *p, uint32_t bits)
-{
-    const uint32_t *left = halves.pixels[bits >> 4], *right = halves.pixels[bits & 15];
-
-    p[0] = left[0];
-    p[1] = left[1];
-    p[2] = left[2];
-    p[3] = left[3];
-    p[4] = right[0];
-    p[5] = right[1];
-    p[6] = right[2];
-    p[7] = right[3];
-}
-
 /* The usual format: its own loop, since whoever draws has interrupts off. */
-static void draw_cell32(const struct fb_format *f, uint8_t *p,
-                        const uint8_t glyph[GLYPH_ROWS], const uint32_t colour[2])
+static void put_row32(uint32_t *p, uint32_t bits, const uint32_t colour[2])
 {
-    prepare_halves(colour);
-    for (uint32_t y = 0; y < GLYPH_ROWS; y++, p += f->pitch_bytes)
-        put_row32((uint32_t *)(void *)p, glyph[y]);
+    for (uint32_t i = 0; i < GLYPH_COLS; i++, bits <<= 1)
+        p[i] = colour[bits >> 7 & 1];
 }
 
 HV_INLINE uint8_t *put_pixel(uint8_t *p, uint32_t bytes, uint32_t pixel)
@@ -111,10 +78,10 @@ void fb_draw_cell(const struct fb_format *f, uint8_t *pixels, uint32_t row,
     uint8_t *p = pixels + row * GLYPH_ROWS * f->scale * f->pitch_bytes
         + col * GLYPH_COLS * f->scale * f->pixel_bytes;
 
-    if (f->scale == 1 && f->pixel_bytes == 4) {
-        draw_cell32(f, p, glyph, colour);
-        return;
+    for (uint32_t y = 0; y < GLYPH_ROWS * f->scale; y++, p += f->pitch_bytes) {
+        if (f->scale == 1 && f->pixel_bytes == 4)
+            put_row32((uint32_t *)(void *)p, glyph[y], colour);
+        else
+            put_row(f, p, glyph[y / f->scale], colour);
     }
-    for (uint32_t y = 0; y < GLYPH_ROWS * f->scale; y++, p += f->pitch_bytes)
-        put_row(f, p, glyph[y / f->scale], colour);
 }

@@ -16,7 +16,7 @@
 
 #define MAX_BYTES HV_MIB(256)
 
-/* Cells drawn with interrupts off. One of 32-bit pixels takes about 500
+/* Cells drawn with interrupts off. One of 32-bit pixels takes about 1000
  * instructions, of another size 1500, of double ones 5000. */
 static uint32_t portion(const struct fb_format *f)
 {
