@@ -150,13 +150,13 @@ static const struct key keys[] = {
 
 HV_INIT static void set_defaults(struct hv_options *o)
 {
-    memset(o, 0, sizeof(*o));
-    o->com[0] = (struct uart_cfg){115200, 0x3f8, 4};
-    o->com[1] = (struct uart_cfg){115200, 0x2f8, 3};
-    o->loglvl = LOG_INFO;
-    o->timeout_s = 60;
-    o->escape = 'A' - '@';
-    o->watchdog_s = 10;
+    *o = (struct hv_options){
+        .com = {{115200, 0x3f8, 4}, {115200, 0x2f8, 3}},
+        .loglvl = LOG_INFO,
+        .timeout_s = 60,
+        .escape = 'A' - '@',
+        .watchdog_s = 10,
+    };
 }
 
 HV_INIT static void parse_word(struct hv_options *o, struct span word)

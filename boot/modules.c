@@ -55,30 +55,25 @@ HV_INIT struct mod_guest *mod_find(struct mod_table *t, struct span name)
     return NULL;
 }
 
-HV_INIT static struct mod_guest *new_guest(struct mod_table *t, struct span name)
-{
-    struct mod_guest *g = &t->guests[t->n++];
-
-    memset(g, 0, sizeof(*g));
-    memcpy(g->name, name.p, name.n);
-    return g;
-}
-
 HV_INIT struct mod_guest *mod_add(struct mod_table *t, struct span name)
 {
+    struct mod_guest *g = NULL;
     struct span_text shown;
 
     span_show(name, &shown);
-    if (!guest_name_ok(name))
+    if (!guest_name_ok(name)) {
         log_not_started(shown.s, "a name has 1 to %u of a-z A-Z 0-9 . _ - and begins with a "
                         "letter or digit", GUEST_NAME_BYTES - 1);
-    else if (mod_find(t, name))
+    } else if (mod_find(t, name)) {
         log_not_started(shown.s, "there is one of this name");
-    else if (t->n == GUEST_MAX)
+    } else if (t->n == GUEST_MAX) {
         log_not_started(shown.s, "more than %u guests", GUEST_MAX);
-    else
-        return new_guest(t, name);
-    return NULL;
+    } else {
+        g = &t->guests[t->n++];
+        memset(g, 0, sizeof(*g));
+        memcpy(g->name, name.p, name.n);
+    }
+    return g;
 }
 
 /* ---- what a module's string says ---- */
@@ -171,7 +166,7 @@ HV_INIT static void attach_initrd(struct mod_guest *g, const struct boot_module 
     g->initrd = m;
 }
 
-/* Beside the tag stands nothing or "ro". */
+/* Beside the tag stands nothing or "ro". Disks have whole sectors (virtio 1.0, 5.2.4). */
 HV_INIT static void attach_disk(struct mod_guest *g, const struct boot_module *m,
                                 struct span name, const struct module_words *w)
 {
@@ -196,6 +191,14 @@ HV_INIT static void attach_disk(struct mod_guest *g, const struct boot_module *m
         if (!span_is(word, "ro"))
             refuse(g, "disk vd%c has the word \"%s\"", 'a' + unit, span_show(word, &shown));
     }
+    if (g->refused)
+        return;
+    if (m->bytes < DISK_SECTOR_BYTES)
+        refuse(g, "disk vd%c has %u bytes, a sector has %u", 'a' + unit, m->bytes,
+               DISK_SECTOR_BYTES);
+    else if (m->bytes % DISK_SECTOR_BYTES != 0)
+        log_warn("guest %s: disk vd%c: its last %u bytes are no whole sector and "
+                 "are left out", g->name, 'a' + unit, m->bytes % DISK_SECTOR_BYTES);
     g->disks[unit] = disk;
 }
 
@@ -292,20 +295,6 @@ HV_INIT static void attach(struct mod_table *t, const struct boot_module *m)
 
 /* ---- pass 4: each guest as a whole ---- */
 
-/* Disks have whole sectors (virtio 1.0, 5.2.4). */
-HV_INIT static bool disk_size_ok(const char *guest, char unit, uint32_t bytes)
-{
-    if (bytes < DISK_SECTOR_BYTES) {
-        log_not_started(guest, "disk vd%c has %u bytes, a sector has %u", unit, bytes,
-                        DISK_SECTOR_BYTES);
-        return false;
-    }
-    if (bytes % DISK_SECTOR_BYTES != 0)
-        log_warn("guest %s: disk vd%c: its last %u bytes are no whole sector and "
-                 "are left out", guest, unit, bytes % DISK_SECTOR_BYTES);
-    return true;
-}
-
 HV_INIT static bool fill_disks(struct guest_config *c,
                                const struct mod_guest *g)
 {
@@ -321,9 +310,7 @@ HV_INIT static bool fill_disks(struct guest_config *c,
                             'a' + c->nr_disks);
             return false;
         }
-        if (!disk_size_ok(g->name, (char)('a' + unit), d->module->bytes))
-            return false;
-        hv_snprintf(out->name, sizeof(out->name), "vd%c", (char)('a' + unit));
+        hv_snprintf(out->name, sizeof(out->name), "vd%c", 'a' + unit);
         out->read_only = d->read_only;
         out->data = (uint8_t *)(uintptr_t)module_blob(d->module).data;
         out->bytes = d->module->bytes;
@@ -397,12 +384,8 @@ HV_INIT void modules_parse(const struct boot_info *bi)
 
 void guest_config_init(struct guest_config *c)
 {
-    memset(c, 0, sizeof(*c));
-    c->memory_mib = 64;
-    c->cpu_weight = 256;
-    c->on_poweroff = ON_DESTROY;
-    c->on_reboot = ON_RESTART;
-    c->on_crash = ON_PRESERVE;
-    c->abi = ABI_AUTO;
-    c->pae = -1;
+    *c = (struct guest_config){
+        .memory_mib = 64, .cpu_weight = 256, .abi = ABI_AUTO, .pae = -1,
+        .on_poweroff = ON_DESTROY, .on_reboot = ON_RESTART, .on_crash = ON_PRESERVE,
+    };
 }
