@@ -115,32 +115,31 @@ HV_INIT static const char *add_string(struct boot_info *bi,
 {
     uint32_t left = (uint32_t)sizeof(bi->strings) - bi->strings_used;
     char *dst = bi->strings + bi->strings_used;
-    enum copied c;
+    enum copied c = left == 0 ? COPIED_CUT
+                              : copy_string(dst, hv_min_u32(left, BOOT_MODSTR_BYTES), s);
 
-    if (left == 0) {
-        boot_complain(bi, "module %u: no room for its string, not used",
-                      bi->modules_seen);
-        return NULL;
-    }
-    c = copy_string(dst, hv_min_u32(left, BOOT_MODSTR_BYTES), s);
     if (c == COPIED) {
         bi->strings_used += (uint32_t)strlen(dst) + 1;
         return dst;
     }
-    if (c == COPIED_UNREADABLE)
-        boot_complain(bi, "module %u: string not readable, not used",
-                      bi->modules_seen);
-    else
-        boot_complain(bi, "module %u: string too long (%u bytes are left), "
-                      "not used", bi->modules_seen,
-                      hv_min_u32(left, BOOT_MODSTR_BYTES) - 1);
+    boot_complain(bi, "module %u: string %s, not used", bi->modules_seen,
+                  c == COPIED_CUT ? "too long, or no room is left" : "not readable");
     return NULL;
+}
+
+HV_INIT static void complain_module(struct boot_info *bi, const char *string, uint64_t base,
+                                    uint64_t bytes, const char *fault)
+{
+    struct span_text shown;
+
+    boot_complain(bi, "module \"%s\" at 0x%llx, 0x%llx bytes: %s, not used",
+                  span_show(span_of(string), &shown), (unsigned long long)base,
+                  (unsigned long long)bytes, fault);
 }
 
 HV_INIT void boot_info_add_module(struct boot_info *bi, uint64_t base,
                                   uint64_t bytes, struct boot_string s)
 {
-    struct span_text shown;
     const char *string;
 
     bi->modules_seen++;
@@ -153,19 +152,13 @@ HV_INIT void boot_info_add_module(struct boot_info *bi, uint64_t base,
     string = add_string(bi, s);
     if (!string)
         return;
-    if (bytes == 0) {
-        boot_complain(bi, "module \"%s\": empty, not used",
-                      span_show(span_of(string), &shown));
-        return;
-    }
-    if (!range_fits64(base, bytes, BOOT_PHYS_END)) {
-        boot_complain(bi, "module \"%s\": at 0x%llx, above what can be reached, "
-                      "not used", span_show(span_of(string), &shown),
-                      (unsigned long long)base);
-        return;
-    }
-    bi->modules[bi->nr_modules++] =
-        (struct boot_module){(uint32_t)base, (uint32_t)bytes, string};
+    if (bytes == 0)
+        complain_module(bi, string, base, bytes, "empty");
+    else if (!range_fits64(base, bytes, BOOT_PHYS_END))
+        complain_module(bi, string, base, bytes, "above what can be reached");
+    else
+        bi->modules[bi->nr_modules++] =
+            (struct boot_module){(uint32_t)base, (uint32_t)bytes, string};
 }
 
 HV_INIT static bool lies_in_ram(const struct boot_info *bi,
@@ -233,12 +226,9 @@ HV_INIT void boot_info_finish(struct boot_info *bi)
     for (uint32_t i = 0; i < bi->nr_modules; i++) {
         const struct boot_module m = bi->modules[i];
         const char *fault = module_fault(bi, &m, kept);
-        struct span_text t;
 
         if (fault)
-            boot_complain(bi, "module \"%s\" at 0x%x, 0x%x bytes: %s, not used",
-                          span_show(span_of(m.string), &t), m.base, m.bytes,
-                          fault);
+            complain_module(bi, m.string, m.base, m.bytes, fault);
         else
             bi->modules[kept++] = m;
     }

@@ -208,9 +208,9 @@ global has_hidden_pae.attempt:function (has_hidden_pae.refused - has_hidden_pae.
 
 ; In: ESI = name of what is missing
 cpu_refused:
+    push esi
     call uart_setup
     mov edi, 0xb8000
-    push esi
     mov esi, text_before
     call puts
     pop esi
@@ -222,23 +222,18 @@ cpu_refused:
     hlt
     jmp .halt
 
-; 115200 baud, 8 bits, no parity, FIFO on.  Clobbers: EAX EDX
+; 115200 baud, 8 bits, no parity, FIFO on.  Clobbers: EAX ECX EDX ESI
 uart_setup:
-    mov edx, 0x3f8 + 3
-    mov al, 0x80
-    out dx, al
+    mov esi, uart_values
+    mov ecx, (uart_values.end - uart_values) / 2
     mov edx, 0x3f8
-    mov al, 1
+.next:
+    lodsw                       ; AL = register, AH = value
+    mov dl, 0xf8
+    add dl, al
+    mov al, ah
     out dx, al
-    mov edx, 0x3f8 + 1
-    xor eax, eax
-    out dx, al
-    mov edx, 0x3f8 + 3
-    mov al, 3
-    out dx, al
-    mov edx, 0x3f8 + 2
-    mov al, 1
-    out dx, al
+    loop .next
     ret
 
 ; In: ESI = text, EDI = next cell of the VGA screen.  Every wait is bounded: an
@@ -286,6 +281,9 @@ boot_idt_ptr:
     dd boot_idt_gp - 13 * 8     ; only the gate of #GP is ever looked at
 boot_idt_gp:
     dw 0, SEL_HOST_CS, 0x8e00, 0
+
+uart_values: db 3, 0x80, 0, 1, 1, 0, 3, 3, 2, 1
+.end:
 
 ; CPUID leaf 1, EDX
 needed:

@@ -102,10 +102,8 @@ static void set_rendition(struct term *t, uint32_t p)
     if (p == 0) {
         t->attr = ATTR_DEFAULT;
         t->bold = false;
-    } else if (p == 1) {
-        t->bold = true;
-    } else if (p == 22) {
-        t->bold = false;
+    } else if (p == 1 || p == 22) {
+        t->bold = p == 1;
     } else if (p == 7 || p == 27) {
         t->attr = p == 7 ? 0x70 : ATTR_DEFAULT;
     } else if (p >= 30 && p <= 37) {
