@@ -9,6 +9,7 @@
 #include "hv/embedded.h"
 #include "hv/frame.h"
 #include "hv/guest.h"
+#include "hv/mail.h"
 #include "hv/percpu.h"
 #include "hv/pmm.h"
 #include "hv/sched.h"
@@ -385,6 +386,7 @@ void hv_run(void)
 
         this_cpu()->progress++;
         arch_preempt_point();
+        mail_read();
         timerq_run();
         console_poll();
         reap();
@@ -395,13 +397,14 @@ void hv_run(void)
         else if (suite_wanted() && !any_alive())
             all_ended();
         v = sched_pick();
-        if (v) {
-            sched_run(v);
-            continue;
-        }
-        if (!suite_wanted() && !any_alive())
+        if (!v && !suite_wanted() && !any_alive())
             all_ended();
-        if (!pmm_clear_ahead())
+        if ((!v && pmm_clear_ahead()) || !mail_away())
+            continue;
+        if (v)
+            sched_run(v);
+        else
             arch_idle();
+        mail_back();
     }
 }

@@ -13,6 +13,7 @@
 #include "hv/gmem.h"
 #include "hv/guest.h"
 #include "hv/lgdata.h"
+#include "hv/mail.h"
 #include "hv/percpu.h"
 #include "hv/suite.h"
 
@@ -251,6 +252,10 @@ void sched_point(void)
     struct vcpu *v = this_cpu()->running;
 
     arch_preempt_point();
-    if (v && hv_unlikely(v->attention & VCPU_ATTN_RESCHED))
+    if (!v || hv_likely(!(v->attention & (VCPU_ATTN_RESCHED | VCPU_ATTN_MAIL))))
+        return;
+    v->attention &= ~VCPU_ATTN_MAIL;
+    mail_read();
+    if (v->attention & VCPU_ATTN_RESCHED)
         put_aside(v);
 }

@@ -4,6 +4,7 @@
 #include "hv/arch_if.h"
 #include "hv/exit.h"
 #include "hv/guest.h"
+#include "hv/mail.h"
 #include "hv/panic.h"
 #include "hv/percpu.h"
 #include "hv/shadow.h"
@@ -47,7 +48,11 @@ static bool attend(struct vcpu *v)
         return false;
     if (why & VCPU_ATTN_DEBUG)
         look_for_debug(v);
-    if (why & VCPU_ATTN_VDEV)
+    if (why & VCPU_ATTN_MAIL) {
+        v->attention &= ~VCPU_ATTN_MAIL; /* first: what is posted from here on sets it anew */
+        mail_read();
+    }
+    if (v->attention & VCPU_ATTN_VDEV)
         vdev_poll(v->guest);
     if (!delivered && (v->attention & VCPU_ATTN_VIRQ))
         virq_deliver(v);

@@ -14,7 +14,7 @@ host-modes := $(HOST_MODES)
 $(if $(filter-out m32 m64,$(host-modes)),\
   $(error HOST_MODES=$(HOST_MODES): m32, m64 or both))
 host-fakes := $(wildcard tests/host/fake-arch/*.c)
-host-lib := $(wildcard hv/lib/*.c)
+host-lib := $(wildcard hv/lib/*.c) hv/core/mail.c
 host-tests := $(patsubst tests/host/%.c,%,$(wildcard tests/host/test_*.c))
 
 # Fuzz targets are run over their corpus by the same programs' rules.

@@ -28,10 +28,10 @@ void sched_run(struct vcpu *v);
 /* From the stack of the vCPU that runs: there is nothing to do for it now. */
 void sched_leave(void);
 
-/* A preemption point in work for the guest that runs, as arch_preempt_point(); if its
- * slice is over, the others run before this returns. They use windows of this CPU, so
- * pointers to HIGH frames are void then. Elsewhere, and where something that guests
- * share is not consistent, only arch_preempt_point() may stand. */
+/* A preemption point in work for the guest that runs, as arch_preempt_point(). Mail of
+ * this CPU is read; if the slice is over, the others run before this returns. They use
+ * windows of this CPU, so pointers to HIGH frames are void then. Elsewhere, and where
+ * something that guests share is not consistent, only arch_preempt_point() may stand. */
 void sched_point(void);
 
 /* True if v could go on now. */

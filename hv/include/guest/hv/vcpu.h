@@ -31,6 +31,7 @@ struct write_cache {
 #define VCPU_ATTN_AUDIT HV_BIT(5)   /* audit=N is on */
 #define VCPU_ATTN_VDEV HV_BIT(6)    /* vdev_poll() has work that was put off */
 #define VCPU_ATTN_DEBUG HV_BIT(7)   /* breakpoints are, or were, armed: a #DB may have come late */
+#define VCPU_ATTN_MAIL HV_BIT(8)    /* mail_read() has something for this CPU */
 
 struct vcpu {
     struct guest_regs *regs; /* directly mapped; valid while the vCPU lives */

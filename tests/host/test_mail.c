@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/* Mail: nothing is lost, nothing comes twice or out of its order, nobody waits, and
+ * whoever is away is kicked. With threads as the CPUs, too.
+ * units: hv/core/mail.c
+ */
+#include "fake.h"
+#include "test.h"
+
+#include "hv/mail.h"
+#include "hv/percpu.h"
+#include "hv/vcpu.h"
+
+#include <pthread.h>
+#include <time.h>
+
+#define LETTERS 8u
+
+static struct letter {
+    struct mail mail;
+    uint32_t handled;
+    struct letter *posts; /* by its handler */
+} letters[LETTERS];
+
+static char handled[64];
+
+static void handle(struct mail *m)
+{
+    struct letter *l = HV_CONTAINER_OF(m, struct letter, mail);
+    size_t n = strlen(handled);
+
+    EXPECT(!mail_is_posted(m));
+    l->handled++;
+    REQUIRE(n + 1 < sizeof(handled));
+    handled[n] = (char)('0' + (l - letters));
+    if (l->posts)
+        mail_post(&l->posts->mail, 0);
+}
+
+static void set_up(void)
+{
+    for (uint32_t i = 0; i < LETTERS; i++)
+        mail_init(&letters[i].mail, handle);
+}
+
+static void post(const char *which)
+{
+    for (; *which; which++)
+        mail_post(&letters[*which - '0'].mail, 0);
+}
+
+/* What one reading handled. */
+static const char *read_once(void)
+{
+    memset(handled, 0, sizeof(handled));
+    mail_read();
+    return handled;
+}
+
+TEST(mail_comes_in_the_order_of_posting)
+{
+    set_up();
+    EXPECT_STR(read_once(), "");
+    post("3142");
+    EXPECT(mail_is_posted(&letters[1].mail));
+    EXPECT_STR(read_once(), "3142");
+    EXPECT_STR(read_once(), "");
+    post("12");
+    post("30");
+    EXPECT_STR(read_once(), "1230");
+}
+
+/* What is waiting already keeps its place, and comes once. */
+TEST(mail_posted_again_while_it_waits_comes_once)
+{
+    set_up();
+    post("01101");
+    EXPECT_STR(read_once(), "01");
+    post("0");
+    EXPECT_STR(read_once(), "0");
+}
+
+/* A handler that posts itself for ever holds nobody up: it comes once in each reading. */
+TEST(mail_posted_by_a_handler_waits_for_the_next_reading)
+{
+    set_up();
+    letters[1].posts = &letters[1];
+    letters[2].posts = &letters[3];
+    post("120");
+    EXPECT_STR(read_once(), "120");
+    EXPECT_STR(read_once(), "13");
+    EXPECT_STR(read_once(), "1");
+    letters[1].posts = &letters[2];
+    letters[2].posts = NULL;
+    post("2"); /* still to come, when 1 posts it */
+    EXPECT_STR(read_once(), "12");
+    EXPECT_STR(read_once(), "");
+}
+
+static void read_within(struct mail *m)
+{
+    letters[0].handled++;
+    (void)m;
+    post("2");
+    mail_read();
+    EXPECT_EQ(letters[1].handled + letters[2].handled, 0u);
+}
+
+/* A handler may come to a preemption point, and so back here. */
+TEST(mail_a_reading_within_a_reading_keeps_the_order)
+{
+    set_up();
+    mail_init(&letters[0].mail, read_within);
+    post("01");
+    EXPECT_STR(read_once(), "1");
+    EXPECT_STR(read_once(), "2");
+    EXPECT_EQ(letters[0].handled, 1u);
+}
+
+/* Who is not away reads by itself. */
+TEST(mail_kicks_only_who_is_away)
+{
+    static struct vcpu v;
+
+    set_up();
+    this_cpu()->running = &v;
+    post("0");
+    EXPECT_EQ(v.attention, 0u);
+    EXPECT(!mail_away()); /* it had not read that */
+    post("1");
+    EXPECT_EQ(v.attention, 0u);
+    EXPECT_STR(read_once(), "01");
+    EXPECT(mail_away());
+    post("2");
+    EXPECT_EQ(v.attention, VCPU_ATTN_MAIL);
+    v.attention = 0;
+    post("2");
+    EXPECT_EQ(v.attention, 0u); /* it was kicked for that */
+    mail_back();
+    post("3");
+    EXPECT_EQ(v.attention, 0u);
+    this_cpu()->running = NULL;
+    EXPECT_STR(read_once(), "23");
+    EXPECT(mail_away()); /* idle: the interrupt itself wakes it */
+    post("4");
+    mail_back();
+    EXPECT_STR(read_once(), "4");
+}
+
+/* ---- two CPUs ---- */
+
+#define SENDERS 3u
+#define POSTS 30000u
+#define LIMIT_S 20
+
+static struct sender {
+    struct mail mail;
+    uint32_t sent, seen;
+    bool lost;
+} senders[SENDERS];
+
+static void note(struct mail *m)
+{
+    struct sender *s = HV_CONTAINER_OF(m, struct sender, mail);
+    uint32_t sent = __atomic_load_n(&s->sent, __ATOMIC_RELAXED);
+
+    if (sent < s->seen)
+        s->lost = true;
+    s->seen = sent;
+}
+
+static void *send(void *arg)
+{
+    struct sender *s = arg;
+
+    for (uint32_t i = 1; i <= POSTS; i++) {
+        __atomic_store_n(&s->sent, i, __ATOMIC_RELAXED);
+        mail_post(&s->mail, 0);
+    }
+    return NULL;
+}
+
+static bool all_seen(void)
+{
+    for (uint32_t i = 0; i < SENDERS; i++) {
+        if (senders[i].seen != POSTS)
+            return false;
+    }
+    return true;
+}
+
+/* The reader goes away whenever its box is empty and stays away until it is kicked. The
+ * last mail of each sender must arrive: nobody would send another that brings it. */
+TEST(mail_of_many_senders_is_never_left_lying)
+{
+    static struct vcpu v;
+    pthread_t threads[SENDERS];
+    time_t end = time(NULL) + LIMIT_S;
+
+    this_cpu()->running = &v;
+    for (uint32_t i = 0; i < SENDERS; i++) {
+        mail_init(&senders[i].mail, note);
+        REQUIRE(pthread_create(&threads[i], NULL, send, &senders[i]) == 0);
+    }
+    while (!all_seen() && time(NULL) < end) {
+        mail_read();
+        if (!mail_away())
+            continue;
+        while (!__atomic_exchange_n(&v.attention, 0, __ATOMIC_SEQ_CST) && !all_seen()) {
+            if (time(NULL) >= end)
+                break;
+        }
+        mail_back();
+    }
+    for (uint32_t i = 0; i < SENDERS; i++) {
+        EXPECT_EQ(senders[i].seen, POSTS);
+        EXPECT(!senders[i].lost);
+        (void)pthread_join(threads[i], NULL);
+    }
+}
