@@ -190,6 +190,7 @@ struct guest *guest_create(const struct guest_config *c)
         g = frame_ptr(f);
         g->config = *c;
         g->id = new_id();
+        g->owner = this_cpu()->index;
         g->state = GUEST_BUILDING;
         g->started_ns = arch_time_ns();
         g->ram_pages = c->memory_kib ? c->memory_kib / 4 : c->memory_mib * 256;

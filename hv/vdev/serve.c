@@ -251,14 +251,24 @@ static void retry_fired(struct timer *t)
     vdev_poll_later(s);
 }
 
+static void mail_came(struct mail *m)
+{
+    struct vdev_set *s = HV_CONTAINER_OF(m, struct vdev_set, mail);
+
+    vconsole_mail(s);
+    vnet_mail(s);
+}
+
 void serve_create(struct vdev_set *s)
 {
+    mail_init(&s->mail, mail_came);
     timer_init(&s->retry, retry_fired);
     timer_init(&s->signal, signal_fired);
 }
 
 void serve_destroy(struct vdev_set *s)
 {
+    mail_read(); /* nobody finds it any more, but some may be posted */
     timer_cancel(&s->retry);
     timer_cancel(&s->signal);
 }

@@ -51,7 +51,8 @@ static uint32_t vconsole_request(struct vdev *d, uint32_t n, struct vq_chain *c)
 
 static uint32_t input_waiting(const struct vconsole *v)
 {
-    return v->tail - v->head;
+    return __atomic_load_n(&v->tail, __ATOMIC_ACQUIRE) -
+           __atomic_load_n(&v->head, __ATOMIC_ACQUIRE);
 }
 
 /* Copies waiting input into one request of the guest. */
@@ -67,7 +68,7 @@ static uint32_t fill_request(struct vdev *d, struct vq_chain *c)
         n = vq_chain_write(&d->vq[INPUT_QUEUE], c, con->input + at, n);
         if (n == 0)
             break;
-        con->head += n;
+        __atomic_store_n(&con->head, con->head + n, __ATOMIC_RELEASE);
         con->in_bytes += n;
         done += n;
     }
@@ -110,9 +111,16 @@ void vconsole_input(struct guest *g, const uint8_t *bytes, uint32_t n)
             con->dropped += n - i;
             break;
         }
-        con->input[con->tail++ % VCONSOLE_INPUT_BYTES] = bytes[i];
+        con->input[con->tail % VCONSOLE_INPUT_BYTES] = bytes[i];
+        __atomic_store_n(&con->tail, con->tail + 1, __ATOMIC_RELEASE);
     }
-    vdev_kick_later(s->console, INPUT_QUEUE);
+    mail_post(&s->mail, g->owner);
+}
+
+void vconsole_mail(struct vdev_set *s)
+{
+    if (input_waiting(&s->vconsole) != 0)
+        vdev_kick_later(s->console, INPUT_QUEUE);
 }
 
 static void vconsole_print(const struct vdev *d)

@@ -10,6 +10,7 @@
 #include "vpci.h"
 
 #include "hv/guest.h"
+#include "hv/mail.h"
 #include "hv/timerq.h"
 #include "hv/vdev.h"
 
@@ -79,26 +80,31 @@ struct vdev {
 
 #define VCONSOLE_INPUT_BYTES 512u /* power of two */
 
+/* The console's CPU moves tail on and counts what is dropped, the owner moves head on. */
 struct vconsole {
     uint32_t head, tail; /* free-running; input[head % size] goes out next */
     uint64_t in_bytes, out_bytes, dropped;
     uint8_t input[VCONSOLE_INPUT_BYTES];
 };
 
-#define VNET_INBOX_BYTES HV_KIB(128) /* a power of two; what one kick can send */
+#define VNET_GRAINS 512u /* a power of two; what one kick can send */
+#define VNET_GRAIN_BYTES 256u
 
-/* Frames from others wait in the inbox, each behind its length, until this guest runs:
- * to put them into its buffers is its own work. */
+/* Frames from others wait in the inbox until this guest runs: to put them into its
+ * buffers is its own work. A sender takes grains by moving tail on, fills them, and then
+ * writes the length, which is 0 before; the owner clears it and moves head on. */
 struct vnet {
     uint8_t mac[6];
-    uint64_t tx_frames, rx_frames, tx_dropped, rx_dropped;
-    uint32_t waiting;    /* frames in the inbox */
-    uint32_t head, tail; /* free-running; inbox[head % size] goes out next */
-    uint8_t inbox[VNET_INBOX_BYTES];
+    uint64_t tx_frames, rx_frames, tx_dropped;
+    uint32_t rx_dropped; /* senders count, too */
+    uint32_t head, tail; /* free-running; the frame at head % VNET_GRAINS goes out next */
+    uint16_t length[VNET_GRAINS]; /* of the frame that begins here */
+    uint8_t inbox[VNET_GRAINS][VNET_GRAIN_BYTES];
 };
 
 struct vdev_set {
     struct guest *g;
+    struct mail mail; /* something from others waits: input, frames */
     uint32_t nr;
     struct vdev dev[VDEV_MAX];
     struct vdev *net, *console;
@@ -190,3 +196,7 @@ void vnet_create(struct vdev_set *s);
 
 /* What waits in the inbox is lost, with the ring that it was for. */
 void vnet_forget(struct vnet *v);
+
+/* For what has come from others: makes the owner's next vdev_poll() look at it. */
+void vnet_mail(struct vdev_set *s);
+void vconsole_mail(struct vdev_set *s);

@@ -65,30 +65,70 @@ static uint32_t vnet_request(struct vdev *d, uint32_t n, struct vq_chain *c)
 
 /* ---- the inbox ---- */
 
-static void inbox_put(struct vnet *v, const void *src, uint32_t bytes)
+static uint32_t grains_of(uint32_t bytes)
 {
-    uint32_t at = v->tail % VNET_INBOX_BYTES;
-    uint32_t n = hv_min_u32(bytes, VNET_INBOX_BYTES - at);
-
-    memcpy(v->inbox + at, src, n);
-    memcpy(v->inbox, (const uint8_t *)src + n, bytes - n);
-    v->tail += bytes;
+    return (bytes + VNET_GRAIN_BYTES - 1) / VNET_GRAIN_BYTES;
 }
 
-static void inbox_get(struct vnet *v, void *dst, uint32_t bytes)
+/* A sender's side, on any CPU. False: it does not fit. */
+static bool inbox_put(struct vnet *v, const uint8_t *frame, uint32_t bytes)
 {
-    uint32_t at = v->head % VNET_INBOX_BYTES;
-    uint32_t n = hv_min_u32(bytes, VNET_INBOX_BYTES - at);
+    uint32_t tail = __atomic_load_n(&v->tail, __ATOMIC_RELAXED), at, n;
 
-    memcpy(dst, v->inbox + at, n);
-    memcpy((uint8_t *)dst + n, v->inbox, bytes - n);
-    v->head += bytes;
+    do {
+        uint32_t head = __atomic_load_n(&v->head, __ATOMIC_ACQUIRE);
+
+        if (VNET_GRAINS - (tail - head) < grains_of(bytes))
+            return false;
+    } while (!__atomic_compare_exchange_n(&v->tail, &tail, tail + grains_of(bytes), true,
+                                          __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+    at = tail % VNET_GRAINS;
+    n = hv_min_u32(bytes, (VNET_GRAINS - at) * VNET_GRAIN_BYTES);
+    memcpy(v->inbox[at], frame, n);
+    memcpy(v->inbox, frame + n, bytes - n);
+    __atomic_store_n(&v->length[at], (uint16_t)bytes, __ATOMIC_RELEASE);
+    return true;
+}
+
+/* The owner's side: bytes of the oldest frame, 0 if there is none. */
+static uint32_t inbox_first(const struct vnet *v)
+{
+    return __atomic_load_n(&v->length[v->head % VNET_GRAINS], __ATOMIC_ACQUIRE);
+}
+
+/* Takes the oldest away; into dst, which may be NULL. */
+static void inbox_take(struct vnet *v, uint8_t *dst)
+{
+    uint32_t at = v->head % VNET_GRAINS, bytes = v->length[at];
+    uint32_t n = hv_min_u32(bytes, (VNET_GRAINS - at) * VNET_GRAIN_BYTES);
+
+    if (dst) {
+        memcpy(dst, v->inbox[at], n);
+        memcpy(dst + n, v->inbox, bytes - n);
+    }
+    v->length[at] = 0;
+    __atomic_store_n(&v->head, v->head + grains_of(bytes), __ATOMIC_RELEASE);
+}
+
+static void count_dropped(struct vnet *v)
+{
+    __atomic_fetch_add(&v->rx_dropped, 1, __ATOMIC_RELAXED);
 }
 
 void vnet_forget(struct vnet *v)
 {
-    v->head = v->tail;
-    v->waiting = 0;
+    for (; inbox_first(v); count_dropped(v))
+        inbox_take(v, NULL);
+}
+
+void vnet_mail(struct vdev_set *s)
+{
+    if (!inbox_first(&s->vnet))
+        return;
+    if (s->net->state == VDEV_STARTED)
+        vdev_kick_later(s->net, RX_QUEUE);
+    else
+        vnet_forget(&s->vnet);
 }
 
 /* ---- receiving ---- */
@@ -115,48 +155,27 @@ static bool vnet_deliver(struct vdev *d, uint32_t n)
     struct vnet *v = &s->vnet;
     uint32_t header = header_bytes(d);
 
-    while (v->head != v->tail && s->spent < VDEV_BUDGET_BYTES) {
-        uint16_t bytes;
-
+    for (uint32_t bytes; (bytes = inbox_first(v)) != 0 && s->spent < VDEV_BUDGET_BYTES;) {
         if (!vdev_pop(d, RX_QUEUE)) { /* nor will there be one for the others now */
-            v->rx_dropped += v->waiting;
             vnet_forget(v);
             break;
         }
-        inbox_get(v, &bytes, sizeof(bytes));
-        v->waiting--;
         memset(s->buf, 0, header);
         if (d->modern)
             s->buf[HEADER_NUM_BUFFERS] = 1;
-        inbox_get(v, s->buf + header, bytes);
+        inbox_take(v, s->buf + header);
         if (receive(d, header + bytes))
             v->rx_frames++;
         else
-            v->rx_dropped++;
+            count_dropped(v);
         if (!vdev_account(s, VDEV_REQUEST_COST + bytes))
             break;
     }
     vdev_signal(d, n);
-    return v->head != v->tail;
+    return inbox_first(v) != 0;
 }
 
 /* ---- the hub ---- */
-
-static void post(struct vdev_set *to, const uint8_t *frame, uint32_t bytes)
-{
-    struct vnet *v = &to->vnet;
-    uint16_t length = (uint16_t)bytes;
-
-    if (to->net->state != VDEV_STARTED ||
-        VNET_INBOX_BYTES - (v->tail - v->head) < sizeof(length) + bytes) {
-        v->rx_dropped++;
-        return;
-    }
-    inbox_put(v, &length, sizeof(length));
-    inbox_put(v, frame, bytes);
-    v->waiting++;
-    vdev_kick_later(to->net, RX_QUEUE);
-}
 
 void vnet_hub_send(struct guest *from, const uint8_t *frame, uint32_t bytes)
 {
@@ -167,7 +186,10 @@ void vnet_hub_send(struct guest *from, const uint8_t *frame, uint32_t bytes)
 
         if (to == from || !to->vdevs || guest_is_dead(to))
             continue;
-        post(to->vdevs, frame, bytes);
+        if (inbox_put(&to->vdevs->vnet, frame, bytes))
+            mail_post(&to->vdevs->mail, to->owner);
+        else
+            count_dropped(&to->vdevs->vnet);
         if (from && from->vdevs)
             from->vdevs->spent += bytes;
         arch_preempt_point(); /* not sched_point(): the list stays as it is */
@@ -178,10 +200,9 @@ static void vnet_print(const struct vdev *d)
 {
     const struct vnet *v = &d->set->vnet;
 
-    log_raw("           tx=%llu rx=%llu tx_dropped=%llu rx_dropped=%llu",
+    log_raw("           tx=%llu rx=%llu tx_dropped=%llu rx_dropped=%u",
             (unsigned long long)v->tx_frames, (unsigned long long)v->rx_frames,
-            (unsigned long long)v->tx_dropped,
-            (unsigned long long)v->rx_dropped);
+            (unsigned long long)v->tx_dropped, v->rx_dropped);
 }
 
 const struct vdev_ops vnet_ops = {

@@ -7,6 +7,7 @@
 #include "hv/arch_if.h"
 #include "hv/console.h"
 #include "hv/frame.h"
+#include "hv/mail.h"
 #include "hv/pmm.h"
 #include "hv/range.h"
 #include "hv/sched.h"
@@ -285,6 +286,7 @@ void arch_preempt_point(void)
 void sched_point(void)
 {
     arch_preempt_point();
+    mail_read();
 }
 
 /* ---- guests ---- */

@@ -11,6 +11,7 @@
 #include "hv/vcpu.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <time.h>
 
 #define LETTERS 8u
@@ -146,7 +147,84 @@ TEST(mail_kicks_only_who_is_away)
     EXPECT_STR(read_once(), "4");
 }
 
-/* ---- two CPUs ---- */
+/* ---- the other CPU, between any two instructions ---- */
+
+#if __SIZEOF_POINTER__ == 8
+#define READ_FLAGS __builtin_ia32_readeflags_u64
+#define WRITE_FLAGS __builtin_ia32_writeeflags_u64
+#else
+#define READ_FLAGS __builtin_ia32_readeflags_u32
+#define WRITE_FLAGS __builtin_ia32_writeeflags_u32
+#endif
+#define TRAP_FLAG 0x100u
+
+static uint32_t steps_left;
+static void (*other)(void);
+
+static void on_step(int signal)
+{
+    (void)signal;
+    if (steps_left > 0 && --steps_left == 0)
+        other();
+}
+
+/* Calls what(), with then() behind so many of its instructions; false: it had fewer. */
+static bool interrupted_at(uint32_t step, void (*what)(void), void (*then)(void))
+{
+    steps_left = step;
+    other = then;
+    WRITE_FLAGS(READ_FLAGS() | TRAP_FLAG);
+    what();
+    WRITE_FLAGS(READ_FLAGS() & ~TRAP_FLAG);
+    return steps_left == 0;
+}
+
+static struct vcpu turn;
+static bool went_away;
+
+static void go_away(void)
+{
+    went_away = mail_away();
+}
+
+static void post_one(void)
+{
+    mail_post(&letters[0].mail, 0);
+}
+
+static void step_through(void (*what)(void), void (*then)(void))
+{
+    uint32_t step = 0;
+    bool inside;
+
+    (void)signal(SIGTRAP, on_step);
+    this_cpu()->running = &turn;
+    do {
+        set_up();
+        turn.attention = 0;
+        inside = interrupted_at(++step, what, then);
+        if (!inside)
+            then();
+        EXPECT(!went_away || turn.attention == VCPU_ATTN_MAIL);
+        mail_back();
+        EXPECT_STR(read_once(), "0");
+    } while (inside);
+    EXPECT(step > 10);
+}
+
+/* Wherever it is posted while the reader goes away: who has gone is kicked. */
+TEST(mail_is_not_left_lying_by_a_reader_that_goes_away)
+{
+    step_through(go_away, post_one);
+}
+
+/* The same the other way round: the reader goes away in the midst of a posting. */
+TEST(mail_is_not_left_lying_by_a_sender)
+{
+    step_through(post_one, go_away);
+}
+
+/* ---- many senders ---- */
 
 #define SENDERS 3u
 #define POSTS 30000u
@@ -188,15 +266,14 @@ static bool all_seen(void)
     return true;
 }
 
-/* The reader goes away whenever its box is empty and stays away until it is kicked. The
- * last mail of each sender must arrive: nobody would send another that brings it. */
-TEST(mail_of_many_senders_is_never_left_lying)
+/* Threads as CPUs. The reader goes away whenever its box is empty and stays away until it
+ * is kicked. The last mail of each sender must arrive: nobody would send another one. */
+TEST(mail_of_many_senders_comes)
 {
-    static struct vcpu v;
     pthread_t threads[SENDERS];
     time_t end = time(NULL) + LIMIT_S;
 
-    this_cpu()->running = &v;
+    this_cpu()->running = &turn;
     for (uint32_t i = 0; i < SENDERS; i++) {
         mail_init(&senders[i].mail, note);
         REQUIRE(pthread_create(&threads[i], NULL, send, &senders[i]) == 0);
@@ -205,8 +282,8 @@ TEST(mail_of_many_senders_is_never_left_lying)
         mail_read();
         if (!mail_away())
             continue;
-        while (!__atomic_exchange_n(&v.attention, 0, __ATOMIC_SEQ_CST) && !all_seen()) {
-            if (time(NULL) >= end)
+        while (!__atomic_exchange_n(&turn.attention, 0, __ATOMIC_SEQ_CST)) {
+            if (all_seen() || time(NULL) >= end)
                 break;
         }
         mail_back();

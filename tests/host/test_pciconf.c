@@ -357,6 +357,7 @@ TEST(pciconf_a_whole_console_runs_through_the_window)
     fake_avail(&rx, 3);
     bar_write(0x38, 2, 0);
     vconsole_input(&f->g, (const uint8_t *)"in", 2);
+    mail_read();
     vdev_poll(&f->g);
     EXPECT_EQ(fake_used_len(&rx, 0), 2u);
     EXPECT_EQ(memcmp(f->mem + 0x11000, "in", 2), 0);

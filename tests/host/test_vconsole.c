@@ -38,6 +38,7 @@ static uint32_t poll_until_idle(void)
 {
     uint32_t n = 0;
 
+    mail_read();
     for (; (f->vcpu.attention & VCPU_ATTN_VDEV) && n < 1000; n++)
         vdev_poll(&f->g);
     return n;
@@ -257,6 +258,7 @@ TEST(vconsole_one_huge_buffer_is_cut)
 static void type_in(const char *text)
 {
     vconsole_input(&f->g, (const uint8_t *)text, (uint32_t)strlen(text));
+    mail_read();
     EXPECT(f->vcpu.attention & VCPU_ATTN_VDEV);
     vdev_poll(&f->g);
 }
@@ -268,6 +270,8 @@ TEST(vconsole_input_leaves_guest_memory_to_the_run_loop)
     fake_desc(&in, 0, 0x8000, 4, WRITE, 0);
     fake_avail(&in, 0);
     vconsole_input(&f->g, (const uint8_t *)"ab", 2);
+    EXPECT_EQ(f->vcpu.attention, 0u); /* its owner has not read its mail */
+    mail_read();
     EXPECT_EQ(fake_used_idx(&in), 0u);
     EXPECT_EQ(f->mem[0x8000], 0u);
     EXPECT(f->vcpu.attention & VCPU_ATTN_VDEV);

@@ -29,6 +29,7 @@ struct guest {
     struct list link; /* in guest_list */
     struct guest_config config;
     uint32_t id; /* small, reused; 0..GUEST_MAX-1 */
+    uint32_t owner; /* the CPU that runs it: nobody else touches what is the guest's */
     enum guest_state state;
     enum guest_end end;
     char reason[192]; /* first one wins */
