@@ -2,6 +2,7 @@
 /* The first hypercall (ABI 3.3, 3.4; HC-01 to HC-03, AR-08, AR-09): every revision,
  * every bad value with its sentence.
  * units: tests/host/hcall_fixture.c hv/vcpu/hcall.c hv/vcpu/hcall_args.c hv/vcpu/ring.c
+ * units: hv/vcpu/hcall_init.c
  * units: hv/vcpu/vidt.c hv/vcpu/vgdt.c hv/vcpu/abi.c
  */
 #include "hcall_fixture.h"

@@ -82,5 +82,5 @@ void hcall_shutdown(HCALL_ARGS);
 /* SET_STACK with arguments that were checked. */
 void hcall_use_stack(struct vcpu *v, uint32_t ss1, uint32_t esp1);
 
-/* The first hypercall: finds the ABI row and does INIT (ABI 3.3, 3.4). */
+/* The first hypercall (hv/vcpu/hcall_init.c): finds the ABI row and does INIT (ABI 3.3, 3.4). */
 void hcall_first(struct vcpu *v);
