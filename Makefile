@@ -53,12 +53,13 @@ monitor-ldflags := -m elf_i386 -nostdlib -static -z max-page-size=4096 \
 nasm-flags := -f elf32 -w+error -I $(gen)/
 
 # Who may include whom: each folder sees the paths of its row and no others. What
-# knows no guest sees none of the headers that do.
-inc-arch := -Ihv/include/base -Iarch/i386/include -Iswitcher/include
+# knows no guest sees none of the headers that do; all but drivers/ take the numbers
+# of the guest interface from guest-abi/.
+inc-arch := -Ihv/include/base -Iarch/i386/include -Iswitcher/include -Iguest-abi/include
 inc-switcher := $(inc-arch)
 inc-drivers := -Ihv/include/base -Iarch/i386/include
 inc-boot := $(inc-arch) -Ihv/include/guest
-inc-hv := $(inc-boot) -Iguest-abi/include
+inc-hv := $(inc-boot)
 inc-for = $(inc-$(firstword $(subst /, ,$(1)))) -I$(gen)
 
 # The C library routines must not be turned into calls of themselves. They call nothing,

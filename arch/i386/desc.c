@@ -12,7 +12,7 @@
 
 #define DF_STACK_TOP (LAYOUT_DF_STACK + LAYOUT_DF_STACK_PAGES * HV_PAGE_SIZE)
 
-_Static_assert(STATE_GDT + GDT_ENTRIES * 8 <= STATE_TSS, "state page");
+_Static_assert(STATE_GDT + GABI_GDT_ENTRIES * 8 <= STATE_TSS, "state page");
 _Static_assert(STATE_TSS + sizeof(struct tss32) <= STATE_HOST_CR3, "state page");
 _Static_assert(STATE_GDT_VA == SW_STATE + STATE_GDT, "layout.h");
 _Static_assert(STATE_TSS_VA == SW_STATE + STATE_TSS, "layout.h");
@@ -47,7 +47,7 @@ void desc_init(void)
 {
     uint64_t *gdt = (uint64_t *)STATE_GDT_VA;
     struct tss32 *df_tss = (struct tss32 *)(SW_PRIVATE + SW_PRIVATE_DF_TSS);
-    struct cpu_table_ptr p = {GDT_ENTRIES * 8 - 1, STATE_GDT_VA};
+    struct cpu_table_ptr p = {GABI_GDT_ENTRIES * 8 - 1, STATE_GDT_VA};
 
     fill_tss((struct tss32 *)STATE_TSS_VA);
     fill_df_tss(df_tss);

@@ -78,7 +78,7 @@ const char *golden_difference(void)
         return "DR7";
     if (cpu_features.sep && cpu_rdmsr(MSR_SYSENTER_CS) != 0)
         return "SYSENTER_CS";
-    if (!table_is(read_gdtr(), SW_STATE + STATE_GDT, GDT_ENTRIES * 8 - 1))
+    if (!table_is(read_gdtr(), SW_STATE + STATE_GDT, GABI_GDT_ENTRIES * 8 - 1))
         return "GDTR";
     if (!table_is(read_idtr(), idt_base(), idt_limit()))
         return "IDTR";

@@ -82,7 +82,7 @@ struct guest_regs *arch_vcpu_init(struct arch_vcpu *a)
     fpu_init_image(a->fxsave);
     debugreg_init(a);
     for (uint32_t i = 0; i < 256; i++)
-        a->idt[i] = arch_stub_gate(i, i == VEC_HCALL ? 1 : 0);
+        a->idt[i] = arch_stub_gate(i, i == GABI_HCALL_VECTOR ? 1 : 0);
     return (struct guest_regs *)((uint8_t *)frame_ptr(a->regs_frame) + HV_PAGE_SIZE) - 1;
 }
 
@@ -105,7 +105,7 @@ void arch_vcpu_fini(struct arch_vcpu *a)
 
 static void load_tables(struct arch_vcpu *a)
 {
-    for (uint32_t i = 0; i < GDT_ENTRIES; i++) {
+    for (uint32_t i = 0; i < GABI_GDT_ENTRIES; i++) {
         if (!gdt_index_is_host(i))
             state_gdt()[i] = a->gdt[i];
     }
@@ -143,7 +143,7 @@ void arch_vcpu_put(struct arch_vcpu *a)
 
 void arch_vcpu_set_gdt(struct arch_vcpu *a, uint32_t index, uint64_t desc)
 {
-    hv_assert(index < GDT_ENTRIES);
+    hv_assert(index < GABI_GDT_ENTRIES);
     if (gdt_index_is_host(index))
         return;
     a->gdt[index] = desc;
@@ -244,7 +244,7 @@ uint64_t arch_stub_gate(uint32_t vector, uint32_t dpl)
 
 uint64_t arch_thunk_gate(uint32_t dpl)
 {
-    return gate_make(SEL_GUEST_CS, SW_THUNK, dpl, true);
+    return gate_make(GABI_KERNEL_CS, SW_THUNK, dpl, true);
 }
 
 bool arch_eip_in_thunk(uint32_t eip)

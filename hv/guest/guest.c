@@ -100,8 +100,8 @@ static void init_registers(struct vcpu *v, uint32_t entry)
     struct guest_regs *r = v->regs;
 
     memset(r, 0, sizeof(*r));
-    r->cs = SEL_GUEST_CS;
-    r->ss = r->ds = r->es = r->fs = r->gs = SEL_GUEST_DS;
+    r->cs = GABI_KERNEL_CS;
+    r->ss = r->ds = r->es = r->fs = r->gs = GABI_KERNEL_DS;
     r->eip = entry;
     r->eflags = EFLAGS_IF | EFLAGS_FIXED;
 }

@@ -4,10 +4,8 @@
  * page tables below it.  Nothing here may reach into the image or past RAM. */
 #include "loader_plan.h"
 
+#include "guest-abi/hcall.h"
 #include "hv/abi.h"
-#include "hv/arch_if.h"
-#include "hv/gmem.h"
-#include "hv/range.h"
 #include "hv/string.h"
 
 #define PAGE_OFFSET_PDE (LOADER_HIGH_MAP >> 22)
@@ -23,21 +21,16 @@
 /* A kernel changes them through its own map of memory, which ends at some 890 MiB. */
 #define TABLES_TOP HV_MIB(768)
 
-/* boot_params, offsets of ABI 1.2. */
+/* boot_params, ABI 1.2: the offsets that only a loader knows. */
 enum {
-    BP_E820_ENTRIES = 0x1e8,
     BP_HEADER = 0x1f1,
     BP_HEADER_MAX = 0x290, /* what follows is not the image's */
     BP_VERSION = 0x206,
     BP_LOADER = 0x210,
     BP_LOADFLAGS = 0x211,
-    BP_RAMDISK_IMAGE = 0x218,
-    BP_RAMDISK_SIZE = 0x21c,
-    BP_CMDLINE = 0x228,
     BP_ALIGNMENT = 0x230,
     BP_SUBARCH = 0x23c,
     BP_SUBARCH_DATA = 0x240,
-    BP_E820 = 0x2d0,
 
     BP_VERSION_MIN = 0x0207,
     BP_LOADER_OTHER = 0xff,
@@ -191,22 +184,22 @@ static int write_params(struct load_plan *p)
         uint8_t len;
         uint32_t value;
     } fields[] = {
-        {BP_E820_ENTRIES, 1, 1},
+        {GABI_BP_E820_ENTRIES, 1, 1},
         {BP_VERSION, 2, hv_max_u32(version, BP_VERSION_MIN)},
         {BP_LOADER, 1, BP_LOADER_OTHER},
         {BP_LOADFLAGS, 1, loadflags | BP_KEEP_SEGMENTS},
-        {BP_RAMDISK_IMAGE, 4, initrd},
-        {BP_RAMDISK_SIZE, 4, p->initrd_bytes},
-        {BP_CMDLINE, 4, BOOT_CMDLINE_PA},
+        {GABI_BP_RAMDISK_IMAGE, 4, initrd},
+        {GABI_BP_RAMDISK_SIZE, 4, p->initrd_bytes},
+        {GABI_BP_CMDLINE_PTR, 4, BOOT_CMDLINE_PA},
         {BP_ALIGNMENT, 4, BP_ALIGN_16M},
         {BP_SUBARCH, 4, BP_SUBARCH_LGUEST},
         {BP_SUBARCH_DATA, 4, 0},
         {BP_SUBARCH_DATA + 4, 4, 0},
-        {BP_E820, 4, 0},
-        {BP_E820 + 4, 4, 0},
-        {BP_E820 + 8, 4, p->ram_bytes},
-        {BP_E820 + 12, 4, 0},
-        {BP_E820 + 16, 4, E820_RAM},
+        {GABI_BP_E820_MAP, 4, 0},
+        {GABI_BP_E820_MAP + 4, 4, 0},
+        {GABI_BP_E820_MAP + 8, 4, p->ram_bytes},
+        {GABI_BP_E820_MAP + 12, 4, 0},
+        {GABI_BP_E820_MAP + 16, 4, E820_RAM},
     };
     int rc = write_header(p);
 

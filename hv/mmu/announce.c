@@ -125,8 +125,8 @@ static HV_NOINLINE bool set_again(const uint32_t *slot, const uint32_t *end,
 {
     const uint32_t *next = slot + SLOT_WORDS;
 
-    return next != end && next[1] == slot[1] && next[0] == HCALL_SET_PTE &&
-           status[1] != SHADOW_SLOT_FREE;
+    return next != end && next[1] == slot[1] && next[0] == GABI_HCALL_SET_PTE &&
+           status[1] != GABI_SLOT_FREE;
 }
 
 /* One call on the remembered table, or where nothing is to be done. gents: the
@@ -320,12 +320,12 @@ HV_INLINE uint32_t set_ptes(const struct link_cache *l, uint8_t *status,
     uint8_t *at = status;
 
     for (; slot != end; slot += SLOT_WORDS) {
-        if (*at == SHADOW_SLOT_FREE || slot[0] != HCALL_SET_PTE ||
+        if (*at == GABI_SLOT_FREE || slot[0] != GABI_HCALL_SET_PTE ||
             !set_pte_quick(l, pages, gents, slot[1], hv_read_once(slot[2]),
                            hv_read_once(slot[3]), pae ? hv_read_once(slot[4]) : 0, pae,
                            slot, end, at))
             break;
-        *at++ = SHADOW_SLOT_FREE;
+        *at++ = GABI_SLOT_FREE;
     }
     return (uint32_t)(at - status);
 }

@@ -3,12 +3,11 @@
  * what its first hypercall points to (ABI 3.1, 3.4).  Pure: memory is read
  * through the caller's function, in small pieces, each piece once. */
 #include "hv/abi.h"
-#include "hv/string.h"
+#include "guest-abi/hcall.h"
 
 /* irq_enabled and its neighbours lie alike in all rows. */
 enum { LG_IRQ_ENABLED = 0x0, LG_BLOCKED = 0x4, LG_CR2 = 0x8 };
 
-#define RING_SLOTS 64
 #define NONE ABI_NO_FIELD
 
 /* Two rows share the oldest layout and differ in how calls are made. */
@@ -79,14 +78,14 @@ static struct status_run read_run(const struct abi_probe_in *in, uint32_t base,
                                   uint32_t off)
 {
     struct status_run r = {false, false};
-    uint8_t b[RING_SLOTS + 2];
+    uint8_t b[GABI_RING_SLOTS + 2];
 
     if (!read_at(in, base, off - 1, b, sizeof(b)))
         return r;
     r.all_ones = true;
-    for (uint32_t i = 1; i <= RING_SLOTS; i++)
-        r.all_ones = r.all_ones && b[i] == 0xff;
-    r.bounded = b[0] != 0xff && b[RING_SLOTS + 1] != 0xff;
+    for (uint32_t i = 1; i <= GABI_RING_SLOTS; i++)
+        r.all_ones = r.all_ones && b[i] == GABI_SLOT_FREE;
+    r.bounded = b[0] != GABI_SLOT_FREE && b[GABI_RING_SLOTS + 1] != GABI_SLOT_FREE;
     return r;
 }
 

@@ -82,7 +82,7 @@ const exit_handler_t exit_table[EXIT_REASONS] = {
     [VEC_XM ... 20] = exit_reflect,
     [21] = exit_reflect_fault,
     [22 ... 30] = exit_reflect,
-    [VEC_HCALL] = exit_hcall,
+    [GABI_HCALL_VECTOR] = exit_hcall,
     [32 ... 255] = exit_irq,
     [ARCH_EXIT_BAD_IRET] = exit_bad_iret,
 };

@@ -13,13 +13,6 @@
 #include "hv/vidt.h"
 #include "hv/virq.h"
 
-/* The suite's own port: exits so far, as a byte whether the canary is to be greedy / a
- * word for the suite (test guests). */
-#define TEST_PORT 0xe8
-/* Its neighbour, where fault injection is built in: reads 1 / the copy of guest
- * memory that shall fail, counted from the next. */
-#define INJECT_PORT 0xe9
-
 /* Elements of a string instruction that one exit handles. */
 #define STRING_MAX 128u
 
@@ -29,9 +22,9 @@
 /* Only the flat kernel segment: with another base EIP is no linear address. */
 static bool cs_is_flat(const struct vcpu *v)
 {
-    uint64_t d = v->arch.gdt[GDT_GUEST_CS];
+    uint64_t d = v->arch.gdt[GABI_KERNEL_CS >> 3];
 
-    return v->regs->cs == SEL_GUEST_CS && (d & 0xff0000ffffff0000ull) == 0x0000 &&
+    return v->regs->cs == GABI_KERNEL_CS && (d & 0xff0000ffffff0000ull) == 0x0000 &&
            (d & (1ull << 54)); /* D: 32-bit code */
 }
 
@@ -60,10 +53,10 @@ static uint32_t width_mask(uint32_t width)
 
 static uint32_t port_in(struct vcpu *v, uint16_t port, uint32_t width)
 {
-    if (port == TEST_PORT && v->guest->config.is_test)
+    if (port == GABI_TEST_PORT && v->guest->config.is_test)
         return width == 1 ? v->guest->test_greedy : vcpu_exits(v);
 #if HV_CFG_INJECT
-    if (port == INJECT_PORT && v->guest->config.is_test)
+    if (port == GABI_INJECT_PORT && v->guest->config.is_test)
         return 1;
 #endif
     return vdev_port_in(v->guest, port, width);
@@ -71,10 +64,10 @@ static uint32_t port_in(struct vcpu *v, uint16_t port, uint32_t width)
 
 static void port_out(struct vcpu *v, uint16_t port, uint32_t width, uint32_t value)
 {
-    if (port == TEST_PORT && v->guest->config.is_test)
+    if (port == GABI_TEST_PORT && v->guest->config.is_test)
         v->guest->test_word = value;
 #if HV_CFG_INJECT
-    else if (port == INJECT_PORT && v->guest->config.is_test)
+    else if (port == GABI_INJECT_PORT && v->guest->config.is_test)
         v->guest->copies_to_fault = value;
 #endif
     else
@@ -234,7 +227,7 @@ static bool emulate_mov_special(struct vcpu *v, const struct insn *in)
  * read-only for itself in later kernels, so by page otherwise. */
 static bool patch_vmcall(struct vcpu *v)
 {
-    static const uint8_t patch[3] = {0xcd, VEC_HCALL, 0x90};
+    static const uint8_t patch[3] = {0xcd, GABI_HCALL_VECTOR, 0x90};
 
     if (!gva_patch(v, GVA(v->regs->eip), patch, sizeof(patch)))
         return false;

@@ -61,7 +61,7 @@ bool exit_refused_return(struct vcpu *v, uint32_t vector, uint32_t err)
     uint32_t stack[2]; /* ESP, SS: there if it goes to ring 3 */
     uint8_t opcode;
 
-    if (r->cs != SEL_GUEST_CS || r->ss != v->flat_ss || !guest_in_noirq_window(g, r->eip))
+    if (r->cs != GABI_KERNEL_CS || r->ss != v->flat_ss || !guest_in_noirq_window(g, r->eip))
         return guest_is_dead(g);
     if (!gva_read(v, &opcode, GVA(r->eip), sizeof(opcode)) || opcode != OPCODE_IRET ||
         !gva_read(v, &to, GVA(r->esp), sizeof(to)) ||

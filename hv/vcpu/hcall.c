@@ -69,9 +69,9 @@ void hcall_use_stack(struct vcpu *v, uint32_t ss1, uint32_t esp1)
 
 static void hcall_set_stack(HCALL_ARGS)
 {
-    if (hv_likely(a == SEL_GUEST_DS && a == v->flat_ss && v->hcall_c <= 2 &&
+    if (hv_likely(a == GABI_KERNEL_DS && a == v->flat_ss && v->hcall_c <= 2 &&
                   b - 1 < LAYOUT_GUEST_TOP))
-        use_stack(v, SEL_GUEST_DS, b);
+        use_stack(v, GABI_KERNEL_DS, b);
     else
         hcall_set_stack_slow(v, a, b);
 }
@@ -123,24 +123,24 @@ const uint8_t hcall_look_closer[64] = {0};
 const hcall_fn_t hcall_table[32] = {
     [11] = hcall_11,
     [12] = hcall_12,
-    [HCALL_FLUSH_ASYNC] = hcall_flush_async,
-    [HCALL_INIT] = hcall_init_again,
-    [HCALL_SHUTDOWN] = hcall_shutdown,
-    [HCALL_LOAD_GDT] = hcall_load_gdt,
-    [HCALL_NEW_PGTABLE] = hcall_new_pgtable,
-    [HCALL_FLUSH_TLB] = hcall_flush_tlb,
-    [HCALL_LOAD_IDT_ENTRY] = hcall_load_idt_entry,
-    [HCALL_SET_STACK] = hcall_set_stack,
-    [HCALL_TS] = hcall_ts,
-    [HCALL_SET_CLOCKEVENT] = hcall_set_clockevent,
-    [HCALL_HALT] = hcall_halt,
-    [HCALL_SET_PMD] = hcall_set_pmd,
-    [HCALL_SET_PTE] = hcall_set_pte,
-    [HCALL_SET_PGD] = hcall_set_pgd,
-    [HCALL_LOAD_TLS] = hcall_load_tls,
-    [HCALL_NOTIFY] = hcall_notify,
-    [HCALL_LOAD_GDT_ENTRY] = hcall_load_gdt_entry,
-    [HCALL_SEND_INTERRUPTS] = hcall_flush_async, /* the exit is the point */
+    [GABI_HCALL_FLUSH_ASYNC] = hcall_flush_async,
+    [GABI_HCALL_INIT] = hcall_init_again,
+    [GABI_HCALL_SHUTDOWN] = hcall_shutdown,
+    [GABI_HCALL_LOAD_GDT] = hcall_load_gdt,
+    [GABI_HCALL_NEW_PGTABLE] = hcall_new_pgtable,
+    [GABI_HCALL_FLUSH_TLB] = hcall_flush_tlb,
+    [GABI_HCALL_LOAD_IDT_ENTRY] = hcall_load_idt_entry,
+    [GABI_HCALL_SET_STACK] = hcall_set_stack,
+    [GABI_HCALL_TS] = hcall_ts,
+    [GABI_HCALL_SET_CLOCKEVENT] = hcall_set_clockevent,
+    [GABI_HCALL_HALT] = hcall_halt,
+    [GABI_HCALL_SET_PMD] = hcall_set_pmd,
+    [GABI_HCALL_SET_PTE] = hcall_set_pte,
+    [GABI_HCALL_SET_PGD] = hcall_set_pgd,
+    [GABI_HCALL_LOAD_TLS] = hcall_load_tls,
+    [GABI_HCALL_NOTIFY] = hcall_notify,
+    [GABI_HCALL_LOAD_GDT_ENTRY] = hcall_load_gdt_entry,
+    [GABI_HCALL_SEND_INTERRUPTS] = hcall_flush_async, /* the exit is the point */
 };
 
 void hcall_bad(struct vcpu *v, uint32_t nr)

@@ -9,12 +9,10 @@
 #include "hv/string.h"
 #include "hv/vgdt.h"
 
-#define SHUTDOWN_TEXT 128u /* ABI 2.2: NUL forced at the last byte */
-
 void hcall_shutdown(HCALL_ARGS)
 {
     struct guest *g = v->guest;
-    char text[SHUTDOWN_TEXT], safe[SHUTDOWN_TEXT];
+    char text[GABI_SHUTDOWN_TEXT_BYTES], safe[GABI_SHUTDOWN_TEXT_BYTES];
     uint32_t n = 0;
 
     /* Linux reboots with a text at an address that is no memory (ABI 2.3). */
@@ -28,7 +26,7 @@ void hcall_shutdown(HCALL_ARGS)
             n += (uint32_t)hv_snprintf(safe + n, sizeof(safe) - n, "\\x%02x", ch);
     }
     safe[n] = '\0';
-    if (b == 2)
+    if (b == GABI_SHUTDOWN_RESTART)
         guest_end(g, END_REBOOT, n ? safe : "restart");
     else if (!strcmp(safe, "Power down") || !strcmp(safe, "PASS") ||
              str_starts(safe, "SKIP: "))
@@ -93,7 +91,7 @@ static bool stack_selector_ok(const struct vcpu *v, uint32_t sel)
 {
     uint32_t index = sel >> 3, hi;
 
-    if ((sel & 7) != 1 || sel > 0xffff || index == 0 || index >= GDT_ENTRIES)
+    if ((sel & 7) != 1 || sel > 0xffff || index == 0 || index >= GABI_GDT_ENTRIES)
         return false;
     if (index == GDT_HOST_CS || index == GDT_HOST_DS || index == GDT_TSS ||
         index == GDT_DF_TSS)
@@ -137,13 +135,13 @@ void hcall_load_tls_slow(HCALL_ARGS)
 
 void hcall_load_gdt(HCALL_ARGS)
 {
-    uint64_t desc[GDT_ENTRIES];
+    uint64_t desc[GABI_GDT_ENTRIES];
 
     if (!v->guest->abi->has_gdt_table) {
-        guest_kill(v->guest, "bad hypercall %u", HCALL_LOAD_GDT);
+        guest_kill(v->guest, "bad hypercall %u", GABI_HCALL_LOAD_GDT);
         return;
     }
-    if (b > GDT_ENTRIES) {
+    if (b > GABI_GDT_ENTRIES) {
         guest_kill(v->guest, "too many gdt entries %u", b);
         return;
     }
@@ -158,7 +156,7 @@ void hcall_load_gdt(HCALL_ARGS)
 
 void hcall_load_gdt_entry(HCALL_ARGS)
 {
-    if (a >= GDT_ENTRIES)
+    if (a >= GABI_GDT_ENTRIES)
         guest_kill(v->guest, "too many gdt entries %u", a);
     else
         vgdt_load_entry(v, a, ((uint64_t)v->hcall_c << 32) | b);

@@ -117,7 +117,7 @@ static void init(struct vcpu *v, const struct abi_probe_out *p)
     g->syscall_vec = (uint8_t)vec;
     g->kernel_address = kernel;
     read_window(g);
-    set_field(g, g->abi->reserve_mem, LAYOUT_RESERVE_MEM);
+    set_field(g, g->abi->reserve_mem, GABI_RESERVE_MEM);
     if (g->boot_pgdir)
         set_field(g, g->abi->pgdir, g->boot_pgdir);
     map_kernel(g);
@@ -141,7 +141,7 @@ void hcall_first(struct vcpu *v)
     };
     struct abi_probe_out out;
 
-    if (r->eax != HCALL_INIT) {
+    if (r->eax != GABI_HCALL_INIT) {
         guest_kill(g, "hypercall %u before INIT", r->eax);
         return;
     }

@@ -174,7 +174,7 @@ struct insn insn_decode(const uint8_t *bytes, uint32_t n)
     if (bytes[at] == 0xcd && at == 0) {
         if (n < 2)
             return ended(n);
-        return bytes[1] == VEC_HCALL ? (struct insn){.op = INSN_HCALL, .len = 2} : unknown;
+        return bytes[1] == GABI_HCALL_VECTOR ? (struct insn){.op = INSN_HCALL, .len = 2} : unknown;
     }
     row = find_row(one_byte, HV_ARRAY_SIZE(one_byte), bytes[at]);
     if (!row)

@@ -78,7 +78,7 @@ static HV_NOINLINE bool push_segmented(struct vcpu *v, uint32_t vector, bool has
 HV_INLINE void enter_handler(struct vcpu *v, struct guest_regs *r, uint32_t vector,
                              uint32_t hi)
 {
-    r->cs = SEL_GUEST_CS;
+    r->cs = GABI_KERNEL_CS;
     r->eip = v->guest->vidt_eip[vector];
     r->eflags &= ~CLEARED;
     if (!(hi & GATE_TRAP))

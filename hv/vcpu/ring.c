@@ -8,8 +8,6 @@
 #include "hv/sched.h"
 #include "hv/shadow.h"
 
-#define RING_SLOTS 64u
-#define SLOT_FREE 0xffu
 #define ENTRIES_A_STEP 16u /* between two preemption points */
 
 /* The rows from 2.6.31 on: the same offsets and 20-byte slots in all of them, in
@@ -17,7 +15,7 @@
 #define NEW_STATUS 0x18
 #define NEW_SLOTS 0x58
 #define NEW_SLOT_WORDS 5u
-_Static_assert(NEW_STATUS + RING_SLOTS == NEW_SLOTS, "the slots follow at once");
+_Static_assert(NEW_STATUS + GABI_RING_SLOTS == NEW_SLOTS, "the slots follow at once");
 
 /* Two pointers walk along: registers are few. After each step interrupts are let in,
  * between two entries, and a scan has so many steps if what is executed keeps making
@@ -29,13 +27,13 @@ HV_INLINE bool ring_run_new(struct vcpu *v)
     const uint32_t *slot =
         (const uint32_t *)(void *)(data + NEW_SLOTS) + v->ring_cursor * NEW_SLOT_WORDS;
     const uint8_t *end = status + ENTRIES_A_STEP - v->ring_cursor % ENTRIES_A_STEP;
-    uint32_t steps = (RING_SLOTS + v->ring_cursor % ENTRIES_A_STEP + ENTRIES_A_STEP - 1) /
+    uint32_t steps = (GABI_RING_SLOTS + v->ring_cursor % ENTRIES_A_STEP + ENTRIES_A_STEP - 1) /
                      ENTRIES_A_STEP, n;
 
-    while (*status != SLOT_FREE) {
+    while (*status != GABI_SLOT_FREE) {
         uint32_t nr = hv_read_once(slot[0]);
 
-        if (nr == HCALL_SET_PTE && /* what rings are full of, and quick */
+        if (nr == GABI_HCALL_SET_PTE && /* what rings are full of, and quick */
             (n = shadow_set_ptes(v, status, slot,
                                  (uint32_t)(data + NEW_SLOTS - status))) != 0) {
             status += n;
@@ -46,12 +44,12 @@ HV_INLINE bool ring_run_new(struct vcpu *v)
             hcall_execute(v, nr, hv_read_once(slot[1]), hv_read_once(slot[2]));
             if (hv_unlikely(v->attention & VCPU_ATTN_DEAD))
                 return false;
-            *status++ = SLOT_FREE;
+            *status++ = GABI_SLOT_FREE;
             slot += NEW_SLOT_WORDS;
         }
         if (status < end)
             continue;
-        n = (uint32_t)(status - data - NEW_STATUS) % RING_SLOTS;
+        n = (uint32_t)(status - data - NEW_STATUS) % GABI_RING_SLOTS;
         v->ring_cursor = n;
         sched_point();
         if (hv_unlikely((v->attention & VCPU_ATTN_DEAD) || --steps == 0))
@@ -72,26 +70,26 @@ static bool ring_run_old(struct vcpu *v)
     volatile uint8_t *data = (volatile uint8_t *)v->irq_enabled;
     volatile uint8_t *status = data + abi->hcall_status;
 
-    for (uint32_t left = RING_SLOTS; left; left--) {
+    for (uint32_t left = GABI_RING_SLOTS; left; left--) {
         uint32_t at = v->ring_cursor;
         const volatile uint32_t *slot =
             (const volatile uint32_t *)(const volatile void *)(data + abi->hcalls +
                 at * abi->slot_bytes);
         uint32_t nr, x, y, z;
 
-        if (status[at] == SLOT_FREE)
+        if (status[at] == GABI_SLOT_FREE)
             break;
         nr = slot[0];
         x = slot[1];
         y = slot[2];
         z = slot[3];
-        v->ring_cursor = (at + 1) % RING_SLOTS;
+        v->ring_cursor = (at + 1) % GABI_RING_SLOTS;
         v->hcall_c = abi->edx_order ? y : z;
         v->hcall_d = 0;
         hcall_execute(v, nr, abi->edx_order ? z : x, abi->edx_order ? x : y);
         if (hv_unlikely(v->attention & VCPU_ATTN_DEAD))
             return false;
-        status[at] = SLOT_FREE;
+        status[at] = GABI_SLOT_FREE;
         if (at % ENTRIES_A_STEP == 0)
             sched_point();
     }

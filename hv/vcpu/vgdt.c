@@ -51,12 +51,12 @@ static bool is_host_entry(uint32_t i)
 
 void vgdt_load_entry(struct vcpu *v, uint32_t index, uint64_t desc)
 {
-    if (index == 0 || index >= GDT_ENTRIES || is_host_entry(index))
+    if (index == 0 || index >= GABI_GDT_ENTRIES || is_host_entry(index))
         return;
     desc = vgdt_sanitise(desc);
     arch_vcpu_set_gdt(&v->arch, index, desc);
-    if (index == GDT_GUEST_DS)
-        v->flat_ss = desc == GDT_FLAT_DATA ? SEL_GUEST_DS : 0;
+    if (index == GABI_KERNEL_DS >> 3)
+        v->flat_ss = desc == GDT_FLAT_DATA ? GABI_KERNEL_DS : 0;
 }
 
 static HV_NOINLINE void change_tls(struct vcpu *v, uint32_t i, uint32_t lo, uint32_t hi)
@@ -70,7 +70,7 @@ static HV_NOINLINE void change_tls(struct vcpu *v, uint32_t i, uint32_t lo, uint
  * accessed bit; it is not even compared with what is there. */
 HV_INLINE void load_one_tls(struct vcpu *v, uint32_t i, uint32_t lo, uint32_t hi)
 {
-    const uint32_t *now = (const uint32_t *)&v->arch.gdt[GDT_TLS_FIRST + i];
+    const uint32_t *now = (const uint32_t *)&v->arch.gdt[GABI_TLS_FIRST + i];
 
     if ((hi & (DESC_P | DESC_S | DESC_CODE | DESC_L | (3u << DESC_DPL_SHIFT))) ==
         (DESC_P | DESC_S | (3u << DESC_DPL_SHIFT)))
@@ -98,7 +98,7 @@ bool vgdt_linear(const struct vcpu *v, uint32_t selector, uint32_t offset, uint3
 {
     uint32_t index = selector >> 3, last = offset + bytes - 1, lo, hi, limit;
 
-    if (index == 0 || index >= GDT_ENTRIES || (selector & 4) || last < offset)
+    if (index == 0 || index >= GABI_GDT_ENTRIES || (selector & 4) || last < offset)
         return false;
     lo = (uint32_t)v->arch.gdt[index];
     hi = (uint32_t)(v->arch.gdt[index] >> 32);
@@ -114,15 +114,15 @@ bool vgdt_linear(const struct vcpu *v, uint32_t selector, uint32_t offset, uint3
 
 uint32_t vgdt_stack_mask(const struct vcpu *v, uint32_t selector)
 {
-    uint32_t hi = (uint32_t)(v->arch.gdt[selector >> 3 & (GDT_ENTRIES - 1)] >> 32);
+    uint32_t hi = (uint32_t)(v->arch.gdt[selector >> 3 & (GABI_GDT_ENTRIES - 1)] >> 32);
 
     return hi & DESC_B ? 0xffffffffu : 0xffffu;
 }
 
 void vgdt_init(struct vcpu *v)
 {
-    for (uint32_t i = 1; i < GDT_ENTRIES; i++)
+    for (uint32_t i = 1; i < GABI_GDT_ENTRIES; i++)
         vgdt_load_entry(v, i, 0);
-    vgdt_load_entry(v, GDT_GUEST_CS, 0x00cf9b000000ffffull);
-    vgdt_load_entry(v, GDT_GUEST_DS, 0x00cf93000000ffffull);
+    vgdt_load_entry(v, GABI_KERNEL_CS >> 3, 0x00cf9b000000ffffull);
+    vgdt_load_entry(v, GABI_KERNEL_DS >> 3, 0x00cf93000000ffffull);
 }

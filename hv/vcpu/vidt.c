@@ -44,7 +44,7 @@ static bool may_go_direct(uint32_t vec, bool uses_vmcall)
 {
     switch (vec) {
     case VEC_DB: /* filtered by the monitor */
-    case VEC_HCALL:
+    case GABI_HCALL_VECTOR:
         return false;
     case VEC_UD:
         return !uses_vmcall;
@@ -60,7 +60,7 @@ struct vidt_choice vidt_choose(uint32_t vec, uint32_t hi, bool direct_allowed,
     bool present = (hi & GATE_P) != 0;
     uint32_t dpl = GATE_DPL(hi) == 3 ? 3 : 1; /* ring 1 may always: its own */
 
-    if (vec == VEC_HCALL) {
+    if (vec == GABI_HCALL_VECTOR) {
         c.dpl = 1;
         return c;
     }
@@ -95,7 +95,7 @@ static void build_gate(struct vcpu *v, uint32_t vec)
     if (c.kind == VIDT_DIRECT) {
         uint32_t real = (hi & ~(3u << 13)) | (c.dpl << 13);
 
-        gate = ((uint64_t)real << 32) | (uint32_t)SEL_GUEST_CS << 16 | (eip & 0xffffu);
+        gate = ((uint64_t)real << 32) | (uint32_t)GABI_KERNEL_CS << 16 | (eip & 0xffffu);
     } else if (c.kind == VIDT_THUNK) {
         arch_vcpu_set_thunk(&v->arch, SW_LGDATA + (g->lguest_data & HV_PAGE_MASK), eip);
         gate = arch_thunk_gate(c.dpl);
@@ -112,7 +112,7 @@ void vidt_load(struct vcpu *v, uint32_t vec, uint32_t lo, uint32_t hi)
         guest_kill(g, "setting idt entry %u", vec);
         return;
     }
-    if (vec == VEC_NMI || vec == VEC_DF || vec == 15 || vec == VEC_HCALL)
+    if (vec == VEC_NMI || vec == VEC_DF || vec == 15 || vec == GABI_HCALL_VECTOR)
         return;
     if (!(hi & GATE_P)) {
         eip = hi = 0;

@@ -17,7 +17,7 @@ void virq_raise(struct guest *g, uint32_t line)
 {
     struct vcpu *v = g->vcpu;
 
-    if (line >= VIRQ_LINES || !v)
+    if (line >= GABI_IRQ_LINES || !v)
         return;
     v->irq_pending |= 1u << line;
     v->attention |= VCPU_ATTN_VIRQ;
@@ -69,7 +69,7 @@ static void inject(struct vcpu *v, uint32_t line)
     uint32_t rest;
 
     v->irq_pending &= ~(1u << line);
-    reflect_plain(v, VEC_IRQ0 + line);
+    reflect_plain(v, GABI_IRQ_VECTOR + line);
     vtime_write_wallclock(v);
     rest = v->irq_pending & ~v->irq_enabled[LGD_BLOCKED];
     if (has_pending_word(v->guest))
@@ -117,7 +117,7 @@ static HV_NOINLINE void deliver_slow(struct vcpu *v)
     if (hv_likely(v->irq_pending & ~blocked))
         line = (uint32_t)__builtin_ctz(v->irq_pending & ~blocked);
     act = decide(v->irq_pending, blocked, hv_read_once(*v->irq_enabled), v->halted,
-                 in_window(v) || is_held(v), vidt_present(g, VEC_IRQ0 + line), &line);
+                 in_window(v) || is_held(v), vidt_present(g, GABI_IRQ_VECTOR + line), &line);
     if (hv_likely(act == VIRQ_INJECT)) {
         if (v->halted)
             virq_wake(v);
@@ -152,14 +152,14 @@ void virq_deliver(struct vcpu *v)
     line = (uint32_t)__builtin_ctz(bit);
     if (hv_unlikely(r->eip - g->noirq_start < g->noirq_end - g->noirq_start ||
                     r->eip >= LAYOUT_GUEST_TOP || r->eip == v->hold_eip ||
-                    !(g->vidt_hi[VEC_IRQ0 + line] & GATE_P) ||
+                    !(g->vidt_hi[GABI_IRQ_VECTOR + line] & GATE_P) ||
                     !has_pending_word(g))) {
         deliver_slow(v);
         return;
     }
     v->irq_pending = 0;
     *attention &= ~(uint32_t)VCPU_ATTN_VIRQ;
-    reflect_plain(v, VEC_IRQ0 + line);
+    reflect_plain(v, GABI_IRQ_VECTOR + line);
     vtime_write_wallclock(v);
     data[LGD_IRQ_PENDING] = 0;
 }

@@ -50,7 +50,7 @@ static void clockevent_fired(struct timer *t)
 {
     struct vcpu *v = HV_CONTAINER_OF(t, struct vcpu, clockevent);
 
-    virq_raise(v->guest, VIRQ_TIMER);
+    virq_raise(v->guest, GABI_IRQ_TIMER);
 }
 
 /* The exit itself is what was wanted. */

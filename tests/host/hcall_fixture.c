@@ -205,7 +205,7 @@ void init_with(enum abi_revision rev)
     boot();
     fill_lgdata(rev);
     g->config.abi = rev;
-    call(HCALL_INIT, LGDATA, 0, 0, 0);
+    call(GABI_HCALL_INIT, LGDATA, 0, 0, 0);
     if (guest_is_dead(g))
         return;
     /* The fixed alias of the switcher area is not there on the host. */

@@ -390,19 +390,19 @@ void sf_set_ptes(struct vcpu *v, const struct sf_pte *ptes, uint32_t n)
     memset(slots, 0xee, sizeof(slots));
     memset(status, 0, sizeof(status));
     for (uint32_t i = 0; i < n; i++)
-        memcpy(&slots[i * 5], (uint32_t[5]){HCALL_SET_PTE, ptes[i].pgd, ptes[i].va,
+        memcpy(&slots[i * 5], (uint32_t[5]){GABI_HCALL_SET_PTE, ptes[i].pgd, ptes[i].va,
                                             ptes[i].lo, ptes[i].hi}, 20);
     for (uint32_t at = 0; at < n && !guest_is_dead(v->guest);) {
         uint32_t done = shadow_set_ptes(v, status + at, slots + at * 5, n - at);
 
         for (uint32_t i = 0; i < n - at; i++)
-            EXPECT_EQ(status[at + i], i < done ? SHADOW_SLOT_FREE : 0);
+            EXPECT_EQ(status[at + i], i < done ? GABI_SLOT_FREE : 0);
         at += done;
         if (!done) { /* the ring has it called the long way */
             v->hcall_c = ptes[at].lo;
             v->hcall_d = ptes[at].hi;
             shadow_set_pte(v, ptes[at].pgd, ptes[at].va);
-            status[at++] = SHADOW_SLOT_FREE;
+            status[at++] = GABI_SLOT_FREE;
         }
     }
 }

@@ -27,7 +27,7 @@ TEST(numbers_that_are_no_calls)
     expect_kill("bad hypercall 2147483648");
     call(0xffffffff, 0, 0, 0, 0);
     expect_kill("bad hypercall 4294967295");
-    call(HCALL_LOAD_GDT, 0, 0, 0, 0); /* gone since 2.6.31 */
+    call(GABI_HCALL_LOAD_GDT, 0, 0, 0, 0); /* gone since 2.6.31 */
     expect_kill("bad hypercall 3");
 }
 
@@ -39,24 +39,24 @@ TEST(arguments_arrive)
         init_with(rev);
         REQUIRE(!guest_is_dead(g));
         d = row->edx_order ? 0x5a5a5a5a : 4;
-        call(HCALL_SET_PTE, 0x1000, 0xc0001000, 0x2067, 4);
+        call(GABI_HCALL_SET_PTE, 0x1000, 0xc0001000, 0x2067, 4);
         EXPECT(!strcmp(seen.what, "set_pte") && seen.a == 0x1000 && seen.b == 0xc0001000 &&
                seen.c == 0x2067 && (row->edx_order || seen.d == d));
-        call(HCALL_SET_PGD, 0x3000, 5, 0, 0);
+        call(GABI_HCALL_SET_PGD, 0x3000, 5, 0, 0);
         EXPECT(!strcmp(seen.what, "set_pgd") && seen.a == 0x3000 && seen.b == 5);
-        call(HCALL_FLUSH_TLB, 0, 0, 0, 0);
+        call(GABI_HCALL_FLUSH_TLB, 0, 0, 0, 0);
         EXPECT_STR(seen.what, "flush_user");
-        call(HCALL_FLUSH_TLB, 0x80000000, 0, 0, 0);
+        call(GABI_HCALL_FLUSH_TLB, 0x80000000, 0, 0, 0);
         EXPECT_STR(seen.what, "flush_all");
-        call(HCALL_SET_CLOCKEVENT, 0xffffffff, 0, 0, 0);
+        call(GABI_HCALL_SET_CLOCKEVENT, 0xffffffff, 0, 0, 0);
         EXPECT(!strcmp(seen.what, "clockevent") && seen.a == 0xffffffff);
         EXPECT_EQ(nr_seen, 5);
-        call(HCALL_FLUSH_ASYNC, 1, 2, 3, 4);
-        call(HCALL_TS, 8, 0, 0, 0);
+        call(GABI_HCALL_FLUSH_ASYNC, 1, 2, 3, 4);
+        call(GABI_HCALL_TS, 8, 0, 0, 0);
         EXPECT(v->ts && fake_arch.ts);
-        call(HCALL_TS, 0, 0, 0, 0);
+        call(GABI_HCALL_TS, 0, 0, 0, 0);
         EXPECT(!v->ts && !fake_arch.ts);
-        call(HCALL_HALT, 0, 0, 0, 0);
+        call(GABI_HCALL_HALT, 0, 0, 0, 0);
         EXPECT(v->halted && (v->attention & VCPU_ATTN_HALTED));
         EXPECT_EQ(nr_seen, 5);
         EXPECT(!guest_is_dead(g));
@@ -66,10 +66,10 @@ TEST(arguments_arrive)
 TEST(notify)
 {
     up();
-    call(HCALL_NOTIFY, 0x1234, 0, 0, 0);
+    call(GABI_HCALL_NOTIFY, 0x1234, 0, 0, 0);
     EXPECT(!strcmp(seen.what, "notify") && seen.a == 0x1234 && !guest_is_dead(g));
     notify_ok = false;
-    call(HCALL_NOTIFY, 0xffffffff, 0, 0, 0);
+    call(GABI_HCALL_NOTIFY, 0xffffffff, 0, 0, 0);
     expect_kill("bad notify address 0xffffffff");
 }
 
@@ -77,8 +77,8 @@ TEST(first_reason_is_kept)
 {
     up();
     call(255, 0, 0, 0, 0);
-    call(HCALL_INIT, 0, 0, 0, 0);
-    call(HCALL_SHUTDOWN, 0, 2, 0, 0);
+    call(GABI_HCALL_INIT, 0, 0, 0, 0);
+    call(GABI_HCALL_SHUTDOWN, 0, 2, 0, 0);
     EXPECT_EQ(g->end, END_KILLED);
     EXPECT_STR(g->reason, "bad hypercall 255");
 }
@@ -86,19 +86,19 @@ TEST(first_reason_is_kept)
 /* The ring goes first (AR-01), and a kill in it ends the exit. */
 TEST(ring_before_the_call)
 {
-    uint32_t slot[5] = {HCALL_SET_PGD, 0x3000, 9, 0, 0};
+    uint32_t slot[5] = {GABI_HCALL_SET_PGD, 0x3000, 9, 0, 0};
 
     up();
     memcpy(mem + LGDATA + row->hcalls, slot, sizeof(slot));
     mem[LGDATA + row->hcall_status] = 0;
-    call(HCALL_FLUSH_TLB, 1, 0, 0, 0);
+    call(GABI_HCALL_FLUSH_TLB, 1, 0, 0, 0);
     EXPECT_EQ(nr_seen, 2);
     EXPECT_STR(seen.what, "flush_all");
     EXPECT_EQ(mem[LGDATA + row->hcall_status], 0xff);
     slot[0] = 77;
     memcpy(mem + LGDATA + row->hcalls + 20, slot, sizeof(slot));
     mem[LGDATA + row->hcall_status + 1] = 0;
-    call(HCALL_FLUSH_TLB, 1, 0, 0, 0);
+    call(GABI_HCALL_FLUSH_TLB, 1, 0, 0, 0);
     EXPECT_EQ(nr_seen, 2);
     expect_kill("bad hypercall 77");
 }
@@ -126,20 +126,20 @@ TEST(pae_is_seen_from_the_first_table)
     for (uint32_t i = 0; i < HV_ARRAY_SIZE(tables); i++) {
         up();
         memcpy(mem + 0x1000, tables[i].q, 32);
-        call(HCALL_NEW_PGTABLE, 0x1000, 0, 0, 0);
+        call(GABI_HCALL_NEW_PGTABLE, 0x1000, 0, 0, 0);
         EXPECT(!guest_is_dead(g) && g->pae_known);
         EXPECT_EQ(g->pae, tables[i].pae);
         EXPECT(!strcmp(seen.what, "new_pgtable") && seen.a == 0x1000);
         /* Only once. */
         memset(mem + 0x1000, 0, 32);
-        call(HCALL_NEW_PGTABLE, 0x1000, 0, 0, 0);
+        call(GABI_HCALL_NEW_PGTABLE, 0x1000, 0, 0, 0);
         EXPECT_EQ(g->pae, tables[i].pae);
     }
     up();
-    call(HCALL_NEW_PGTABLE, 0x1020, 0, 0, 0);
+    call(GABI_HCALL_NEW_PGTABLE, 0x1020, 0, 0, 0);
     EXPECT(g->pae);
     up(); /* beyond memory: decided, and left to the shadow to refuse */
-    call(HCALL_NEW_PGTABLE, 0xfffff000, 0, 0, 0);
+    call(GABI_HCALL_NEW_PGTABLE, 0xfffff000, 0, 0, 0);
     EXPECT(!g->pae);
 }
 
@@ -150,12 +150,12 @@ TEST(pae_must_fit_the_boot_tables)
     up();
     g->linear = false;
     memcpy(mem + 0x1000, q, 32);
-    call(HCALL_NEW_PGTABLE, 0x1000, 0, 0, 0);
+    call(GABI_HCALL_NEW_PGTABLE, 0x1000, 0, 0, 0);
     expect_kill("pae=1");
     up();
     g->linear = false;
     g->pae = true;
-    call(HCALL_NEW_PGTABLE, 0x1000, 0, 0, 0);
+    call(GABI_HCALL_NEW_PGTABLE, 0x1000, 0, 0, 0);
     expect_kill("pae=0");
 }
 
@@ -177,15 +177,15 @@ TEST(stack_selectors)
                     i != 31 && i != 12 && i != 14 && i != 15 && i != 17 && i != 18;
 
         v->ss1 = 0;
-        call(HCALL_SET_STACK, sel, 0xc0008000, 2, 0);
+        call(GABI_HCALL_SET_STACK, sel, 0xc0008000, 2, 0);
         if (good)
             EXPECT(!guest_is_dead(g) && v->ss1 == sel && fake_arch.ss1 == sel);
         else
             expect_kill("bad stack segment");
     }
-    call(HCALL_SET_STACK, 0x10069, 0xc0008000, 2, 0);
+    call(GABI_HCALL_SET_STACK, 0x10069, 0xc0008000, 2, 0);
     expect_kill("bad stack segment");
-    call(HCALL_SET_STACK, 0xffffffff, 0xc0008000, 2, 0);
+    call(GABI_HCALL_SET_STACK, 0xffffffff, 0xc0008000, 2, 0);
     expect_kill("bad stack segment");
 }
 
@@ -196,23 +196,23 @@ TEST(stack_pages_and_places)
 
     up();
     for (uint32_t n = 0; n < 3; n++) {
-        call(HCALL_SET_STACK, 0x69, 0xc0008000 + n, n, 0);
+        call(GABI_HCALL_SET_STACK, 0x69, 0xc0008000 + n, n, 0);
         EXPECT(!guest_is_dead(g) && v->stack_pages == n && v->esp1 == 0xc0008000 + n &&
                fake_arch.esp1 == 0xc0008000 + n);
         EXPECT_EQ(pinned, n + 1);
     }
     for (uint32_t n = 3; n; n <<= 1) {
-        call(HCALL_SET_STACK, 0x69, 0xc0008000, n, 0);
+        call(GABI_HCALL_SET_STACK, 0x69, 0xc0008000, n, 0);
         expect_kill("bad stack pages");
     }
-    call(HCALL_SET_STACK, 0x69, 0xc0008000, 0xffffffff, 0);
+    call(GABI_HCALL_SET_STACK, 0x69, 0xc0008000, 0xffffffff, 0);
     expect_kill("bad stack pages");
     for (uint32_t i = 0; i < HV_ARRAY_SIZE(bad_tops); i++) {
-        call(HCALL_SET_STACK, 0x69, bad_tops[i], 1, 0);
+        call(GABI_HCALL_SET_STACK, 0x69, bad_tops[i], 1, 0);
         expect_kill("bad stack page");
     }
     for (uint32_t i = 0; i < HV_ARRAY_SIZE(good_tops); i++) {
-        call(HCALL_SET_STACK, 0x69, good_tops[i], 1, 0);
+        call(GABI_HCALL_SET_STACK, 0x69, good_tops[i], 1, 0);
         EXPECT(!guest_is_dead(g));
     }
 }
@@ -226,12 +226,12 @@ TEST(gdt_entries)
 
     up();
     for (uint32_t i = 0; i < HV_ARRAY_SIZE(bad); i++) {
-        call(HCALL_LOAD_GDT_ENTRY, bad[i], 0xffff, 0x00cf9300, 0);
+        call(GABI_HCALL_LOAD_GDT_ENTRY, bad[i], 0xffff, 0x00cf9300, 0);
         expect_kill("too many gdt entries");
     }
-    call(HCALL_LOAD_GDT_ENTRY, 27, 0x1234ffff, 0x00cf9356, 0);
+    call(GABI_HCALL_LOAD_GDT_ENTRY, 27, 0x1234ffff, 0x00cf9356, 0);
     EXPECT_EQ(v->arch.gdt[27], 0x00cfb3561234ffffull);
-    call(HCALL_LOAD_GDT_ENTRY, 10, 0xffff, 0x00cf9300, 0);
+    call(GABI_HCALL_LOAD_GDT_ENTRY, 10, 0xffff, 0x00cf9300, 0);
     EXPECT_EQ(v->arch.gdt[10], 0);
     EXPECT(!guest_is_dead(g));
 }
@@ -244,20 +244,20 @@ TEST(gdt_table_of_the_old_kernels)
         init_with(rev);
         for (uint32_t i = 0; i < 32; i++)
             memcpy(mem + LIMIT - 256 + i * 8, &d, 8);
-        call(HCALL_LOAD_GDT, LIMIT - 256, 33, 0, 0);
+        call(GABI_HCALL_LOAD_GDT, LIMIT - 256, 33, 0, 0);
         expect_kill("too many gdt entries");
-        call(HCALL_LOAD_GDT, LIMIT - 256, 0x20000000, 0, 0);
+        call(GABI_HCALL_LOAD_GDT, LIMIT - 256, 0x20000000, 0, 0);
         expect_kill("too many gdt entries");
-        call(HCALL_LOAD_GDT, LIMIT - 248, 32, 0, 0);
+        call(GABI_HCALL_LOAD_GDT, LIMIT - 248, 32, 0, 0);
         expect_kill("bad read address");
-        call(HCALL_LOAD_GDT, 0xffffffff, 32, 0, 0);
+        call(GABI_HCALL_LOAD_GDT, 0xffffffff, 32, 0, 0);
         expect_kill("bad read address");
         EXPECT_EQ(v->arch.gdt[5], 0);
-        call(HCALL_LOAD_GDT, LIMIT - 256, 32, 0, 0);
+        call(GABI_HCALL_LOAD_GDT, LIMIT - 256, 32, 0, 0);
         EXPECT(!guest_is_dead(g));
         EXPECT_EQ(v->arch.gdt[5], 0x00cfb3000000ffffull);
         EXPECT_EQ(v->arch.gdt[16], 0);
-        call(HCALL_LOAD_GDT, 0x1000, 0, 0, 0);
+        call(GABI_HCALL_LOAD_GDT, 0x1000, 0, 0, 0);
         EXPECT(!guest_is_dead(g));
     }
 }
@@ -270,12 +270,12 @@ TEST(tls_ranges)
 
     up();
     for (uint32_t i = 0; i < HV_ARRAY_SIZE(bad); i++) {
-        call(HCALL_LOAD_TLS, bad[i], 0, 0, 0);
+        call(GABI_HCALL_LOAD_TLS, bad[i], 0, 0, 0);
         expect_kill("bad read address");
         EXPECT_EQ(v->arch.gdt[6] | v->arch.gdt[7] | v->arch.gdt[8], 0);
     }
     mem[LIMIT - 24 + 5] = 0xf2;
-    call(HCALL_LOAD_TLS, LIMIT - 24, 77, 0, 0);
+    call(GABI_HCALL_LOAD_TLS, LIMIT - 24, 77, 0, 0);
     EXPECT(!guest_is_dead(g));
     EXPECT_EQ(v->arch.gdt[6], 0x0000f30000000000ull);
 }
@@ -283,13 +283,13 @@ TEST(tls_ranges)
 TEST(idt_entries)
 {
     up();
-    call(HCALL_LOAD_IDT_ENTRY, 256, 0, 0xc0008e00, 0);
+    call(GABI_HCALL_LOAD_IDT_ENTRY, 256, 0, 0xc0008e00, 0);
     expect_kill("idt entry 256");
-    call(HCALL_LOAD_IDT_ENTRY, 0xffffffff, 0, 0xc0008e00, 0);
+    call(GABI_HCALL_LOAD_IDT_ENTRY, 0xffffffff, 0, 0xc0008e00, 0);
     expect_kill("idt entry");
-    call(HCALL_LOAD_IDT_ENTRY, 3, 0, 0xc0008500, 0);
+    call(GABI_HCALL_LOAD_IDT_ENTRY, 3, 0, 0xc0008500, 0);
     expect_kill("bad IDT type 5");
-    call(HCALL_LOAD_IDT_ENTRY, 3, 0x00501234, 0xc000ee00, 0);
+    call(GABI_HCALL_LOAD_IDT_ENTRY, 3, 0x00501234, 0xc000ee00, 0);
     EXPECT_EQ(g->vidt_hi[3], 0xc000ee00);
     EXPECT_EQ(g->vidt_eip[3], 0xc0001234);
 }
@@ -301,7 +301,7 @@ static void shut(const char *text, uint32_t how, enum guest_end end, const char 
     up();
     memset(mem + 0x3000, 0x7e, 0x1000);
     memcpy(mem + 0x3000, text, strlen(text) + 1);
-    call(HCALL_SHUTDOWN, 0x3000, how, 0, 0);
+    call(GABI_HCALL_SHUTDOWN, 0x3000, how, 0, 0);
     EXPECT_EQ(g->end, end);
     EXPECT_STR(g->reason, reason);
 }
@@ -325,24 +325,24 @@ TEST(shutdown_text_out_of_reach)
     char text[200];
 
     up(); /* Linux reboots with a text that is nowhere */
-    call(HCALL_SHUTDOWN, 0x40000000, 2, 0, 0);
+    call(GABI_HCALL_SHUTDOWN, 0x40000000, 2, 0, 0);
     EXPECT_EQ(g->end, END_REBOOT);
     EXPECT_STR(g->reason, "restart");
     up();
-    call(HCALL_SHUTDOWN, 0xffffffff, 1, 0, 0);
+    call(GABI_HCALL_SHUTDOWN, 0xffffffff, 1, 0, 0);
     EXPECT_EQ(g->end, END_CRASH);
     up();
     memset(mem + LIMIT - 3, 'z', 3);
-    call(HCALL_SHUTDOWN, LIMIT - 3, 1, 0, 0);
+    call(GABI_HCALL_SHUTDOWN, LIMIT - 3, 1, 0, 0);
     EXPECT_STR(g->reason, "zzz");
     up();
     memset(mem + 0x3000, 'y', 0x1000);
-    call(HCALL_SHUTDOWN, 0x3000, 1, 0, 0);
+    call(GABI_HCALL_SHUTDOWN, 0x3000, 1, 0, 0);
     EXPECT(strlen(g->reason) <= 127 && strlen(g->reason) > 100);
     memset(text, 0, sizeof(text));
     up();
     memset(mem + 0x3000, 1, 0x1000);
-    call(HCALL_SHUTDOWN, 0x3000, 1, 0, 0);
+    call(GABI_HCALL_SHUTDOWN, 0x3000, 1, 0, 0);
     EXPECT(strlen(g->reason) <= 127);
     EXPECT(!strncmp(g->reason, "\\x01\\x01", 8));
 }

@@ -32,7 +32,7 @@ TEST(init_of_each_revision)
         fill_lgdata(rev);
         g->boot_pgdir = 0x7000;
         g->config.abi = rev;
-        call(HCALL_INIT, LGDATA, 0, 0, 0);
+        call(GABI_HCALL_INIT, LGDATA, 0, 0, 0);
         REQUIRE(!guest_is_dead(g));
         EXPECT(g->abi == row);
         EXPECT_EQ(g->lguest_data, LGDATA);
@@ -57,7 +57,7 @@ TEST(init_of_each_revision)
 TEST(init_twice)
 {
     up();
-    call(HCALL_INIT, 0x9000, 0, 0, 0);
+    call(GABI_HCALL_INIT, 0x9000, 0, 0, 0);
     expect_kill("already have lguest_data");
     EXPECT_EQ(g->lguest_data, LGDATA);
 }
@@ -75,7 +75,7 @@ TEST(init_structure_outside_memory)
             row = &abi_rows[rev];
             g->config.abi = rev;
             /* 0 stands for the last place that is too high. */
-            call(HCALL_INIT, bad[i] ? bad[i] : LIMIT - row->size_bytes + 4u, 0, 0, 0);
+            call(GABI_HCALL_INIT, bad[i] ? bad[i] : LIMIT - row->size_bytes + 4u, 0, 0, 0);
             expect_kill("bad guest page");
         }
     }
@@ -95,7 +95,7 @@ TEST(init_bad_values)
             fill_lgdata(rev);
             put32(row->syscall_vec, vecs[i]);
             g->config.abi = rev;
-            call(HCALL_INIT, LGDATA, 0, 0, 0);
+            call(GABI_HCALL_INIT, LGDATA, 0, 0, 0);
             expect_kill("bad syscall vector");
         }
         for (uint32_t i = 0; i < HV_ARRAY_SIZE(kernels); i++) {
@@ -103,7 +103,7 @@ TEST(init_bad_values)
             fill_lgdata(rev);
             put32(row->kernel_address, kernels[i]);
             g->config.abi = rev;
-            call(HCALL_INIT, LGDATA, 0, 0, 0);
+            call(GABI_HCALL_INIT, LGDATA, 0, 0, 0);
             expect_kill("bad kernel address");
         }
     }
@@ -111,7 +111,7 @@ TEST(init_bad_values)
     fill_lgdata(ABI_3_1);
     put32(row->syscall_vec, 0x40);
     g->config.abi = ABI_3_1;
-    call(HCALL_INIT, LGDATA, 0, 0, 0);
+    call(GABI_HCALL_INIT, LGDATA, 0, 0, 0);
     EXPECT(!guest_is_dead(g));
     EXPECT_EQ(g->syscall_vec, 0x40);
 }
@@ -132,7 +132,7 @@ static void init_with_kernel_at(uint32_t kernel, enum abi_revision rev, bool pae
         put32(PGDIR_WORD(i), 0);
     for (uint32_t i = 0; i < 4; i++)
         put32(PGDIR_WORD(pae ? i * 2 : i), 0x8007 + i * 0x1000);
-    call(HCALL_INIT, LGDATA, 0, 0, 0);
+    call(GABI_HCALL_INIT, LGDATA, 0, 0, 0);
     REQUIRE(!guest_is_dead(g));
 }
 

@@ -47,11 +47,11 @@ uint32_t shadow_set_ptes(struct vcpu *who, uint8_t *status_at,
 
     EXPECT(first + max <= 64);
     for (; n < max && n < batch && status_at[n] != 0xff; n++, slots += 5) {
-        if (slots[0] != HCALL_SET_PTE)
+        if (slots[0] != GABI_HCALL_SET_PTE)
             break;
         who->hcall_c = slots[3];
         who->hcall_d = slots[4];
-        record(who, HCALL_SET_PTE, slots[1], slots[2]);
+        record(who, GABI_HCALL_SET_PTE, slots[1], slots[2]);
         status_at[n] = 0xff;
     }
     return n;
@@ -153,12 +153,12 @@ TEST(runs_of_set_pte)
             batch = n;
             cpu.ring_cursor = from;
             for (uint32_t i = 0; i < 64; i++)
-                put((from + i) % 64, i % 9 == 5 ? 5 : HCALL_SET_PTE, i, 2, 3, 4);
+                put((from + i) % 64, i % 9 == 5 ? 5 : GABI_HCALL_SET_PTE, i, 2, 3, 4);
             ring_run(&cpu);
             EXPECT_EQ(nr_calls, 64);
             for (uint32_t i = 0; i < 64; i++) {
                 EXPECT_EQ(calls[i].a, i);
-                EXPECT_EQ(calls[i].nr, i % 9 == 5 ? 5 : HCALL_SET_PTE);
+                EXPECT_EQ(calls[i].nr, i % 9 == 5 ? 5 : GABI_HCALL_SET_PTE);
                 EXPECT_EQ(*status(i), 0xff);
             }
             EXPECT_EQ(cpu.ring_cursor, from);
@@ -267,9 +267,9 @@ TEST(the_direct_call_comes_after_the_ring)
 
         start(ABI_3_1);
         batch = size;
-        put(0, HCALL_SET_PTE, 1, 2, 3, 4);
+        put(0, GABI_HCALL_SET_PTE, 1, 2, 3, 4);
         put(1, 5, 0, 0, 0, 0);
-        put(2, HCALL_SET_PTE, 5, 6, 7, 8);
+        put(2, GABI_HCALL_SET_PTE, 5, 6, 7, 8);
         regs = (struct guest_regs){.eax = 9, .ebx = 10, .ecx = 11, .edx = 12, .esi = 13};
         hcall_after_ring(&cpu);
         EXPECT_EQ(nr_calls, 4);

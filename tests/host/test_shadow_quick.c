@@ -168,7 +168,7 @@ static void cleared_at_the_end(void)
 
     remember_table(pte);
     for (uint32_t i = 0; i < 2; i++)
-        memcpy(&slots[i * 5], (uint32_t[5]){HCALL_SET_PTE, root_at(ROOT), VA, 0, 0}, 20);
+        memcpy(&slots[i * 5], (uint32_t[5]){GABI_HCALL_SET_PTE, root_at(ROOT), VA, 0, 0}, 20);
     monitor_writes(pte, 0);
     EXPECT_EQ(shadow_set_ptes(v, status, slots, 1), 1);
     EXPECT_EQ(sf_hardware(v, VA, SF_READ).outcome, SF_FAULT);
@@ -178,7 +178,7 @@ static void cleared_at_the_end(void)
     remember_table(pte);
     monitor_writes(pte, 0);
     status[0] = 0;
-    status[1] = SHADOW_SLOT_FREE; /* done long ago */
+    status[1] = GABI_SLOT_FREE; /* done long ago */
     EXPECT_EQ(shadow_set_ptes(v, status, slots, 2), 1);
     EXPECT_EQ(sf_hardware(v, VA, SF_READ).outcome, SF_FAULT);
 }

@@ -129,7 +129,7 @@ static void start(void)
     row.irq_pending = 0x14;
     g.noirq_start = 0xc0001000;
     g.noirq_end = 0xc0001008;
-    regs.cs = SEL_GUEST_CS;
+    regs.cs = GABI_KERNEL_CS;
     regs.eip = 0xc0000000;
     gates = 0xffffffffu;
     nr_injected = clock_writes = retries = wakes = 0;

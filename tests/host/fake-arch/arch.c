@@ -179,7 +179,7 @@ void arch_vcpu_set_gdt(struct arch_vcpu *a, uint32_t index, uint64_t desc)
 
 void arch_vcpu_set_tls(struct arch_vcpu *a, uint32_t i, uint32_t lo, uint32_t hi)
 {
-    a->gdt[GDT_TLS_FIRST + i] = (uint64_t)hi << 32 | lo;
+    a->gdt[GABI_TLS_FIRST + i] = (uint64_t)hi << 32 | lo;
 }
 
 void arch_vcpu_set_idt(struct arch_vcpu *a, uint32_t vector, uint64_t gate)

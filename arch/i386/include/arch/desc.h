@@ -4,6 +4,7 @@
 #pragma once
 
 #include "arch/seldefs.h"
+#include "guest-abi/hcall.h"
 #include "hv/types.h"
 
 /* Type field of code and data segments with the accessed bit preset. */

@@ -31,7 +31,6 @@
 
 /* Guest-virtual addresses from here up are the switcher's (ABI 7.8). */
 #define LAYOUT_GUEST_TOP 0xffc00000
-#define LAYOUT_RESERVE_MEM 0x00400000
 
 #define SW_BASE 0xffe00000
 #define SW_TEXT 0xffe00000    /* host r-x, guest r-x */

@@ -5,6 +5,7 @@
 
 #include "arch/layout.h"
 #include "arch/seldefs.h"
+#include "guest-abi/hcall.h"
 #include "hv/addr.h"
 
 struct arch_vcpu {
@@ -15,7 +16,7 @@ struct arch_vcpu {
     uint32_t esp;      /* on that stack, while the CPU is on another */
     uint32_t cr3; /* shadow root to enter with */
     bool loaded;
-    uint64_t gdt[GDT_ENTRIES];
+    uint64_t gdt[GABI_GDT_ENTRIES];
     uint64_t *idt;   /* 256 gates, a page of its own */
     uint8_t *fxsave; /* 512 bytes, 16-aligned */
     uint32_t dr[4], dr7; /* as the guest wrote them */

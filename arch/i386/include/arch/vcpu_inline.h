@@ -13,9 +13,9 @@
 
 HV_INLINE void arch_vcpu_set_tls(struct arch_vcpu *a, uint32_t i, uint32_t lo, uint32_t hi)
 {
-    uint32_t *save = (uint32_t *)&a->gdt[GDT_TLS_FIRST + i];
+    uint32_t *save = (uint32_t *)&a->gdt[GABI_TLS_FIRST + i];
     volatile uint32_t *live =
-        (volatile uint32_t *)(SW_STATE + STATE_GDT + (GDT_TLS_FIRST + i) * 8);
+        (volatile uint32_t *)(SW_STATE + STATE_GDT + (GABI_TLS_FIRST + i) * 8);
 
     save[0] = lo;
     save[1] = hi;

@@ -3,6 +3,7 @@
  * (docs/usage.md, "Modules").  boot/modules.c fills it, hv/guest/guest.c builds it. */
 #pragma once
 
+#include "guest-abi/version.h"
 #include "hv/addr.h"
 
 #define GUEST_NAME_BYTES 32 /* 31 characters and the NUL */
@@ -15,11 +16,11 @@ enum guest_on_end { ON_DESTROY, ON_RESTART, ON_PRESERVE };
 /* Rows of the ABI by the oldest release that speaks them. */
 enum abi_revision {
     ABI_AUTO,
-    ABI_2_6_24,
-    ABI_2_6_30,
-    ABI_2_6_31,
-    ABI_3_1,
-    ABI_4_1,
+    ABI_2_6_24 = GABI_ROW_2_6_24,
+    ABI_2_6_30 = GABI_ROW_2_6_30,
+    ABI_2_6_31 = GABI_ROW_2_6_31,
+    ABI_3_1 = GABI_ROW_3_1,
+    ABI_4_1 = GABI_ROW_4_1,
     ABI_NR
 };
 

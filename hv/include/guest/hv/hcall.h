@@ -2,29 +2,8 @@
 /* Hypercalls (ABI section 2) and the asynchronous ring (2.4). */
 #pragma once
 
+#include "guest-abi/hcall.h"
 #include "hv/vcpu.h"
-
-enum {
-    HCALL_FLUSH_ASYNC = 0,
-    HCALL_INIT = 1,
-    HCALL_SHUTDOWN = 2,
-    HCALL_LOAD_GDT = 3,
-    HCALL_NEW_PGTABLE = 4,
-    HCALL_FLUSH_TLB = 5,
-    HCALL_LOAD_IDT_ENTRY = 6,
-    HCALL_SET_STACK = 7,
-    HCALL_TS = 8,
-    HCALL_SET_CLOCKEVENT = 9,
-    HCALL_HALT = 10,
-    HCALL_SET_PMD = 13,
-    HCALL_SET_PTE = 14,
-    HCALL_SET_PGD = 15,
-    HCALL_LOAD_TLS = 16,
-    HCALL_NOTIFY = 17,
-    HCALL_LOAD_GDT_ENTRY = 18,
-    HCALL_SEND_INTERRUPTS = 19,
-    HCALL_NR = 20
-};
 
 /* One hypercall's work. The first two arguments come as such, the others in
  * v->hcall_c and v->hcall_d, so that a call is a jump; surplus ones are ignored. */
@@ -45,7 +24,7 @@ HV_COLD void hcall_bad(struct vcpu *v, uint32_t nr);
 /* Executes one hypercall after INIT; everything invalid kills. */
 HV_INLINE void hcall_execute(struct vcpu *v, uint32_t nr, uint32_t a, uint32_t b)
 {
-    if (hv_likely(nr < HCALL_NR))
+    if (hv_likely(nr <= GABI_HCALL_MAX))
         hcall_table[nr & 31u](v, a, b);
     else
         hcall_bad(v, nr);

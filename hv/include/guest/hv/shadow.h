@@ -3,6 +3,7 @@
  * rules that make it exact are in hv/mmu/README.md. */
 #pragma once
 
+#include "guest-abi/hcall.h"
 #include "hv/addr.h"
 
 struct guest;
@@ -41,7 +42,6 @@ void shadow_set_pte(struct vcpu *v, uint32_t pgd, uint32_t va);
 /* The same for ring entries of five words (number, then the arguments) that lie one
  * after the other: as many of the first max as are SET_PTE and need no long way, each
  * marked free when done. Returns their number; the next one is the caller's. */
-#define SHADOW_SLOT_FREE 0xffu
 uint32_t shadow_set_ptes(struct vcpu *v, uint8_t *status, const uint32_t *slots,
                          uint32_t max);
 

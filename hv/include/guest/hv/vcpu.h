@@ -49,7 +49,7 @@ struct vcpu {
     uint32_t ring_cursor;
     uint32_t hcall_c, hcall_d; /* third and fourth argument of the call */
 
-    uint32_t flat_ss; /* SEL_GUEST_DS while that segment is flat, else 0 */
+    uint32_t flat_ss; /* GABI_KERNEL_DS while that segment is flat, else 0 */
 
     /* Kernel stack of the last SET_STACK (ABI 7.7). */
     uint16_t ss1;

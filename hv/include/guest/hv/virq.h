@@ -4,13 +4,11 @@
  * delivery clears. */
 #pragma once
 
+#include "guest-abi/hcall.h"
 #include "hv/types.h"
 
 struct guest;
 struct vcpu;
-
-#define VIRQ_TIMER 0
-#define VIRQ_LINES 32
 
 /* From device models and timers; wakes a halted guest. */
 void virq_raise(struct guest *g, uint32_t line);
