@@ -12,7 +12,6 @@
 #include "hv/exit.h"
 #include "hv/gmem.h"
 #include "hv/guest.h"
-#include "hv/lgdata.h"
 #include "hv/mail.h"
 #include "hv/percpu.h"
 #include "hv/suite.h"
@@ -57,11 +56,13 @@ static uint32_t blocked_lines(const struct vcpu *v)
 {
     uint32_t blocked = 0;
 
-    if (!v->irq_enabled)
+    if (!v->guest->abi)
         return 0xffffffffu;
     if (v->arch.loaded)
-        return v->irq_enabled[LGD_BLOCKED];
-    if (!gmem_read32(v->guest, GPA(v->guest->lguest_data + 4 * LGD_BLOCKED), &blocked))
+        return v->lgdata->blocked_interrupts;
+    if (!gmem_read32(v->guest,
+                     GPA(v->guest->lguest_data +
+                         offsetof(struct gabi_data_head, blocked_interrupts)), &blocked))
         return 0xffffffffu;
     return blocked;
 }

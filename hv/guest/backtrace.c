@@ -28,7 +28,7 @@ void guest_dump(struct guest *g)
 
     log_always("guest %s: eip %04x:%08x eflags %08x trap %u err %x cr2 %08x", g->config.name,
                r->cs & 0xffff, r->eip, r->eflags, r->trapnum & 0x1ff, r->errcode,
-               v->irq_enabled && v->arch.loaded ? v->irq_enabled[2] : 0);
+               v->arch.loaded ? v->lgdata->cr2 : 0);
     log_always("  eax %08x ebx %08x ecx %08x edx %08x esi %08x edi %08x", r->eax, r->ebx,
                r->ecx, r->edx, r->esi, r->edi);
     log_always("  ebp %08x esp %04x:%08x ds %04x es %04x fs %04x gs %04x", r->ebp,

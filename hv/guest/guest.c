@@ -117,7 +117,7 @@ static int create_vcpu(struct guest *g)
     g->vcpu = v;
     v->guest = g;
     v->hcall_status = hcall_look_closer;
-    v->cr2 = &v->cr2_unseen;
+    v->lgdata = &v->before_init;
     list_init(&v->run_link);
     vtime_init(v);
     v->regs = arch_vcpu_init(&v->arch);

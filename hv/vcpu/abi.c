@@ -3,20 +3,26 @@
  * what its first hypercall points to (ABI 3.1, 3.4).  Pure: memory is read
  * through the caller's function, in small pieces, each piece once. */
 #include "hv/abi.h"
-#include "guest-abi/hcall.h"
 
-/* irq_enabled and its neighbours lie alike in all rows. */
-enum { LG_IRQ_ENABLED = 0x0, LG_BLOCKED = 0x4, LG_CR2 = 0x8 };
+#include "guest-abi/lguest_data.h"
 
 #define NONE ABI_NO_FIELD
+#define AT(type, field) offsetof(struct type, field)
+
+/* Where all layouts have fields of the same names. */
+#define LAYOUT(type) \
+    .size_bytes = sizeof(struct type), .hcall_status = AT(type, hcall_status), \
+    .hcalls = AT(type, hcalls), .slot_bytes = sizeof(((struct type *)0)->hcalls[0]), \
+    .reserve_mem = AT(type, reserve_mem), .tsc_khz = AT(type, tsc_khz), \
+    .kernel_address = AT(type, kernel_address), .syscall_vec = AT(type, syscall_vec)
+#define WINDOW(type) \
+    .noirq_start = AT(type, noirq_start), .noirq_end = AT(type, noirq_end), \
+    .noirq_iret = NONE
 
 /* Two rows share the oldest layout and differ in how calls are made. */
 #define OLD_LAYOUT \
-    .size_bytes = 0x470, .irq_pending = NONE, .hcall_status = 0x014, \
-    .hcalls = 0x054, .reserve_mem = 0x454, .tsc_khz = 0x458, \
-    .pgdir = 0x45c, .noirq_start = 0x460, .noirq_end = 0x464, \
-    .noirq_iret = NONE, .kernel_address = 0x468, .syscall_vec = 0x46c, \
-    .slot_bytes = 16, .has_gdt_table = true, .has_pae = false
+    LAYOUT(gabi_data_2_6_24), WINDOW(gabi_data_2_6_24), .irq_pending = NONE, \
+    .pgdir = AT(gabi_data_2_6_24, pgdir), .has_gdt_table = true, .has_pae = false
 
 const struct abi_row abi_rows[ABI_NR] = {
     [ABI_2_6_24] = {
@@ -26,28 +32,18 @@ const struct abi_row abi_rows[ABI_NR] = {
         .rev = ABI_2_6_30, .name = "2.6.30", OLD_LAYOUT, .edx_order = false,
     },
     [ABI_2_6_31] = {
-        .rev = ABI_2_6_31, .name = "2.6.31", .size_bytes = 0x574,
-        .irq_pending = 0x014, .hcall_status = 0x018, .hcalls = 0x058,
-        .reserve_mem = 0x558, .tsc_khz = 0x55c, .pgdir = 0x560,
-        .noirq_start = 0x564, .noirq_end = 0x568, .noirq_iret = NONE,
-        .kernel_address = 0x56c, .syscall_vec = 0x570,
-        .slot_bytes = 20, .has_pae = true,
+        .rev = ABI_2_6_31, .name = "2.6.31", LAYOUT(gabi_data_2_6_31),
+        WINDOW(gabi_data_2_6_31), .irq_pending = AT(gabi_data_2_6_31, irq_pending),
+        .pgdir = AT(gabi_data_2_6_31, pgdir), .has_pae = true,
     },
     [ABI_3_1] = {
-        .rev = ABI_3_1, .name = "3.1", .size_bytes = 0x570,
-        .irq_pending = 0x014, .hcall_status = 0x018, .hcalls = 0x058,
-        .reserve_mem = 0x558, .tsc_khz = 0x55c, .pgdir = NONE,
-        .noirq_start = 0x560, .noirq_end = 0x564, .noirq_iret = NONE,
-        .kernel_address = 0x568, .syscall_vec = 0x56c,
-        .slot_bytes = 20, .has_pae = true,
+        .rev = ABI_3_1, .name = "3.1", LAYOUT(gabi_data_3_1), WINDOW(gabi_data_3_1),
+        .irq_pending = AT(gabi_data_3_1, irq_pending), .pgdir = NONE, .has_pae = true,
     },
     [ABI_4_1] = {
-        .rev = ABI_4_1, .name = "4.1", .size_bytes = 0x56c,
-        .irq_pending = 0x014, .hcall_status = 0x018, .hcalls = 0x058,
-        .reserve_mem = 0x558, .tsc_khz = 0x55c, .pgdir = NONE,
-        .noirq_start = NONE, .noirq_end = NONE, .noirq_iret = 0x560,
-        .kernel_address = 0x564, .syscall_vec = 0x568,
-        .slot_bytes = 20, .has_pae = true,
+        .rev = ABI_4_1, .name = "4.1", LAYOUT(gabi_data_4_1), .noirq_start = NONE,
+        .noirq_end = NONE, .noirq_iret = AT(gabi_data_4_1, noirq_iret),
+        .irq_pending = AT(gabi_data_4_1, irq_pending), .pgdir = NONE, .has_pae = true,
     },
 };
 
@@ -107,30 +103,35 @@ static bool window_fits(const struct abi_probe_in *in, uint32_t base,
            start < end && end - start < 64;
 }
 
+bool abi_syscall_vector_ok(uint32_t vector)
+{
+    return vector == 0x80 || vector == 0x40;
+}
+
 /* All conditions of ABI 3.4 for one candidate and one row. */
 static bool layout_fits(const struct abi_probe_in *in, uint32_t base,
                         const struct abi_row *row)
 {
-    uint32_t irq_enabled, blocked, cr2, kernel, vec, pgdir = 0;
+    uint32_t kernel, vec, pgdir = 0;
+    struct gabi_data_head head;
     struct status_run run;
 
     if ((base & 3) != 0 || base > UINT32_MAX - row->size_bytes)
         return false;
-    if (!read32(in, base, LG_IRQ_ENABLED, &irq_enabled) ||
-        !read32(in, base, LG_BLOCKED, &blocked) ||
-        !read32(in, base, LG_CR2, &cr2) ||
+    if (!read_at(in, base, 0, &head, sizeof(head)) ||
         !read32(in, base, row->kernel_address, &kernel) ||
         !read32(in, base, row->syscall_vec, &vec))
         return false;
     if (row->pgdir != ABI_NO_FIELD &&
         (!read32(in, base, row->pgdir, &pgdir) || pgdir != 0))
         return false;
-    if ((irq_enabled != 0 && irq_enabled != 0x200) || blocked != 1 || cr2 != 0)
+    if ((head.irq_enabled & ~(uint32_t)GABI_IF) != 0 || head.blocked_interrupts != 1 ||
+        head.cr2 != 0)
         return false;
     run = read_run(in, base, row->hcall_status);
     if (!run.all_ones || !run.bounded)
         return false;
-    if (vec != 0x80 && vec != 0x40)
+    if (!abi_syscall_vector_ok(vec))
         return false;
     if ((kernel & 0x3fffff) != 0 || kernel < 0x40000000)
         return false;
@@ -151,9 +152,9 @@ static enum abi_revision guess_row(const struct abi_probe_in *in)
     enum abi_revision newest = vmcall ? ABI_2_6_31 : ABI_4_1;
 
     for (int strict = 1; strict >= 0; strict--) {
-        struct status_run new = read_run(in, in->ebx, 0x18);
-        struct status_run old = read_run(in, in->ebx, 0x14);
-        struct status_run edx = read_run(in, in->edx, 0x14);
+        struct status_run new = read_run(in, in->ebx, AT(gabi_data_2_6_31, hcall_status));
+        struct status_run old = read_run(in, in->ebx, AT(gabi_data_2_6_24, hcall_status));
+        struct status_run edx = read_run(in, in->edx, AT(gabi_data_2_6_24, hcall_status));
 
         if (new.all_ones && (new.bounded || !strict))
             return newest;

@@ -149,7 +149,7 @@ static void emulate_hlt(struct vcpu *v)
     /* Unlike HALT it does not open interrupts: with them off it sleeps for good. */
     v->halted = true;
     v->attention |= VCPU_ATTN_HALTED;
-    if (v->irq_enabled && !(*v->irq_enabled & EFLAGS_IF))
+    if (!(v->lgdata->irq_enabled & GABI_IF))
         v->hlt_forever = true;
 }
 
@@ -161,9 +161,9 @@ static void emulate_sti(struct vcpu *v, uint32_t next_eip)
 {
     const uint8_t *next;
 
-    if (!v->irq_enabled || (*v->irq_enabled & EFLAGS_IF))
+    if (v->lgdata->irq_enabled & GABI_IF)
         return;
-    *v->irq_enabled = EFLAGS_IF;
+    v->lgdata->irq_enabled = GABI_IF;
     next = gva_code_ptr(v, GVA(next_eip));
     if (!next || *next == OPCODE_HLT)
         virq_hold_at(v, next_eip);
@@ -186,7 +186,7 @@ static uint32_t *general_register(struct vcpu *v, uint32_t number)
  * it may look for an FPU, before INIT and so before there can be a gate. */
 static bool reads_cr0(const struct vcpu *v)
 {
-    return !v->irq_enabled;
+    return !v->guest->abi;
 }
 
 /* Linux 4.0 to 4.8 reads CR4 before it has loaded a gate, by way of the one operation
@@ -261,13 +261,13 @@ static enum outcome emulate(struct vcpu *v, const struct insn *in, uint32_t *dr6
             emulate_hlt(v);
         break;
     case INSN_RDMSR:
-        if (v->irq_enabled)
+        if (v->guest->abi)
             return NOT_OURS;
         r->eax = 0;
         r->edx = 0;
         break;
     case INSN_WRMSR:
-        if (v->irq_enabled)
+        if (v->guest->abi)
             return NOT_OURS;
         break;
     case INSN_READ_CR0:

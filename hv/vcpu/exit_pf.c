@@ -12,7 +12,7 @@ HV_INLINE void fault_at(struct vcpu *v, uint32_t va, uint32_t hw_err)
 
     if (hv_likely(err == SHADOW_FILLED))
         return;
-    *v->cr2 = va;
+    v->lgdata->cr2 = va;
     reflect_fault(v, VEC_PF, err);
 }
 

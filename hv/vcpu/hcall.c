@@ -7,7 +7,6 @@
 #include "hv/exit.h"
 #include "hv/gmem.h"
 #include "hv/guest.h"
-#include "hv/lgdata.h"
 #include "hv/shadow.h"
 #include "hv/vdev.h"
 #include "hv/vgdt.h"

@@ -5,7 +5,6 @@
 #include "hv/gmem.h"
 #include "hv/guest.h"
 #include "hv/hcall.h"
-#include "hv/lgdata.h"
 #include "hv/loader.h"
 #include "hv/shadow.h"
 #include "hv/vtime.h"
@@ -44,18 +43,11 @@ static void map_alias(struct vcpu *v)
         shadow_note_alias(g, GFN(last));
     }
     arch_vcpu_map_lguest_data(&v->arch, f[0], f[1]);
-    v->irq_enabled = (volatile uint32_t *)(uintptr_t)(SW_LGDATA +
-                                                      (g->lguest_data & HV_PAGE_MASK));
-    v->cr2 = &v->irq_enabled[LGD_CR2];
+    v->lgdata = (volatile struct gabi_data_head *)(uintptr_t)(
+        SW_LGDATA + (g->lguest_data & HV_PAGE_MASK));
     if (!g->abi->edx_order)
         v->hcall_status =
-            (const volatile uint8_t *)v->irq_enabled + g->abi->hcall_status;
-}
-
-/* AR-09: 0x80, and 0x40 for Plan 9; nothing that hardware or the monitor has. */
-static bool syscall_vec_ok(uint32_t vec)
-{
-    return vec == 0x80 || vec == 0x40;
+            (const volatile uint8_t *)v->lgdata + g->abi->hcall_status;
 }
 
 static void read_window(struct guest *g)
@@ -104,9 +96,9 @@ static void init(struct vcpu *v, const struct abi_probe_out *p)
     }
     g->abi = p->row;
     set_field(g, g->abi->tsc_khz, arch_tsc_khz());
-    vec = field(g, g->abi->syscall_vec) & 0xffffu;
-    if (field(g, g->abi->syscall_vec) > 0xff || !syscall_vec_ok(vec)) {
-        guest_kill(g, "bad syscall vector %u", field(g, g->abi->syscall_vec));
+    vec = field(g, g->abi->syscall_vec);
+    if (!abi_syscall_vector_ok(vec)) {
+        guest_kill(g, "bad syscall vector %u", vec);
         return;
     }
     kernel = field(g, g->abi->kernel_address);

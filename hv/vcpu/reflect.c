@@ -17,7 +17,7 @@
 static void unhandled(struct vcpu *v, uint32_t vector, uint32_t err)
 {
     guest_kill(v->guest, "unhandled trap %u at %#x (%#x)", vector, v->regs->eip,
-               vector == VEC_PF ? *v->cr2 : err);
+               vector == VEC_PF ? v->lgdata->cr2 : err);
 }
 
 /* Writes the frame at to as hardware would. The real IF is always set: the virtual
@@ -30,7 +30,7 @@ HV_INLINE void put_frame(uint32_t *to, const struct vcpu *v, const struct guest_
         *to++ = err;
     to[0] = r->eip;
     to[1] = r->cs;
-    to[2] = (r->eflags & (EFLAGS_GUEST | EFLAGS_FIXED)) | (*v->irq_enabled & EFLAGS_IF);
+    to[2] = (r->eflags & (EFLAGS_GUEST | EFLAGS_FIXED)) | (v->lgdata->irq_enabled & GABI_IF);
     if (from_user) {
         to[3] = r->esp;
         to[4] = r->ss;
@@ -82,7 +82,7 @@ HV_INLINE void enter_handler(struct vcpu *v, struct guest_regs *r, uint32_t vect
     r->eip = v->guest->vidt_eip[vector];
     r->eflags &= ~CLEARED;
     if (!(hi & GATE_TRAP))
-        *v->irq_enabled = 0;
+        v->lgdata->irq_enabled = 0;
 }
 
 /* To the handler of a gate that is there, on a flat stack. Inline, for each kind of
@@ -110,7 +110,7 @@ HV_INLINE void reflect(struct vcpu *v, uint32_t vector, bool has_err, uint32_t e
 {
     uint32_t hi = v->guest->vidt_hi[vector];
 
-    /* Before INIT no gate can be loaded, so irq_enabled is there when one is. */
+    /* Before INIT no gate can be loaded, so lguest_data is there when one is. */
     if (hv_unlikely(!(hi & GATE_P)))
         unhandled(v, vector, err);
     else if (v->regs->ss & 2) /* RPL is 1 or 3 */

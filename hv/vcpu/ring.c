@@ -22,7 +22,7 @@ _Static_assert(NEW_STATUS + GABI_RING_SLOTS == NEW_SLOTS, "the slots follow at o
  * entries pending. */
 HV_INLINE bool ring_run_new(struct vcpu *v)
 {
-    uint8_t *data = (uint8_t *)(uintptr_t)v->irq_enabled;
+    uint8_t *data = (uint8_t *)(uintptr_t)v->lgdata;
     uint8_t *status = data + NEW_STATUS + v->ring_cursor;
     const uint32_t *slot =
         (const uint32_t *)(void *)(data + NEW_SLOTS) + v->ring_cursor * NEW_SLOT_WORDS;
@@ -67,7 +67,7 @@ HV_INLINE bool ring_run_new(struct vcpu *v)
 static bool ring_run_old(struct vcpu *v)
 {
     const struct abi_row *abi = v->guest->abi;
-    volatile uint8_t *data = (volatile uint8_t *)v->irq_enabled;
+    volatile uint8_t *data = (volatile uint8_t *)v->lgdata;
     volatile uint8_t *status = data + abi->hcall_status;
 
     for (uint32_t left = GABI_RING_SLOTS; left; left--) {

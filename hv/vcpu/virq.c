@@ -5,7 +5,6 @@
 
 #include "hv/arch_if.h"
 #include "hv/guest.h"
-#include "hv/lgdata.h"
 #include "hv/reflect.h"
 #include "hv/sched.h"
 #include "hv/vidt.h"
@@ -35,7 +34,7 @@ HV_INLINE enum virq_action decide(uint32_t pending, uint32_t blocked,
     *line = (uint32_t)__builtin_ctz(can);
     if (in_window)
         return VIRQ_POSTPONE;
-    if (!halted && !(irq_enabled & EFLAGS_IF))
+    if (!halted && !(irq_enabled & GABI_IF))
         return VIRQ_MARK_PENDING;
     return gate_present ? VIRQ_INJECT : VIRQ_POSTPONE;
 }
@@ -59,27 +58,27 @@ static bool in_window(const struct vcpu *v)
            arch_eip_in_thunk(eip);
 }
 
-static bool has_pending_word(const struct guest *g)
+/* Tells the guest whether a line waits for its flag, if its revision has a word for it. */
+static void show_pending(struct vcpu *v, bool waits)
 {
-    return g->abi->irq_pending != ABI_NO_FIELD;
+    uint32_t at = v->guest->abi->irq_pending;
+
+    if (at != ABI_NO_FIELD)
+        *(volatile uint32_t *)((uintptr_t)v->lgdata + at) = waits ? GABI_IF : 0;
 }
 
 static void inject(struct vcpu *v, uint32_t line)
 {
-    uint32_t rest;
-
     v->irq_pending &= ~(1u << line);
     reflect_plain(v, GABI_IRQ_VECTOR + line);
     vtime_write_wallclock(v);
-    rest = v->irq_pending & ~v->irq_enabled[LGD_BLOCKED];
-    if (has_pending_word(v->guest))
-        hv_write_once(v->irq_enabled[LGD_IRQ_PENDING], rest ? EFLAGS_IF : 0);
+    show_pending(v, (v->irq_pending & ~v->lgdata->blocked_interrupts) != 0);
 }
 
 void virq_wake(struct vcpu *v)
 {
-    if (!v->hlt_forever && v->irq_enabled)
-        *v->irq_enabled = EFLAGS_IF; /* HALT implies sti */
+    if (!v->hlt_forever)
+        v->lgdata->irq_enabled = GABI_IF; /* HALT implies sti */
     v->halted = v->hlt_forever = false;
     v->attention &= ~(uint32_t)VCPU_ATTN_HALTED;
 }
@@ -111,19 +110,19 @@ static HV_NOINLINE void deliver_slow(struct vcpu *v)
     uint32_t line = 0, blocked;
     enum virq_action act;
 
-    if (hv_unlikely(!v->irq_enabled || v->hlt_forever))
+    if (hv_unlikely(!g->abi || v->hlt_forever))
         return; /* before INIT: nothing */
-    blocked = hv_read_once(v->irq_enabled[LGD_BLOCKED]);
+    blocked = v->lgdata->blocked_interrupts;
     if (hv_likely(v->irq_pending & ~blocked))
         line = (uint32_t)__builtin_ctz(v->irq_pending & ~blocked);
-    act = decide(v->irq_pending, blocked, hv_read_once(*v->irq_enabled), v->halted,
+    act = decide(v->irq_pending, blocked, v->lgdata->irq_enabled, v->halted,
                  in_window(v) || is_held(v), vidt_present(g, GABI_IRQ_VECTOR + line), &line);
     if (hv_likely(act == VIRQ_INJECT)) {
         if (v->halted)
             virq_wake(v);
         inject(v, line);
-    } else if (act == VIRQ_MARK_PENDING && has_pending_word(g)) {
-        hv_write_once(v->irq_enabled[LGD_IRQ_PENDING], EFLAGS_IF);
+    } else if (act == VIRQ_MARK_PENDING) {
+        show_pending(v, true);
     }
     /* A halted guest is not tried again before the retry: nothing that it waits
      * for changes while it sleeps. */
@@ -140,20 +139,19 @@ void virq_deliver(struct vcpu *v)
 {
     const struct guest *g = v->guest;
     const struct guest_regs *r = v->regs;
-    volatile uint32_t *data = v->irq_enabled;
+    volatile struct gabi_data_head *data = v->lgdata;
     uint32_t bit = v->irq_pending, line;
     uint32_t *attention = (uint32_t *)(uintptr_t)&v->attention; /* no interrupt here */
 
-    if (hv_unlikely(!data || v->halted || (bit & (bit - 1)) || !bit ||
-                    (data[LGD_BLOCKED] & bit) || !(data[0] & EFLAGS_IF))) {
+    if (hv_unlikely(!g->abi || v->halted || (bit & (bit - 1)) || !bit ||
+                    (data->blocked_interrupts & bit) || !(data->irq_enabled & GABI_IF))) {
         deliver_slow(v);
         return;
     }
     line = (uint32_t)__builtin_ctz(bit);
     if (hv_unlikely(r->eip - g->noirq_start < g->noirq_end - g->noirq_start ||
                     r->eip >= LAYOUT_GUEST_TOP || r->eip == v->hold_eip ||
-                    !(g->vidt_hi[GABI_IRQ_VECTOR + line] & GATE_P) ||
-                    !has_pending_word(g))) {
+                    !(g->vidt_hi[GABI_IRQ_VECTOR + line] & GATE_P))) {
         deliver_slow(v);
         return;
     }
@@ -161,5 +159,5 @@ void virq_deliver(struct vcpu *v)
     *attention &= ~(uint32_t)VCPU_ATTN_VIRQ;
     reflect_plain(v, GABI_IRQ_VECTOR + line);
     vtime_write_wallclock(v);
-    data[LGD_IRQ_PENDING] = 0;
+    show_pending(v, false);
 }

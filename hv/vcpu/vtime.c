@@ -5,7 +5,6 @@
 
 #include "hv/arch_if.h"
 #include "hv/guest.h"
-#include "hv/lgdata.h"
 #include "hv/string.h"
 #include "hv/virq.h"
 
@@ -36,14 +35,13 @@ static HV_NOINLINE uint32_t new_second(void)
 
 void vtime_write_wallclock(struct vcpu *v)
 {
-    volatile uint32_t *data = v->irq_enabled;
     uint32_t into;
 
     if (hv_unlikely(!short_clock_ns(&second.clock, &into) ||
                     (into += second.into) >= NS_PER_S))
         into = new_second();
-    data[LGD_TV_SEC] = second.utc;
-    data[LGD_TV_NSEC] = into;
+    v->lgdata->tv_sec = second.utc;
+    v->lgdata->tv_nsec = into;
 }
 
 static void clockevent_fired(struct timer *t)

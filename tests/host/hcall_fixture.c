@@ -209,7 +209,7 @@ void init_with(enum abi_revision rev)
     if (guest_is_dead(g))
         return;
     /* The fixed alias of the switcher area is not there on the host. */
-    v->irq_enabled = (volatile uint32_t *)(void *)(mem + LGDATA);
+    v->lgdata = (volatile struct gabi_data_head *)(void *)(mem + LGDATA);
     if (!row->edx_order)
         v->hcall_status = mem + LGDATA + row->hcall_status;
     nr_seen = 0;

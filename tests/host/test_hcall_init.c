@@ -49,7 +49,7 @@ TEST(init_of_each_revision)
         EXPECT_STR(seen.what, "drop_all");
         EXPECT_EQ(v->arch.lgdata_frame[0].v, 0x105);
         EXPECT_EQ(v->arch.lgdata_frame[1].v, 0x106);
-        EXPECT_EQ((uint32_t)(uintptr_t)v->irq_enabled, 0xffe04f00u);
+        EXPECT_EQ((uint32_t)(uintptr_t)v->lgdata, 0xffe04f00u);
     }
 }
 

@@ -24,7 +24,7 @@
 
 static struct vcpu *v;
 static struct guest_regs regs;
-static uint32_t irq_enabled, cr2;
+static struct gabi_data_head data;
 
 /* Memory at KERNEL, but page i of the address space is page 60 - i of memory:
  * neighbours are not neighbours. */
@@ -32,8 +32,7 @@ static void start(void)
 {
     v = sf_guest(PAGES, false, false, ROOT << 12);
     v->regs = &regs;
-    v->irq_enabled = &irq_enabled;
-    v->cr2 = &cr2;
+    v->lgdata = &data;
     v->flat_ss = 0x69;
     sf_poke(v, (ROOT << 12) + 768 * 4, TABLE << 12 | 0x67);
     sf_poke(v, (ROOT << 12) + 767 * 4, (TABLE + 1) << 12 | 0x67);
@@ -86,7 +85,7 @@ static void check_frame(uint32_t vec, uint32_t ring, uint32_t esp, uint32_t efla
     regs.esp = ring == 1 ? esp : 0xbffff000;
     v->ss1 = 0x69;
     v->esp1 = ring == 1 ? 0 : esp;
-    irq_enabled = vif;
+    data.irq_enabled = vif;
     before = regs;
     deliver(vec, has_err, 0xe000 + vec);
     REQUIRE(!guest_is_dead(v->guest));
@@ -104,7 +103,7 @@ static void check_frame(uint32_t vec, uint32_t ring, uint32_t esp, uint32_t efla
     EXPECT_EQ(regs.cs, 0x61);
     EXPECT_EQ(regs.eip, 0xc0101000 + vec);
     EXPECT_EQ(regs.eflags, eflags & ~FLAGS_CLEARED);
-    EXPECT_EQ(irq_enabled, vec & 1 ? vif : 0); /* odd ones are trap gates */
+    EXPECT_EQ(data.irq_enabled, vec & 1 ? vif : 0); /* odd ones are trap gates */
     EXPECT_EQ(regs.eax, before.eax);
 }
 
@@ -152,12 +151,12 @@ static void expect_end(uint32_t esp, bool from_user, const char *why)
     set_regs(from_user ? 3 : 1, 0x202);
     regs.esp = v->esp1 = esp;
     v->ss1 = 0x69;
-    irq_enabled = IF;
+    data.irq_enabled = IF;
     reflect_fault(v, 13, 0);
     if (!guest_is_dead(v->guest) || !strstr(v->guest->reason, why))
         test_fail(__FILE__, __LINE__, "esp %#x: %s", esp, v->guest->reason);
     EXPECT_EQ(regs.cs, from_user ? 0x73 : 0x61);
-    EXPECT_EQ(irq_enabled, IF);
+    EXPECT_EQ(data.irq_enabled, IF);
     v->guest->end = END_NONE;
     v->guest->reason[0] = '\0';
 }
@@ -201,7 +200,7 @@ TEST(odd_stacks)
 TEST(no_gate_is_unhandled)
 {
     start();
-    cr2 = 0x12345678;
+    data.cr2 = 0x12345678;
     for (uint32_t vec = 0; vec < 32; vec++) {
         char text[80];
 
@@ -211,7 +210,7 @@ TEST(no_gate_is_unhandled)
         deliver(vec, vector_has_error(vec), 0x77);
         EXPECT(guest_is_dead(v->guest));
         (void)snprintf(text, sizeof(text), "unhandled trap %u at 0x8048123 (%#x)", vec,
-                       vec == 14 ? cr2 : vector_has_error(vec) ? 0x77 : 0);
+                       vec == 14 ? data.cr2 : vector_has_error(vec) ? 0x77 : 0);
         EXPECT_STR(v->guest->reason, text);
         v->guest->end = END_NONE;
     }

@@ -96,7 +96,7 @@ static void start(enum abi_revision rev)
     g.vcpu = &cpu;
     cpu.guest = &g;
     g.abi = row;
-    cpu.irq_enabled = (volatile uint32_t *)(void *)data;
+    cpu.lgdata = (volatile struct gabi_data_head *)(void *)data;
     cpu.hcall_status = data + row->hcall_status;
     cpu.regs = &regs;
     nr_calls = nr_old = 0;

@@ -4,7 +4,6 @@
  * units: hv/vcpu/virq.c
  */
 #include "fake.h"
-#include "hv/lgdata.h"
 #include "hv/reflect.h"
 #include "hv/sched.h"
 #include "hv/vidt.h"
@@ -80,7 +79,7 @@ static struct guest g;
 static struct vcpu v;
 static struct guest_regs regs;
 static struct abi_row row;
-static uint32_t lgdata[16]; /* what the guest shares */
+static struct gabi_data_3_1 lgdata; /* what the guest shares */
 static uint32_t gates;      /* bit n: gate of line n */
 static uint32_t injected[64], nr_injected, clock_writes, retries, wakes;
 
@@ -88,7 +87,7 @@ void reflect_plain(struct vcpu *who, uint32_t vector)
 {
     EXPECT(who == &v);
     injected[nr_injected++ & 63] = vector;
-    lgdata[0] = 0; /* as an interrupt gate does */
+    lgdata.head.irq_enabled = 0; /* as an interrupt gate does */
 }
 
 bool vidt_present(const struct guest *who, uint32_t vector)
@@ -120,13 +119,13 @@ static void start(void)
 {
     memset(&g, 0, sizeof(g));
     memset(&v, 0, sizeof(v));
-    memset(lgdata, 0, sizeof(lgdata));
+    memset(&lgdata, 0, sizeof(lgdata));
     g.vcpu = &v;
     v.guest = &g;
     v.regs = &regs;
-    v.irq_enabled = lgdata;
+    v.lgdata = &lgdata.head;
     g.abi = &row;
-    row.irq_pending = 0x14;
+    row.irq_pending = offsetof(struct gabi_data_3_1, irq_pending);
     g.noirq_start = 0xc0001000;
     g.noirq_end = 0xc0001008;
     regs.cs = GABI_KERNEL_CS;
@@ -138,7 +137,7 @@ static void start(void)
 TEST(nothing_before_init)
 {
     start();
-    v.irq_enabled = NULL;
+    g.abi = NULL;
     virq_raise(&g, 3);
     virq_deliver(&v);
     EXPECT_EQ(nr_injected, 0);
@@ -158,26 +157,26 @@ TEST(bad_lines_are_ignored)
 TEST(all_lines_at_once)
 {
     start();
-    lgdata[LGD_BLOCKED] = 0x00010100;
+    lgdata.head.blocked_interrupts = 0x00010100;
     for (uint32_t i = 32; i-- > 0;) {
         virq_raise(&g, i);
         virq_raise(&g, i);
     }
     for (uint32_t i = 0, n = 0; i < 32; i++) {
-        if (lgdata[LGD_BLOCKED] >> i & 1)
+        if (lgdata.head.blocked_interrupts >> i & 1)
             continue;
-        lgdata[0] = IF;
+        lgdata.head.irq_enabled = IF;
         virq_deliver(&v);
         EXPECT_EQ(nr_injected, ++n);
         EXPECT_EQ(injected[n - 1], 0x20 + i);
-        EXPECT_EQ(lgdata[LGD_IRQ_PENDING], i < 31 ? IF : 0);
+        EXPECT_EQ(lgdata.irq_pending, i < 31 ? IF : 0);
         EXPECT_EQ(clock_writes, n);
     }
-    lgdata[0] = IF;
+    lgdata.head.irq_enabled = IF;
     virq_deliver(&v);
     EXPECT_EQ(nr_injected, 30);
     EXPECT_EQ(v.irq_pending, 0x00010100);
-    lgdata[LGD_BLOCKED] = 0; /* TM-07: without a word */
+    lgdata.head.blocked_interrupts = 0; /* TM-07: without a word */
     virq_deliver(&v);
     EXPECT_EQ(injected[30], 0x28);
     EXPECT(v.attention & VCPU_ATTN_VIRQ);
@@ -187,28 +186,28 @@ TEST(disabled_marks_the_word)
 {
     start();
     virq_raise(&g, 5);
-    lgdata[0] = ~IF;
+    lgdata.head.irq_enabled = ~IF;
     virq_deliver(&v);
     EXPECT_EQ(nr_injected, 0);
-    EXPECT_EQ(lgdata[LGD_IRQ_PENDING], IF);
+    EXPECT_EQ(lgdata.irq_pending, IF);
     EXPECT_EQ(v.irq_pending, 0x20);
     EXPECT(retries > 0);
-    lgdata[0] = 0x246;
+    lgdata.head.irq_enabled = 0x246;
     virq_deliver(&v);
     EXPECT_EQ(nr_injected, 1);
-    EXPECT_EQ(lgdata[LGD_IRQ_PENDING], 0);
+    EXPECT_EQ(lgdata.irq_pending, 0);
     EXPECT_EQ(v.irq_pending, 0);
     EXPECT(!(v.attention & VCPU_ATTN_VIRQ));
     /* The oldest layouts have no such word. */
     start();
     row.irq_pending = ABI_NO_FIELD;
-    memset(lgdata, 0x55, sizeof(lgdata));
-    lgdata[0] = lgdata[LGD_BLOCKED] = 0;
+    memset(&lgdata, 0x55, sizeof(lgdata));
+    lgdata.head.irq_enabled = lgdata.head.blocked_interrupts = 0;
     virq_raise(&g, 5);
     virq_deliver(&v);
-    lgdata[0] = IF;
+    lgdata.head.irq_enabled = IF;
     virq_deliver(&v);
-    EXPECT_EQ(lgdata[LGD_IRQ_PENDING], 0x55555555);
+    EXPECT_EQ(lgdata.irq_pending, 0x55555555);
 }
 
 /* ABI 4.3, S2, AR-07: only at ring 1, and never in the thunk. */
@@ -221,17 +220,17 @@ TEST(no_interrupt_window)
             start();
             regs.eip = eip;
             regs.cs = 0x60 | ring;
-            lgdata[0] = IF;
+            lgdata.head.irq_enabled = IF;
             virq_raise(&g, 0);
             virq_deliver(&v);
             EXPECT_EQ(nr_injected, inside ? 0 : 1);
-            EXPECT_EQ(lgdata[LGD_IRQ_PENDING], 0);
+            EXPECT_EQ(lgdata.irq_pending, 0);
             EXPECT_EQ(retries, inside ? 1 : 0);
         }
     }
     start();
     fake_arch.eip_in_thunk = true;
-    lgdata[0] = IF;
+    lgdata.head.irq_enabled = IF;
     virq_raise(&g, 0);
     virq_deliver(&v);
     EXPECT_EQ(nr_injected, 0);
@@ -243,7 +242,7 @@ TEST(no_interrupt_window)
     start();
     g.noirq_start = 0xffffffff;
     g.noirq_end = 0;
-    lgdata[0] = IF;
+    lgdata.head.irq_enabled = IF;
     virq_raise(&g, 0);
     virq_deliver(&v);
     EXPECT_EQ(nr_injected, 1);
@@ -257,10 +256,10 @@ TEST(halt_opens_interrupts)
     virq_deliver(&v);
     EXPECT(v.halted);
     virq_raise(&g, 2);
-    lgdata[LGD_BLOCKED] = 4;
+    lgdata.head.blocked_interrupts = 4;
     virq_deliver(&v);
     EXPECT(v.halted && nr_injected == 0);
-    lgdata[LGD_BLOCKED] = 0;
+    lgdata.head.blocked_interrupts = 0;
     virq_deliver(&v);
     EXPECT(!v.halted && nr_injected == 1);
     EXPECT_EQ(v.attention & VCPU_ATTN_HALTED, 0);
@@ -282,11 +281,11 @@ TEST(no_gate)
 {
     start();
     gates = 0;
-    lgdata[0] = IF;
+    lgdata.head.irq_enabled = IF;
     virq_raise(&g, 4);
     virq_deliver(&v);
     EXPECT(nr_injected == 0 && v.irq_pending == 0x10 && !guest_is_dead(&g));
-    EXPECT_EQ(lgdata[0], IF);
+    EXPECT_EQ(lgdata.head.irq_enabled, IF);
     gates = 0xffffffffu;
     virq_deliver(&v);
     EXPECT_EQ(nr_injected, 1);
@@ -299,7 +298,7 @@ TEST(random_sequences)
     uint32_t raised = 0;
 
     start();
-    lgdata[0] = IF;
+    lgdata.head.irq_enabled = IF;
     for (uint32_t n = 0; n < 200000; n++) {
         uint32_t what = test_random_below(&rng, 8), before = nr_injected;
         uint32_t line = test_random_below(&rng, 32), can;
@@ -309,15 +308,15 @@ TEST(random_sequences)
             raised |= 1u << line;
         }
         if (what == 2)
-            lgdata[LGD_BLOCKED] ^= 1u << line;
+            lgdata.head.blocked_interrupts ^= 1u << line;
         if (what == 3)
-            lgdata[0] ^= IF;
+            lgdata.head.irq_enabled ^= IF;
         if (what == 4)
             regs.eip = 0xc0001000 + test_random_below(&rng, 16);
         if (what == 5)
             v.halted = true;
-        can = raised & ~lgdata[LGD_BLOCKED];
-        if (v.halted || (lgdata[0] & IF))
+        can = raised & ~lgdata.head.blocked_interrupts;
+        if (v.halted || (lgdata.head.irq_enabled & IF))
             can = regs.eip < 0xc0001008 && regs.eip >= 0xc0001000 ? 0 : can;
         else
             can = 0;

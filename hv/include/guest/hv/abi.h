@@ -11,9 +11,8 @@ struct abi_row {
     enum abi_revision rev;
     const char *name; /* "2.6.24" ... as the lines of the log have it */
     uint16_t size_bytes;
-    /* Offsets in lguest_data; ABI_NO_FIELD where the row has none. The first
-     * five fields (irq_enabled 0, blocked 4, cr2 8, tv_sec 0xc, tv_nsec 0x10)
-     * are the same in all. */
+    /* Offsets in lguest_data behind struct gabi_data_head, which all have;
+     * ABI_NO_FIELD where the row has none. */
     uint16_t irq_pending, hcall_status, hcalls, reserve_mem, tsc_khz, pgdir;
     uint16_t noirq_start, noirq_end, noirq_iret, kernel_address, syscall_vec;
     uint8_t slot_bytes;   /* 16 or 20 */
@@ -42,5 +41,8 @@ struct abi_probe_out {
     uint32_t lguest_data;      /* chosen candidate (may be outside memory) */
     bool exact;                /* all conditions of ABI 3.4 held */
 };
+
+/* The system call's: 0x80, and 0x40 for Plan 9; nothing that hardware or the monitor has. */
+bool abi_syscall_vector_ok(uint32_t vector);
 
 void abi_probe(const struct abi_probe_in *in, struct abi_probe_out *out);

@@ -5,6 +5,7 @@
 
 #include "arch/regs.h"
 #include "arch/vcpu.h"
+#include "guest-abi/lguest_data.h"
 #include "hv/addr.h"
 #include "hv/list.h"
 #include "hv/timerq.h"
@@ -43,9 +44,10 @@ struct vcpu {
     /* Alias of lguest_data.hcall_status. Before INIT, and for guests with the
      * old register order, a byte that always says "look closer". */
     const volatile uint8_t *hcall_status;
-    volatile uint32_t *irq_enabled; /* alias, NULL before INIT */
-    volatile uint32_t *cr2;         /* alias; before INIT cr2_unseen */
-    uint32_t cr2_unseen;
+    /* The words of lguest_data that all revisions have at the same place: through its
+     * alias in the switcher area while this vCPU is loaded, before_init before INIT. */
+    volatile struct gabi_data_head *lgdata;
+    struct gabi_data_head before_init;
     uint32_t ring_cursor;
     uint32_t hcall_c, hcall_d; /* third and fourth argument of the call */
 
