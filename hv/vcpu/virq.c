@@ -10,8 +10,6 @@
 #include "hv/vidt.h"
 #include "hv/vtime.h"
 
-#define GATE_P HV_BIT(15) /* SDM 3A figure 6-2 */
-
 void virq_raise(struct guest *g, uint32_t line)
 {
     struct vcpu *v = g->vcpu;
@@ -23,27 +21,16 @@ void virq_raise(struct guest *g, uint32_t line)
     sched_wake(v);
 }
 
-HV_INLINE enum virq_action decide(uint32_t pending, uint32_t blocked,
-                                  uint32_t irq_enabled, bool halted, bool in_window,
-                                  bool gate_present, uint32_t *line)
+enum virq_action virq_decide(bool pending, uint32_t irq_enabled, bool halted, bool kept_out,
+                             bool gate_present)
 {
-    uint32_t can = pending & ~blocked;
-
-    if (!can)
+    if (!pending)
         return VIRQ_NONE;
-    *line = (uint32_t)__builtin_ctz(can);
-    if (in_window)
+    if (kept_out)
         return VIRQ_POSTPONE;
     if (!halted && !(irq_enabled & GABI_IF))
         return VIRQ_MARK_PENDING;
     return gate_present ? VIRQ_INJECT : VIRQ_POSTPONE;
-}
-
-enum virq_action virq_decide(uint32_t pending, uint32_t blocked, uint32_t irq_enabled,
-                             bool halted, bool in_window, bool gate_present,
-                             uint32_t *line)
-{
-    return decide(pending, blocked, irq_enabled, halted, in_window, gate_present, line);
 }
 
 /* No interrupt between "flag set" and "iret done" (ABI 4.3), nor in the thunk,
@@ -95,8 +82,9 @@ void virq_hold_at(struct vcpu *v, uint32_t eip)
 
 static bool is_held(struct vcpu *v)
 {
-    if (v->regs->eip != v->hold_eip || (v->regs->cs & 3) != 1 ||
-        v->hold_tries == 0) {
+    if (v->hold_tries == 0)
+        return false;
+    if (v->regs->eip != v->hold_eip || (v->regs->cs & 3) != 1) {
         v->hold_tries = 0;
         return false;
     }
@@ -104,60 +92,36 @@ static bool is_held(struct vcpu *v)
     return true;
 }
 
-static HV_NOINLINE void deliver_slow(struct vcpu *v)
+void virq_deliver(struct vcpu *v)
 {
     const struct guest *g = v->guest;
-    uint32_t line = 0, blocked;
-    enum virq_action act;
+    bool kept_out;
+    uint32_t can, line;
 
-    if (hv_unlikely(!g->abi || v->hlt_forever))
-        return; /* before INIT: nothing */
-    blocked = v->lgdata->blocked_interrupts;
-    if (hv_likely(v->irq_pending & ~blocked))
-        line = (uint32_t)__builtin_ctz(v->irq_pending & ~blocked);
-    act = decide(v->irq_pending, blocked, v->lgdata->irq_enabled, v->halted,
-                 in_window(v) || is_held(v), vidt_present(g, GABI_IRQ_VECTOR + line), &line);
-    if (hv_likely(act == VIRQ_INJECT)) {
+    if (!g->abi || v->hlt_forever)
+        return; /* before INIT, or asleep for good: nothing */
+    can = v->irq_pending & ~v->lgdata->blocked_interrupts;
+    line = (uint32_t)__builtin_ctz(can | HV_BIT(GABI_IRQ_LINES - 1));
+    kept_out = in_window(v) || is_held(v);
+    switch (virq_decide(can != 0, v->lgdata->irq_enabled, v->halted, kept_out,
+                        vidt_present(g, GABI_IRQ_VECTOR + line))) {
+    case VIRQ_INJECT:
         if (v->halted)
             virq_wake(v);
         inject(v, line);
-    } else if (act == VIRQ_MARK_PENDING) {
+        break;
+    case VIRQ_MARK_PENDING:
         show_pending(v, true);
+        break;
+    case VIRQ_NONE:
+    case VIRQ_POSTPONE:
+    default:
+        break;
     }
     /* A halted guest is not tried again before the retry: nothing that it waits
      * for changes while it sleeps. */
     if (!v->irq_pending || v->halted)
         v->attention &= ~(uint32_t)VCPU_ATTN_VIRQ;
-    if (v->irq_pending && (!v->halted || (v->irq_pending & ~blocked)))
+    if (v->irq_pending && (!v->halted || can))
         vtime_expect_retry(v);
-}
-
-/* The everyday case: a running guest with its flag set outside of any window takes
- * the only interrupt that is pending. All else, and every doubt, goes the long way,
- * which decides in full. */
-void virq_deliver(struct vcpu *v)
-{
-    const struct guest *g = v->guest;
-    const struct guest_regs *r = v->regs;
-    volatile struct gabi_data_head *data = v->lgdata;
-    uint32_t bit = v->irq_pending, line;
-    uint32_t *attention = (uint32_t *)(uintptr_t)&v->attention; /* no interrupt here */
-
-    if (hv_unlikely(!g->abi || v->halted || (bit & (bit - 1)) || !bit ||
-                    (data->blocked_interrupts & bit) || !(data->irq_enabled & GABI_IF))) {
-        deliver_slow(v);
-        return;
-    }
-    line = (uint32_t)__builtin_ctz(bit);
-    if (hv_unlikely(r->eip - g->noirq_start < g->noirq_end - g->noirq_start ||
-                    r->eip >= LAYOUT_GUEST_TOP || r->eip == v->hold_eip ||
-                    !(g->vidt_hi[GABI_IRQ_VECTOR + line] & GATE_P))) {
-        deliver_slow(v);
-        return;
-    }
-    v->irq_pending = 0;
-    *attention &= ~(uint32_t)VCPU_ATTN_VIRQ;
-    reflect_plain(v, GABI_IRQ_VECTOR + line);
-    vtime_write_wallclock(v);
-    show_pending(v, false);
 }

@@ -22,8 +22,8 @@ void virq_wake(struct vcpu *v);
 /* No interrupt goes in before the ring-1 instruction at eip is over, which is the next. */
 void virq_hold_at(struct vcpu *v, uint32_t eip);
 
-/* What virq_deliver would do, as a pure function for the unit test. */
+/* What becomes of the lowest line that is pending and not blocked, if there is one. kept_out:
+ * no interrupt may go in at this instruction. Pure. */
 enum virq_action { VIRQ_NONE, VIRQ_POSTPONE, VIRQ_INJECT, VIRQ_MARK_PENDING };
-enum virq_action virq_decide(uint32_t pending, uint32_t blocked,
-                             uint32_t irq_enabled, bool halted, bool in_window,
-                             bool gate_present, uint32_t *line);
+enum virq_action virq_decide(bool pending, uint32_t irq_enabled, bool halted, bool kept_out,
+                             bool gate_present);
