@@ -193,10 +193,8 @@ extern const struct vdev_ops vconsole_ops, vblock_ops, vrng_ops, vnet_ops;
 #define VCONSOLE_F_EMERG_WRITE 2
 
 void vnet_create(struct vdev_set *s);
-
 /* What waits in the inbox is lost, with the ring that it was for. */
 void vnet_forget(struct vnet *v);
-
 /* For what has come from others: makes the owner's next vdev_poll() look at it. */
 void vnet_mail(struct vdev_set *s);
 void vconsole_mail(struct vdev_set *s);
