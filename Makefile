@@ -38,14 +38,6 @@ monitor-cflags := -m32 -march=i686 -mtune=generic -std=gnu11 -O2 -g -ffreestandi
   -Wall -Wextra -Werror -Wconversion -Wshadow -Wstrict-prototypes \
   -Wmissing-prototypes -Wvla -Wundef -Wcast-qual -Wframe-larger-than=512 \
   $(if $(DEBUG),-DHV_DEBUG)
-# What costs more than it gains here, counted in instructions: filling inside of
-# functions, aligning the stack for SSE at each call, three passes that keep more values
-# at hand than i386 has registers, and clearing the target of each TZCNT before, for the
-# sake of CPUs of 2013 to 2017. clang has no such switches.
-gcc-only := $(if $(findstring clang,$(CC)),,yes)
-monitor-cflags += $(if $(gcc-only),-fno-align-loops -fno-align-jumps -fno-align-labels \
-  -mpreferred-stack-boundary=2 -fno-tree-pre -fno-tree-scev-cprop -fno-code-hoisting \
-  -mtune-ctrl=^avoid_false_dep_for_bmi)
 monitor-ldflags := -m elf_i386 -nostdlib -static -z max-page-size=4096 \
   -z noexecstack --build-id=none --fatal-warnings --orphan-handling=error
 # No -g: NASM writes the folder's absolute name into it, and the same sources
@@ -62,18 +54,9 @@ inc-boot := $(inc-arch) -Ihv/include/guest
 inc-hv := $(inc-boot)
 inc-for = $(inc-$(firstword $(subst /, ,$(1)))) -I$(gen)
 
-# The C library routines must not be turned into calls of themselves. They call nothing,
-# so nobody needs their frames.
-cflags-hv/lib/string.c := -fno-builtin -fomit-frame-pointer \
-  $(if $(gcc-only),-fno-tree-loop-distribute-patterns)
-
-# On the way of every exit one more register is worth more than a frame in a
-# backtrace; the monitor's own backtrace then goes on by looking at the stack.
-hot-src := hv/guest/gmem.c hv/console/console_guest.c hv/vdev/lgbus.c \
-  $(addprefix hv/vcpu/,run.c exit.c exit_pf.c exit_gp.c hcall.c ring.c reflect.c \
-    vidt.c vgdt.c virq.c vtime.c) \
-  $(addprefix hv/mmu/,fill.c access.c sync.c announce.c shadow.c walk.c)
-$(foreach s,$(hot-src),$(eval cflags-$(s) := -fomit-frame-pointer))
+# The C library routines must not be turned into calls of themselves.
+cflags-hv/lib/string.c := -fno-builtin \
+  $(if $(findstring clang,$(CC)),,-fno-tree-loop-distribute-patterns)
 
 # ---- what there is ----
 
