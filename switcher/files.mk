@@ -1,2 +1,2 @@
 # Sources of switcher/: the world switch.
-monitor-src += switcher/switcher.asm switcher/map.c
+monitor-src += $(wildcard switcher/*.c switcher/*.asm)
