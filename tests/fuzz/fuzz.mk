@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Fuzz targets tests/fuzz/fuzz_NAME.c, with the " * units:" line of the unit
-# tests.  `make check-host` runs each once over its seeds and its corpus; here
+# Fuzz targets tests/fuzz/fuzz_NAME.c, linked like the unit tests.
+# `make check-host` runs each once over its seeds and its corpus; here
 # libFuzzer (clang, -m64) works on them.
 #
 #   make fuzz                    every target for FUZZ_SECONDS (60) each
@@ -22,16 +22,15 @@ $(fuzz-build)/obj/%.o: %.c Makefile tests/host/files.mk tests/fuzz/fuzz.mk
 .PRECIOUS: $(fuzz-build)/obj/%.o
 $(fuzz-build)/weak/%.o: $(fuzz-build)/obj/%.o
 	@mkdir -p $(@D)
-	$(Q)$(NM) -g --defined-only $< | sed 's/.* //' > $@.names
+	$(Q){ $(NM) -g --defined-only $< | sed 's/.* //'; echo none; } > $@.names
 	$(Q)$(OBJCOPY) --weaken-symbols=$@.names $< $@
 
-$(fuzz-build)/libfake.a: \
-  $(patsubst %.c,$(fuzz-build)/weak/%.o,$(filter-out %/test_main.c,$(host-fakes)) $(host-lib))
+$(fuzz-build)/libmonitor.a: $(patsubst %.c,$(fuzz-build)/weak/%.o,$(host-monitor))
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 define fuzz-program
-$(fuzz-build)/$(1): $$(patsubst %.c,$(fuzz-build)/obj/%.o,$$(host-source-$(1)) tests/fuzz/quiet.c) \
-  $(fuzz-build)/libfake.a
+$(fuzz-build)/$(1): $(patsubst %.c,$(fuzz-build)/obj/%.o,$(host-parts-$(1)) tests/fuzz/quiet.c) \
+  $(call host-fake-objs,$(fuzz-build),$(1)) $(fuzz-build)/libmonitor.a
 	$$(Q)clang $(fuzz-sanitize) -fsanitize=fuzzer -m64 -o $$@ $$^
 endef
 $(foreach t,$(fuzz-targets),$(eval $(call fuzz-program,$(t))))

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The layout probe on any memory: it always answers, reads a bounded number of
- * times, and calls exact only what lies in memory and is aligned.
- * units: hv/vcpu/abi.c
- */
+ * times, and calls exact only what lies in memory and is aligned. */
 #include "fuzz.h"
 
 #include "hv/abi.h"

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* ACPI tables of any bytes.  The input is memory: where it begins is the root
  * pointer, and every address leads into it (modulo its size), so that what one
- * byte says can be reached.  What comes out must be usable without a further look.
- * units: drivers/firmware/acpi.c drivers/firmware/acpi_tables.c
- * units: drivers/firmware/efi_tables.c
- */
+ * byte says can be reached.  What comes out must be usable without a further look. */
 #include "fake.h"
 #include "fuzz.h"
 

@@ -2,10 +2,7 @@
 /* Everything that users write: pieces of the input, each ended by a NUL, are the
  * hypervisor's command line and then modules.  A piece that begins with K is an
  * image with the rest as its string, D is data, C is a config module with the
- * rest as its text.
- * units: boot/cmdline.c boot/keys.c boot/modules.c boot/config_module.c
- * units: hv/guest/loader.c hv/guest/loader_boot.c hv/vcpu/abi.c
- */
+ * rest as its text. */
 #include "boot.h"
 #include "fake.h"
 #include "fuzz.h"

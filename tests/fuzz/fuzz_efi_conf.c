@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* ringside.conf of any bytes: names and words are what the header promises, and
- * a refusal has its sentence.
- * units: boot/efi/conf.c
- */
+ * a refusal has its sentence. */
 #include "efi/conf.h"
 #include "fuzz.h"
 

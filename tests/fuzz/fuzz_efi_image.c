@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A monitor's file of any bytes: what is accepted can be copied segment by segment
- * without leaving the file or the promised range.
- * units: boot/efi/image.c
- */
+ * without leaving the file or the promised range. */
 #include "efi/image.h"
 #include "fuzz.h"
 

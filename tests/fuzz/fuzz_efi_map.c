@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A firmware's memory map of any bytes: the size of an entry, then entries. The
- * block that comes out is one that the monitor reads to its end.
- * units: boot/efi/info.c
- */
+ * block that comes out is one that the monitor reads to its end. */
 #include "efi/info.h"
 #include "fuzz.h"
 

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The instruction decoder on any bytes: what it recognises is within the bytes
- * it was given, needs all of them and does not depend on what follows.
- * units: hv/vcpu/insn.c
- */
+ * it was given, needs all of them and does not depend on what follows. */
 #include "fuzz.h"
 
 #include "hv/insn.h"

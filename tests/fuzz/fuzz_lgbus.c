@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* All devices of two guests behind NOTIFY and ports, driven by a script of
  * small operations.  The sanitizers watch; at the end a read-only disk must be
- * as it was and all memory must have come back.
- * units: tests/host/fake_vdev.c hv/vdev/vdev.c hv/vdev/serve.c
- * units: hv/vdev/virtqueue.c hv/vdev/lgbus.c hv/vdev/pciconf.c hv/vdev/vpci.c
- * units: hv/vdev/vconsole.c hv/vdev/vblock.c hv/vdev/vrng.c hv/vdev/drbg.c hv/vdev/vnet.c
- */
+ * as it was and all memory must have come back. */
 #include "fake_vdev.h"
 
 #include <stdlib.h>

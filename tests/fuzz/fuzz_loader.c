@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The loader on any image.  The first 8 bytes choose memory, ABI row, paging and
  * the size of an initrd, the rest is the image.  A refused image must not have
- * written anything, a good one nothing outside RAM; the entry lies in RAM.
- * units: hv/guest/loader.c hv/guest/loader_boot.c hv/vcpu/abi.c
- */
+ * written anything, a good one nothing outside RAM; the entry lies in RAM. */
 #include "fuzz.h"
 
 #include "hv/gmem.h"

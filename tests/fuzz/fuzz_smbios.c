@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* SMBIOS structures and entry points of any bytes: names end, are printable, and
- * an entry point that is believed has a right sum.
- * units: drivers/firmware/smbios.c drivers/firmware/acpi_tables.c
- * units: drivers/firmware/efi_tables.c
- */
+ * an entry point that is believed has a right sum. */
 #include "fuzz.h"
 
 #include "../../drivers/firmware/smbios.h"

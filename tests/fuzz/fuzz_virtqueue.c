@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The virtqueue core on rings of arbitrary bytes.  Input: a byte of ring size, a
  * byte of flags, two of the first index, then the guest's memory from 0 on.  The
- * sanitizers watch the monitor's side; what is popped is checked here.
- * units: tests/host/fake_vdev.c hv/vdev/vdev.c hv/vdev/serve.c
- * units: hv/vdev/virtqueue.c hv/vdev/lgbus.c hv/vdev/pciconf.c hv/vdev/vpci.c
- * units: hv/vdev/vconsole.c hv/vdev/vblock.c hv/vdev/vrng.c hv/vdev/drbg.c hv/vdev/vnet.c
- */
+ * sanitizers watch the monitor's side; what is popped is checked here. */
 #include "fake_vdev.h"
 
 #include "../../hv/vdev/virtqueue.h"

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* See shadow_fixture.h.  The CPU here knows the shadow format from the manual
- * (SDM 3A 4.4, 4.6 to 4.8) and shares nothing with hv/mmu/. */
+ * (SDM 3A 4.4, 4.6 to 4.8) and shares nothing with hv/mmu/.
+ * real: gmem gpage
+ */
 #define _GNU_SOURCE /* memfd_create() */
 #include "shadow_fixture.h"
 

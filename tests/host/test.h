@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Unit tests on the build machine.  A file tests/host/test_NAME.c is one
- * program; the line " * units: hv/core/sched.c" in its opening comment names the
- * sources it is linked with, everything else comes from fake-arch/ and hv/lib/.
+ * program, linked with the fakes of fake-arch/ and else the monitor itself; the
+ * line " * real: pmm" in its opening comment names fakes it does without.
  * Each TEST runs in a process of its own, so it finds all globals as the loader
  * left them, and a crash costs that test alone.
  *

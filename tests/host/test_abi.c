@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The rows of the guest interface and the probe (ABI 3.1, 3.4, 14), with
  * structures as guests of each row lay them out, and with one value at a time
- * put wrong.
- * units: hv/vcpu/abi.c
- */
+ * put wrong. */
 #include "test.h"
 
 #include "hv/abi.h"

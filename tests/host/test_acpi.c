@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* ACPI tables that are good, then broken in one place each: the rest of the
- * machine is still read, and nothing behind a table's end is.
- * units: drivers/firmware/acpi.c drivers/firmware/acpi_tables.c
- * units: drivers/firmware/efi_tables.c
- */
+ * machine is still read, and nothing behind a table's end is. */
 #include "acpi_fixture.h"
 
 #include "../../drivers/firmware/acpi_tables.h"

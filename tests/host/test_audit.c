@@ -2,12 +2,7 @@
 /* The audit of the shadow finds what is wrong: each thing that it looks at is spoilt
  * alone, and it must say so.  A check that cannot fail would keep the random guests and
  * audit=N green whatever they do.
- *
- * units: tests/host/shadow_fixture.c tests/host/shadow_guest.c hv/guest/gmem.c
- * units: hv/mmu/walk.c hv/mmu/shadow.c hv/mmu/fill.c hv/mmu/sync.c hv/mmu/announce.c
- * units: hv/mmu/access.c
- * units: hv/mmu/rmap.c hv/mmu/gpage.c hv/mmu/quiet.c hv/mmu/linear.c hv/mmu/audit.c
- */
+ * */
 #include "shadow_guest.h"
 
 #define VA 0x00400000u

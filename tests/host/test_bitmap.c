@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Searches of the three-level bitmap against one flag per bit, at sizes around those
- * where a level gets another word.
- * units: hv/lib/bitmap.c
- */
+ * where a level gets another word. */
 #include "test.h"
 
 #include "hv/bitmap.h"

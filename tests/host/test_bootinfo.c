@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The memory map and the module list of struct boot_info, whatever format they
  * came in: order, overlap, rounding, limits, places where no module may lie.
- * The map is compared with a model that colours page by page.
- * units: boot/boot_info.c boot/memory_map.c boot/quoting.c
- * units: boot/multiboot.c boot/multiboot1.c boot/multiboot2.c boot/pvh.c
- */
+ * The map is compared with a model that colours page by page. */
 #include "boot.h"
 #include "fake.h"
 #include "test.h"

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What of a guest's breakpoints reaches the CPU (SDM 3B 17.2.4): its DR0 to DR3 name
- * addresses of the monitor's as well.
- * units: arch/i386/breakpoints.c
- */
+ * addresses of the monitor's as well. */
 #include "test.h"
 
 #include "arch/vcpu.h"

@@ -2,9 +2,7 @@
 /* Calibration on machines whose time is ours: every read costs as much of it as the
  * test says, from a nanosecond to a millisecond, and counters may stand, count at
  * another rate than they should, or be left alone by a host for a while.  What comes
- * out is the TSC's true rate, or the word that it is not known.
- * units: arch/i386/calibrate.c
- */
+ * out is the TSC's true rate, or the word that it is not known. */
 #include "fake.h"
 #include "test.h"
 

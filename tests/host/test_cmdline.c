@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The hypervisor command line (docs/usage.md): every key, every default, every
- * refusal; a refused word changes nothing.
- * units: boot/cmdline.c boot/keys.c
- */
+ * refusal; a refused word changes nothing. */
 #include "fake.h"
 #include "test.h"
 

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Config modules (docs/usage.md, "Modules"): keys, images, comments, refusals.
- * units: boot/modules.c boot/config_module.c boot/keys.c
- * units: hv/guest/loader.c hv/guest/loader_boot.c hv/vcpu/abi.c
- */
+/* Config modules (docs/usage.md, "Modules"): keys, images, comments, refusals. */
 #include "modules_fixture.h"
 
 TEST(config_gives_keys_and_the_modules_own_win)

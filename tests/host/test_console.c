@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The console core: guests' lines beside each other and beside the monitor's,
  * the menu, slow and dead devices.
- * units: hv/console/console.c hv/console/console_guest.c hv/console/console_menu.c hv/core/log.c
- * units: hv/core/timerq.c
+ * real: log
  */
 #include "console_fixture.h"
 

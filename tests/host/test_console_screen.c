@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The console core and its screens: which keys are about them, and how much of
  * one is drawn at a time.
- * units: hv/console/console.c hv/console/console_guest.c hv/console/console_menu.c hv/core/log.c
- * units: hv/core/timerq.c
+ * real: log
  */
 #include "console_fixture.h"
 

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* ringside.conf: what each line means, and one sentence for each that means
- * nothing (docs/boot.md).
- * units: boot/efi/conf.c
- */
+ * nothing (docs/boot.md). */
 #include "efi/conf.h"
 #include "test.h"
 

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The monitor's file as the UEFI loader reads it: a small ELF32 with a multiboot2
- * header, then broken in one place at a time and cut at every byte.
- * units: boot/efi/image.c
- */
+ * header, then broken in one place at a time and cut at every byte. */
 #include "efi/image.h"
 #include "test.h"
 

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The information block that the UEFI loader writes, read back by the monitor's
- * own parser; the firmware's memory map; the retry on a changed map key.
- * units: boot/efi/info.c boot/efi/leave.c
- * units: boot/boot_info.c boot/memory_map.c boot/quoting.c
- * units: boot/multiboot.c boot/multiboot1.c boot/multiboot2.c boot/pvh.c
- */
+ * own parser; the firmware's memory map; the retry on a changed map key. */
 #include "boot_fixture.h"
 
 #include "efi/info.h"

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Frames to ring 3 that the CPU refuses: whose fault they are.
- * units: hv/vcpu/exit_iret.c
- */
+/* Frames to ring 3 that the CPU refuses: whose fault they are. */
 #include "hv/exit.h"
 
 #include "fake.h"

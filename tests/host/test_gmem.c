@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The door to guest memory: ranges at every edge, pages that are not neighbours,
  * all or nothing, and that every page written to is reported.
- * units: hv/guest/gmem.c
+ * real: gmem
  */
 #include "fake.h"
 #include "hv/frame.h"

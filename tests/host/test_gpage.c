@@ -3,7 +3,7 @@
  * and fills none, each page gets a zero-filled one, whatever else is allocated in
  * between, and teardown gives back what was touched and what was not.
  *
- * units: hv/mmu/gpage.c hv/core/pmm.c hv/core/pmm_init.c
+ * real: gpage pmm
  */
 #include "../../hv/mmu/rmap.h"
 

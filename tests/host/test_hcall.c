@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Hypercalls with every edge value of their arguments (ABI 2.3, 13;
  * HC-04 to HC-18, HC-24): what is bad kills with its sentence,
- * what is not does its work and changes no register.
- * units: tests/host/hcall_fixture.c hv/vcpu/hcall.c hv/vcpu/hcall_args.c hv/vcpu/ring.c
- * units: hv/vcpu/hcall_init.c
- * units: hv/vcpu/vidt.c hv/vcpu/vgdt.c hv/vcpu/abi.c
- */
+ * what is not does its work and changes no register. */
 #include "hcall_fixture.h"
 
 /* ---- dispatch ---- */

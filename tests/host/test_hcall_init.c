@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The first hypercall (ABI 3.3, 3.4; HC-01 to HC-03, AR-08, AR-09): every revision,
- * every bad value with its sentence.
- * units: tests/host/hcall_fixture.c hv/vcpu/hcall.c hv/vcpu/hcall_args.c hv/vcpu/ring.c
- * units: hv/vcpu/hcall_init.c
- * units: hv/vcpu/vidt.c hv/vcpu/vgdt.c hv/vcpu/abi.c
- */
+ * every bad value with its sentence. */
 #include "hcall_fixture.h"
 
 TEST(first_call_must_be_init)

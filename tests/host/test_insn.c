@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The decoder of emulated instructions (ABI 5.5, PI-02): every opcode with no
  * prefix, with each prefix and with prefixes up to and beyond 15 bytes, against
- * a second, slower description of the same instructions.
- * units: hv/vcpu/insn.c
- */
+ * a second, slower description of the same instructions. */
 #include "test.h"
 
 #include "hv/insn.h"

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Scan codes to bytes: layouts, modifiers, special keys.
- * units: drivers/input/keymap.c
- */
+/* Scan codes to bytes: layouts, modifiers, special keys. */
 #include "test.h"
 
 #include "../../drivers/input/keymap.h"

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Bus masters on a PCI of arrays: who is stopped, who is left alone, and that no
- * more is written than the one bit; the local APIC's mode with MSRs that may fault.
- * units: boot/leftovers.c drivers/bus/pci_scan.c
- */
+ * more is written than the one bit; the local APIC's mode with MSRs that may fault. */
 #include "boot.h"
 #include "fake.h"
 #include "leftovers.h"

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The lguest bus as a guest sees it (ABI 10a): the descriptor page to the byte,
- * NOTIFY, both status protocols, and a guest that rewrites the page.
- * units: tests/host/fake_vdev.c hv/vdev/vdev.c hv/vdev/serve.c
- * units: hv/vdev/virtqueue.c hv/vdev/lgbus.c hv/vdev/pciconf.c hv/vdev/vpci.c
- * units: hv/vdev/vconsole.c hv/vdev/vblock.c hv/vdev/vrng.c hv/vdev/drbg.c hv/vdev/vnet.c
- */
+ * NOTIFY, both status protocols, and a guest that rewrites the page. */
 #include "test.h"
 
 #include "fake_vdev.h"

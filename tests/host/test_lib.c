@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* hv/lib and hv/range.h against the C library and against plain arithmetic.
  * string.c is compiled with its C names changed to hv_* (files.mk), so that both
- * are here.
- * units: hv/lib/string.c hv/lib/vsnprintf.c hv/lib/div64.c hv/lib/crc32.c
- */
+ * are here. */
 #include "test.h"
 
 #include "hv/list.h"

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Guest images (ABI 1.1, 1.2, 1.5, 14; RS-06): good ones land where they
  * should, bad ones are refused with a sentence before a byte of guest memory
- * has changed.
- * units: hv/guest/loader.c hv/guest/loader_boot.c hv/vcpu/abi.c
- */
+ * has changed. */
 #include "loader_fixture.h"
 
 TEST(elf_lands_at_its_physical_addresses)

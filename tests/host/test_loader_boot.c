@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* bzImages (ABI 1.1, RS-06) and the page tables that kernels before 3.1 expect
- * (ABI 1.5), the latter walked as the CPU would.
- * units: hv/guest/loader.c hv/guest/loader_boot.c hv/vcpu/abi.c
- */
+ * (ABI 1.5), the latter walked as the CPU would. */
 #include "loader_fixture.h"
 
 /* ---- boot page tables, ABI 1.5 ---- */

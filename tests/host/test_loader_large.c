@@ -2,9 +2,7 @@
 /* Boot page tables of guests up to the largest (ABI 1.5): the map at 0 and the
  * one at PAGE_OFFSET must not run into each other nor into the last directory
  * entry, which is the switcher's.  Guest memory is host frames that appear when
- * they are written.
- * units: hv/guest/loader.c hv/guest/loader_boot.c hv/vcpu/abi.c
- */
+ * they are written. */
 #include "fake.h"
 #include "test.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The log: prefixes, levels, the ring, what comes from an NMI.
- * units: hv/core/log.c
+ * real: log
  */
 #include "fake.h"
 #include "test.h"

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Mail: nothing is lost, nothing comes twice or out of its order, nobody waits, and
- * whoever is away is kicked. With threads as the CPUs, too.
- * units: hv/core/mail.c
- */
+ * whoever is away is kicked. With threads as the CPUs, too. */
 #include "fake.h"
 #include "test.h"
 

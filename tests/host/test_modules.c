@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* From module strings to guests (docs/usage.md, "Modules"): tags, names, keys,
- * attachments, every refusal, in any order of modules.
- * units: boot/modules.c boot/config_module.c boot/keys.c
- * units: hv/guest/loader.c hv/guest/loader_boot.c hv/vcpu/abi.c
- */
+ * attachments, every refusal, in any order of modules. */
 #include "modules_fixture.h"
 
 TEST(a_tagged_kernel_with_initrd_and_disk)

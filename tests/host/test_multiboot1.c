@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Multiboot 1 information built by hand, then broken in one place at a time:
- * flags, addresses, sizes, counts.
- * units: boot/boot_info.c boot/memory_map.c boot/quoting.c
- * units: boot/multiboot.c boot/multiboot1.c boot/multiboot2.c boot/pvh.c
- */
+ * flags, addresses, sizes, counts. */
 #include "boot_fixture.h"
 
 enum { MB1_INFO = 0x1000, MB1_MMAP_AT = 0x2000, MB1_MODS_AT = 0x3000 };

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The PCI ports as 4.x guests use them (ABI 10b): probing, the early console's
  * walk and writes, and a driver that runs the whole console through the PCI_CFG
- * window, which is the same register model that MMIO will reach.
- * units: tests/host/fake_vdev.c hv/vdev/vdev.c hv/vdev/serve.c
- * units: hv/vdev/virtqueue.c hv/vdev/lgbus.c hv/vdev/pciconf.c hv/vdev/vpci.c
- * units: hv/vdev/vconsole.c hv/vdev/vblock.c hv/vdev/vrng.c hv/vdev/drbg.c hv/vdev/vnet.c
- */
+ * window, which is the same register model that MMIO will reach. */
 #include "test.h"
 
 #include "fake_vdev.h"

@@ -3,7 +3,7 @@
  * a module or below 1 MiB is ever handed out, frames come zero-filled, counts add up,
  * contiguous ranges hold their promises, and so does what is set aside for guests;
  * random use against a model.
- * units: hv/core/pmm.c hv/core/pmm_init.c
+ * real: pmm
  */
 #include "fake.h"
 #include "test.h"

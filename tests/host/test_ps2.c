@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The 8042 and its keyboard as a model whose answers are ours: right ones, wrong ones
  * and none.  Whatever they are, at the end the keyboard's port is open, all waits have
- * ended, and one line says what was odd.
- * units: drivers/input/ps2_keyboard.c drivers/input/keymap.c
- */
+ * ended, and one line says what was odd. */
 #include "fake.h"
 #include "test.h"
 

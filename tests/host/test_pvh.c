@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* PVH start information built by hand, then broken: versions, 64-bit pointers,
- * counts.
- * units: boot/boot_info.c boot/memory_map.c boot/quoting.c
- * units: boot/multiboot.c boot/multiboot1.c boot/multiboot2.c boot/pvh.c
- */
+ * counts. */
 #include "boot_fixture.h"
 
 enum { PVH_MODS_AT = 0x200, PVH_MAP_AT = 0x300 };

@@ -3,7 +3,7 @@
  * they can stay: contents and offset do, what they alone filled above is given back,
  * and a page that another module has a part of is never handed out. The frame
  * allocator is the real one.
- * units: boot/reach.c hv/core/pmm.c hv/core/pmm_init.c
+ * real: pmm
  */
 #include "boot.h"
 #include "fake.h"

@@ -2,12 +2,7 @@
 /* Trap frames on the guest's stack (ABI 5.4, SDM 3A 6.12.1, TR-01, ST-01, ST-02):
  * all vectors, both rings, the virtual interrupt flag, stacks that cross pages
  * into others, wrap, or are not there.
- *
- * units: tests/host/shadow_fixture.c hv/vcpu/reflect.c hv/vcpu/vgdt.c hv/guest/gmem.c
- * units: hv/mmu/walk.c hv/mmu/shadow.c hv/mmu/fill.c hv/mmu/sync.c hv/mmu/announce.c
- * units: hv/mmu/access.c
- * units: hv/mmu/rmap.c hv/mmu/gpage.c hv/mmu/quiet.c hv/mmu/linear.c hv/mmu/audit.c
- */
+ * */
 #include "hv/reflect.h"
 
 #include "fake.h"

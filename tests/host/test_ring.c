@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The asynchronous ring (ABI 2.4, AR-01, AR-02, AR-04): both slot sizes and orders,
  * the cursor's wrap, status values, the bound of 64, and a guest that changes
- * what was read.
- * units: hv/vcpu/ring.c hv/vcpu/abi.c
- */
+ * what was read. */
 #include "fake.h"
 #include "hv/hcall.h"
 #include "hv/shadow.h"

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* CMOS clock registers to seconds since 1970.
- * units: drivers/timer/rtc_decode.c
- */
+/* CMOS clock registers to seconds since 1970. */
 #include "test.h"
 
 #include "../../drivers/timer/rtc_decode.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Who runs next: least time by the clock, bounded credit for who has slept, nothing
  * owed for what was used while nobody waited, and work that is put aside.
- * units: hv/core/sched.c hv/core/timerq.c
+ * real: sched
  */
 #include "test.h"
 

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* From terminal to glass: only what differs is drawn, in portions, and always
- * ends equal; and characters as pixels of every format.
- * units: drivers/console/screen.c drivers/console/term.c drivers/console/cp437.c
- * units: drivers/console/fb_draw.c
- */
+ * ends equal; and characters as pixels of every format. */
 #include "test.h"
 
 #include "../../drivers/console/fb_draw.h"

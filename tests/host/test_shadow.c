@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Shadow paging rule by rule against the manual's walk: the access matrix PT-08 in
  * full, every page number and every flag pattern (PT-01, PT-02, PT-10, PT-18).
- *
- * units: tests/host/shadow_fixture.c tests/host/shadow_guest.c hv/guest/gmem.c
- * units: hv/mmu/walk.c hv/mmu/shadow.c hv/mmu/fill.c hv/mmu/sync.c hv/mmu/announce.c
- * units: hv/mmu/access.c
- * units: hv/mmu/rmap.c hv/mmu/gpage.c hv/mmu/quiet.c hv/mmu/linear.c hv/mmu/audit.c
- * units: tests/host/paging_model.c
- */
+ * */
 #include "paging_model.h"
 #include "shadow_guest.h"
 

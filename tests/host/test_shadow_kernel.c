@@ -2,12 +2,7 @@
 /* Temporary mappings, as kernels with high memory make them all the time: an entry of
  * the kernel's half is written, FLUSH_TLB(1), used, cleared, SET_PTE. The monitor puts
  * the leaf in with the flush, and must not where the CPU could not.
- *
- * units: tests/host/shadow_fixture.c tests/host/shadow_guest.c hv/guest/gmem.c
- * units: hv/mmu/walk.c hv/mmu/shadow.c hv/mmu/fill.c hv/mmu/sync.c hv/mmu/announce.c
- * units: hv/mmu/access.c
- * units: hv/mmu/rmap.c hv/mmu/gpage.c hv/mmu/quiet.c hv/mmu/linear.c hv/mmu/audit.c
- */
+ * */
 #include "shadow_guest.h"
 
 #define FIRST 0xd0007000u  /* the second one goes below */

@@ -2,12 +2,7 @@
 /* The rest of shadow paging: the switcher's place in every root, kernel stacks,
  * linear mode, tables in odd pages, fault-around, what a flush costs, the
  * monitor's own accesses, and a pool that is used up.
- *
- * units: tests/host/shadow_fixture.c hv/guest/gmem.c
- * units: hv/mmu/walk.c hv/mmu/shadow.c hv/mmu/fill.c hv/mmu/sync.c hv/mmu/announce.c
- * units: hv/mmu/access.c
- * units: hv/mmu/rmap.c hv/mmu/gpage.c hv/mmu/quiet.c hv/mmu/linear.c hv/mmu/audit.c
- */
+ * */
 #include "../../hv/mmu/mmu.h"
 
 #include "fake.h"

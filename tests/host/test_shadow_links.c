@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* More of what shadow paging remembers for speed: several tables at once, small tables
  * that a flush compares on the spot, the second page of a stack.
- *
- * units: tests/host/shadow_fixture.c tests/host/shadow_guest.c hv/guest/gmem.c
- * units: hv/mmu/walk.c hv/mmu/shadow.c hv/mmu/fill.c hv/mmu/sync.c hv/mmu/announce.c
- * units: hv/mmu/access.c
- * units: hv/mmu/rmap.c hv/mmu/gpage.c hv/mmu/quiet.c hv/mmu/linear.c hv/mmu/audit.c
- */
+ * */
 #include "fake.h"
 #include "shadow_guest.h"
 

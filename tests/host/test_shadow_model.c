@@ -4,13 +4,7 @@
  * alias, announce changes or not or with lies, share tables, map them into
  * themselves, reuse them as data and back, and let address spaces die silently.
  * Every access must come out as it may, and A and D as hardware sets them.
- *
- * units: tests/host/shadow_fixture.c tests/host/paging_model.c hv/guest/gmem.c
- * units: tests/host/random_guest.c
- * units: hv/mmu/walk.c hv/mmu/shadow.c hv/mmu/fill.c hv/mmu/sync.c hv/mmu/announce.c
- * units: hv/mmu/access.c
- * units: hv/mmu/rmap.c hv/mmu/gpage.c hv/mmu/quiet.c hv/mmu/linear.c hv/mmu/audit.c
- */
+ * */
 #include "random_guest.h"
 
 #include "fake.h"

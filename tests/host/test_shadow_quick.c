@@ -2,12 +2,7 @@
 /* What shadow paging remembers for speed must go when what it was found by does:
  * the watch list of a flush, the table of the last SET_PTE, the place where SET_PTE
  * has nothing to do, the top level of a root, the stack that was pinned.
- *
- * units: tests/host/shadow_fixture.c tests/host/shadow_guest.c hv/guest/gmem.c
- * units: hv/mmu/walk.c hv/mmu/shadow.c hv/mmu/fill.c hv/mmu/sync.c hv/mmu/announce.c
- * units: hv/mmu/access.c
- * units: hv/mmu/rmap.c hv/mmu/gpage.c hv/mmu/quiet.c hv/mmu/linear.c hv/mmu/audit.c
- */
+ * */
 #include "hv/hcall.h"
 #include "shadow_guest.h"
 

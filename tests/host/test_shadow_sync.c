@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Keeping shadows true: tables that map themselves, every way to write a table,
  * silent clearing, announcements of roots that are not cached, hints that lie.
- *
- * units: tests/host/shadow_fixture.c tests/host/shadow_guest.c hv/guest/gmem.c
- * units: hv/mmu/walk.c hv/mmu/shadow.c hv/mmu/fill.c hv/mmu/sync.c hv/mmu/announce.c
- * units: hv/mmu/access.c
- * units: hv/mmu/rmap.c hv/mmu/gpage.c hv/mmu/quiet.c hv/mmu/linear.c hv/mmu/audit.c
- */
+ * */
 #include "fake.h"
 #include "shadow_guest.h"
 

@@ -2,12 +2,7 @@
 /* Pages that nobody has touched: an access gives the page its frame and no other one,
  * announcements, flushes and fault-around leave it alone, and the guest's tables hold
  * zeros there.
- *
- * units: tests/host/shadow_fixture.c tests/host/shadow_guest.c hv/guest/gmem.c
- * units: hv/mmu/walk.c hv/mmu/shadow.c hv/mmu/fill.c hv/mmu/sync.c hv/mmu/announce.c
- * units: hv/mmu/access.c
- * units: hv/mmu/rmap.c hv/mmu/gpage.c hv/mmu/quiet.c hv/mmu/linear.c hv/mmu/audit.c
- */
+ * */
 #include "shadow_guest.h"
 
 #define VA 0x00400000u

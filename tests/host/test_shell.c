@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The shell: line editing, parsing, and that bad input costs one line and
- * changes nothing.
- * units: hv/console/shell/shell.c hv/console/shell/guests.c hv/console/shell/system.c
- */
+ * changes nothing. */
 #include "fake.h"
 #include "test.h"
 

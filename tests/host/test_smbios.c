@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* SMBIOS: names out of structures that are good, cut, or lie about strings.
- * units: drivers/firmware/smbios.c drivers/firmware/acpi_tables.c
- * units: drivers/firmware/efi_tables.c
- */
+/* SMBIOS: names out of structures that are good, cut, or lie about strings. */
 #include "fake.h"
 #include "test.h"
 

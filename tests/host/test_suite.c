@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What test= selects, and how the end of a case is judged: on a pack of our own
- * that is as large as one may be.
- * units: hv/suite/suite_report.c
- */
+ * that is as large as one may be. */
 #include "fake.h"
 #include "test.h"
 

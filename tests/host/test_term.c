@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The terminal behind the screens.
- * units: drivers/console/term.c drivers/console/cp437.c
- */
+/* The terminal behind the screens. */
 #include "test.h"
 
 #include "../../drivers/console/term.h"

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The timer queue: who fires when, and how seldom the hardware is programmed.
- * units: hv/core/timerq.c
- */
+/* The timer queue: who fires when, and how seldom the hardware is programmed. */
 #include "fake.h"
 #include "test.h"
 

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the firmware may leave running: USB controllers in its hands, a timer in the
- * place of another.
- * units: drivers/firmware/usb_legacy.c drivers/timer/hpet.c
- */
+ * place of another. */
 #include "fake.h"
 #include "test.h"
 

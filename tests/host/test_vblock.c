@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The memory-backed disk: data, status byte, length given back, and every edge
- * of the 64-bit sector arithmetic.
- * units: tests/host/fake_vdev.c hv/vdev/vdev.c hv/vdev/serve.c
- * units: hv/vdev/virtqueue.c hv/vdev/lgbus.c hv/vdev/pciconf.c hv/vdev/vpci.c
- * units: hv/vdev/vconsole.c hv/vdev/vblock.c hv/vdev/vrng.c hv/vdev/drbg.c hv/vdev/vnet.c
- */
+ * of the 64-bit sector arithmetic. */
 #include "test.h"
 
 #include "fake_vdev.h"

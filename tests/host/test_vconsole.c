@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The virtio console: output in order and in bounded portions, input that
- * waits, overflows and arrives in the middle of other work.
- * units: tests/host/fake_vdev.c hv/vdev/vdev.c hv/vdev/serve.c
- * units: hv/vdev/virtqueue.c hv/vdev/lgbus.c hv/vdev/pciconf.c hv/vdev/vpci.c
- * units: hv/vdev/vconsole.c hv/vdev/vblock.c hv/vdev/vrng.c hv/vdev/drbg.c hv/vdev/vnet.c
- */
+ * waits, overflows and arrives in the middle of other work. */
 #include "test.h"
 
 #include "fake_vdev.h"

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Guest descriptors (ABI 6.3, S3, SG-01, SG-02, SG-16): every attribute pattern
- * there is, against the manual's meaning of the bits (SDM 3A 3.4.5, 5.2).
- * units: hv/vcpu/vgdt.c
- */
+ * there is, against the manual's meaning of the bits (SDM 3A 3.4.5, 5.2). */
 #include "fake.h"
 #include "hv/vgdt.h"
 #include "test.h"

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The virtual and the shadow IDT (ABI 5.1 to 5.3,
- * TR-02, TR-04, TR-07 to TR-09, TR-11): every vector with every gate.
- * units: hv/vcpu/vidt.c
- */
+ * TR-02, TR-04, TR-07 to TR-09, TR-11): every vector with every gate. */
 #include "fake.h"
 #include "hv/arch_if.h"
 #include "hv/vidt.h"

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Virtual interrupts (ABI 9.2, FL-12, TM-07, TM-08, TM-10): the decision against
- * the rules for every combination, then delivery with its side effects.
- * units: hv/vcpu/virq.c
- */
+ * the rules for every combination, then delivery with its side effects. */
 #include "fake.h"
 #include "hv/reflect.h"
 #include "hv/sched.h"

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The virtqueue core with sane rings and with each kind of hostile ring by name;
- * test_vqmodel.c has the random ones.
- * units: tests/host/fake_vdev.c hv/vdev/vdev.c hv/vdev/serve.c
- * units: hv/vdev/virtqueue.c hv/vdev/lgbus.c hv/vdev/pciconf.c hv/vdev/vpci.c
- * units: hv/vdev/vconsole.c hv/vdev/vblock.c hv/vdev/vrng.c hv/vdev/drbg.c hv/vdev/vnet.c
- */
+ * test_vqmodel.c has the random ones. */
 #include "test.h"
 
 #include "fake_vdev.h"

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The network device and the hub: frames reach every other guest, never the
- * sender; what does not fit is dropped and counted; nobody waits.
- * units: tests/host/fake_vdev.c hv/vdev/vdev.c hv/vdev/serve.c
- * units: hv/vdev/virtqueue.c hv/vdev/lgbus.c hv/vdev/pciconf.c hv/vdev/vpci.c
- * units: hv/vdev/vconsole.c hv/vdev/vblock.c hv/vdev/vrng.c hv/vdev/drbg.c hv/vdev/vnet.c
- */
+ * sender; what does not fit is dropped and counted; nobody waits. */
 #include "test.h"
 
 #include "fake_vdev.h"

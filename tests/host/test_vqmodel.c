@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The virtqueue core against a model, on random rings.  The model walks a
  * snapshot of guest memory by the rules of virtio 1.0, 2.4.  Every byte that
- * has been read is destroyed at once, in both, so that a second fetch shows.
- * units: tests/host/fake_vdev.c hv/vdev/vdev.c hv/vdev/serve.c
- * units: hv/vdev/virtqueue.c hv/vdev/lgbus.c hv/vdev/pciconf.c hv/vdev/vpci.c
- * units: hv/vdev/vconsole.c hv/vdev/vblock.c hv/vdev/vrng.c hv/vdev/drbg.c hv/vdev/vnet.c
- */
+ * has been read is destroyed at once, in both, so that a second fetch shows. */
 #include "test.h"
 
 #include "fake_vdev.h"

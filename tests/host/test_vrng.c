@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* ChaCha20 against the vectors of RFC 8439, the generator's key handling, and
- * the device.
- * units: tests/host/fake_vdev.c hv/vdev/vdev.c hv/vdev/serve.c
- * units: hv/vdev/virtqueue.c hv/vdev/lgbus.c hv/vdev/pciconf.c hv/vdev/vpci.c
- * units: hv/vdev/vconsole.c hv/vdev/vblock.c hv/vdev/vrng.c hv/vdev/drbg.c hv/vdev/vnet.c
- */
+ * the device. */
 #include "test.h"
 
 #include "fake_vdev.h"

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Weaknesses of CPUs whose makers have said which they have.
- * units: arch/i386/weakness.c
- */
+/* Weaknesses of CPUs whose makers have said which they have. */
 #include "test.h"
 
 #include "arch/weakness.h"

@@ -4,7 +4,6 @@
 #include "fake.h"
 
 #include "hv/arch_if.h"
-#include "hv/sched.h"
 #include "hv/percpu.h"
 
 #include "test.h"
@@ -86,11 +85,6 @@ void arch_preempt_point(void)
     fake_arch.preempt_points++;
     if (fake_arch.on_preempt)
         fake_arch.on_preempt();
-}
-
-void sched_point(void)
-{
-    arch_preempt_point();
 }
 
 void arch_idle(void)

@@ -18,7 +18,6 @@ static struct {
 } pieces[PIECES];
 static uint32_t nr_pieces;
 
-struct boot_info boot_info;
 uint32_t fake_guests_added;
 struct guest_config fake_guest_configs[GUEST_MAX];
 
@@ -43,13 +42,6 @@ const void *boot_phys(uint64_t pa, uint32_t len)
             return pieces[i].bytes + (pa - pieces[i].pa);
     }
     return NULL;
-}
-
-struct machine_info machine_info;
-
-void smbios_parse(struct machine_info *m, const uint8_t *p, uint32_t n)
-{
-    (void)memcpy(m->product, p, hv_min_u32(n, sizeof(m->product) - 1));
 }
 
 int hv_add_guest(const struct guest_config *c)

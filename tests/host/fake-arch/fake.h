@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The machine that the host tests run hv/ and boot/ on: arrays.  A test sets
- * and reads the fake's side through this header.  All of it is linked weakly
- * and member by member: a unit that a test names replaces the fake of it. */
+ * and reads the fake's side through this header.  All of it is linked weakly:
+ * what a test defines itself takes the place of the fake. */
 #pragma once
 
 #include "hv/addr.h"
