@@ -110,7 +110,7 @@ static uint32_t build_tagged(const struct vdev *d, uint8_t *out)
     return (uint32_t)(p - out);
 }
 
-/* Writes d's descriptor to out and returns its length. */
+/* Writes d's descriptor to out, which is zero, and returns its length. */
 static uint32_t build_desc(const struct vdev *d, uint8_t *out)
 {
     struct gabi_device_desc h = {
@@ -128,10 +128,8 @@ static uint32_t build_desc(const struct vdev *d, uint8_t *out)
 
         memcpy(p, &c, sizeof(c));
     }
-    for (uint32_t i = 0; i < h.feature_len; i++)
-        *p++ = (uint8_t)(d->offered >> (8 * i));
-    for (uint32_t i = 0; i < h.feature_len; i++)
-        *p++ = 0; /* accepted */
+    memcpy(p, &d->offered, h.feature_len);
+    p += 2u * h.feature_len; /* the accepted ones are 0 */
     if (d->ops->config)
         d->ops->config(d, p);
     return GABI_DEV_BYTES(&h);
@@ -290,8 +288,10 @@ static bool device_notify(struct vdev *d, uint32_t addr)
     return false;
 }
 
-bool lgbus_notify(struct vdev_set *s, uint32_t addr)
+bool vdev_notify(struct guest *g, uint32_t addr)
 {
+    struct vdev_set *s = g->vdevs;
+
     if (addr == 0)
         return true;
     if (addr < page_gpa(s)) {

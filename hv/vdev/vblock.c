@@ -35,13 +35,12 @@ static uint32_t header_bytes(const struct vdev *d)
 
 static void vblock_config(const struct vdev *d, uint8_t *out)
 {
-    /* struct virtio_blk_config: u64 capacity, u32 size_max, u32 seg_max */
-    uint64_t capacity = capacity_sectors(d);
-    uint32_t size_max = 0, seg_max = SEG_MAX;
+    const struct {
+        uint64_t capacity;
+        uint32_t size_max, seg_max;
+    } config = {capacity_sectors(d), 0, SEG_MAX};
 
-    memcpy(out, &capacity, 8);
-    memcpy(out + 8, &size_max, 4);
-    memcpy(out + 12, &seg_max, 4);
+    memcpy(out, &config, sizeof(config));
 }
 
 /* Where a transfer lies in the disk. False if it does not lie in it. */
@@ -155,6 +154,8 @@ const struct vdev_ops vblock_ops = {
     .virtio_id = 2,
     .nr_queues = 1,
     .config_bytes = 16,
+    .features = HV_BIT64(VBLK_F_BARRIER) | HV_BIT64(VBLK_F_SEG_MAX) | HV_BIT64(VBLK_F_FLUSH) |
+                HV_BIT64(VIRTIO_F_INDIRECT_DESC),
     .request_queues = HV_BIT(0),
     .config = vblock_config,
     .request = vblock_request,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The set of devices of a guest: building it, giving it back, and what the rest
- * of the monitor calls.  How requests are handled is in serve.c. */
+/* The set of devices of a guest: building it, giving it back, telling about it.
+ * How requests are handled is in serve.c. */
 #include "vdev_priv.h"
 
 #include "hv/frame.h"
@@ -8,28 +8,27 @@
 #include "hv/pmm.h"
 #include "hv/string.h"
 
-static uint32_t queue_count(const struct guest_config *c)
-{
-    return vnet_ops.nr_queues + c->nr_disks * vblock_ops.nr_queues +
-           vrng_ops.nr_queues + vconsole_ops.nr_queues;
-}
+#define SET_FRAMES ((uint32_t)((sizeof(struct vdev_set) + HV_PAGE_MASK) >> HV_PAGE_SHIFT))
 
 uint32_t vdev_pages(const struct guest_config *c)
 {
-    return 1 + queue_count(c) * VDEV_QUEUE_PAGES;
+    uint32_t queues = vnet_ops.nr_queues + c->nr_disks * vblock_ops.nr_queues +
+                      vrng_ops.nr_queues + vconsole_ops.nr_queues;
+
+    return 1 + queues * VDEV_QUEUE_PAGES;
 }
 
 /* ---- building ---- */
 
 static struct vdev *add_device(struct vdev_set *s, const struct vdev_ops *ops,
-                               const char *name, uint64_t offered)
+                               const char *name)
 {
     struct vdev *d = &s->dev[s->nr++];
 
     d->set = s;
     d->ops = ops;
     d->name = name;
-    d->offered = offered;
+    d->offered = ops->features;
     for (uint32_t n = 0; n < VDEV_MAX_QUEUES; n++)
         d->vq[n].g = s->g;
     return d;
@@ -40,37 +39,28 @@ static void add_devices(struct vdev_set *s)
 {
     const struct guest_config *c = &s->g->config;
 
-    s->net = add_device(s, &vnet_ops, "net",
-                        HV_BIT64(VNET_F_MAC) |
-                            HV_BIT64(VIRTIO_F_INDIRECT_DESC));
+    s->net = add_device(s, &vnet_ops, "net");
     vnet_create(s);
     for (uint32_t i = 0; i < c->nr_disks && i < GUEST_MAX_DISKS; i++) {
-        const struct guest_disk *disk = &c->disks[i];
-        struct vdev *d;
+        struct vdev *d = add_device(s, &vblock_ops, c->disks[i].name);
 
-        d = add_device(s, &vblock_ops, disk->name,
-                       HV_BIT64(VBLK_F_BARRIER) | HV_BIT64(VBLK_F_SEG_MAX) |
-                           HV_BIT64(VBLK_F_FLUSH) | HV_BIT64(VIRTIO_F_INDIRECT_DESC));
-        if (disk->read_only)
+        d->disk = &c->disks[i];
+        if (d->disk->read_only)
             d->offered |= HV_BIT64(VBLK_F_RO);
-        d->disk = disk;
     }
-    (void)add_device(s, &vrng_ops, "rng", 0);
-    s->console = add_device(s, &vconsole_ops, "console", 0);
+    (void)add_device(s, &vrng_ops, "rng");
+    s->console = add_device(s, &vconsole_ops, "console");
 }
 
 int vdev_create(struct guest *g)
 {
-    uint32_t frames = (sizeof(struct vdev_set) + HV_PAGE_MASK) >> HV_PAGE_SHIFT;
-    hfn_t f = pmm_alloc_table(frames);
+    hfn_t f = pmm_alloc_table(SET_FRAMES);
     struct vdev_set *s;
 
     if (hfn_is_none(f))
         return -HV_ENOMEM;
     s = frame_ptr(f);
     s->g = g;
-    s->own_frame = f;
-    s->own_frames = frames;
     serve_create(s);
     drbg_init(&s->drbg);
     add_devices(s);
@@ -89,44 +79,28 @@ void vdev_destroy(struct guest *g)
     struct vdev_set *s = g->vdevs;
 
     g->vdevs = NULL;
-    if (s) {
-        hfn_t f = s->own_frame;
-        uint32_t frames = s->own_frames;
-
-        serve_destroy(s);
-        memset(&s->drbg, 0, sizeof(s->drbg)); /* all else goes when the frames are taken */
-        pmm_free_table(f, frames);
-    }
+    if (!s)
+        return;
+    serve_destroy(s);
+    memset(&s->drbg, 0, sizeof(s->drbg)); /* all else goes when the frames are taken */
+    pmm_free_table(frame_of_ptr(s), SET_FRAMES);
 }
 
 uint32_t vdev_overhead_frames(const struct guest *g)
 {
-    return g->vdevs ? g->vdevs->own_frames : 0;
-}
-
-/* ---- public entries ---- */
-
-bool vdev_notify(struct guest *g, uint32_t addr)
-{
-    return lgbus_notify(g->vdevs, addr);
-}
-
-static const char *state_name(enum vdev_state state)
-{
-    static const char *const names[] = {"reset", "started", "failed", "broken"};
-
-    return names[state];
+    return g->vdevs ? SET_FRAMES : 0;
 }
 
 void vdev_print(struct guest *g)
 {
+    static const char *const states[] = {"reset", "started", "failed", "broken"};
     const struct vdev_set *s = g->vdevs;
 
     for (uint32_t i = 0; s && i < s->nr; i++) {
         const struct vdev *d = &s->dev[i];
 
         log_raw("  %-8s %s%s requests=%llu errors=%llu", d->name,
-                state_name(d->state), d->modern ? " pci" : "",
+                states[d->state], d->modern ? " pci" : "",
                 (unsigned long long)d->requests,
                 (unsigned long long)d->errors);
         if (d->ops->print)

@@ -44,6 +44,7 @@ struct vdev_ops {
     uint8_t virtio_id;
     uint8_t nr_queues;
     uint8_t config_bytes; /* on the lguest bus */
+    uint64_t features; /* VERSION_1 aside */
     uint8_t request_queues; /* bit n: the guest puts requests into queue n */
     uint8_t lazy_queues;    /* bit n: interrupt only a guest that waits */
     /* Fills config_bytes bytes. May be NULL. */
@@ -130,8 +131,6 @@ struct vdev_set {
     struct drbg drbg;
     struct vq_chain chain; /* of the request being handled */
     uint8_t buf[2048];     /* for the request being handled */
-    hfn_t own_frame;       /* where this structure lies, */
-    uint32_t own_frames;   /* and its size */
 };
 
 _Static_assert(VDEV_MAX * VDEV_MAX_QUEUES <= 32, "bits of kicked");
@@ -177,7 +176,6 @@ void vdev_reset(struct vdev *d);
 
 /* Places the rings and writes the descriptor page. */
 bool lgbus_create(struct vdev_set *s) HV_MUST_CHECK;
-bool lgbus_notify(struct vdev_set *s, uint32_t addr) HV_MUST_CHECK;
 /* Lets the guest see NEEDS_RESET in the descriptor's status. */
 void lgbus_show_broken(struct vdev *d);
 

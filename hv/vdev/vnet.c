@@ -209,6 +209,7 @@ const struct vdev_ops vnet_ops = {
     .virtio_id = 1,
     .nr_queues = 2,
     .config_bytes = 8,
+    .features = HV_BIT64(VNET_F_MAC) | HV_BIT64(VIRTIO_F_INDIRECT_DESC),
     .request_queues = HV_BIT(TX_QUEUE),
     .config = vnet_config,
     .request = vnet_request,

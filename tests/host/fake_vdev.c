@@ -149,6 +149,15 @@ void *frame_ptr(hfn_t f)
     return slots[f.v];
 }
 
+hfn_t frame_of_ptr(const void *p)
+{
+    uint32_t i = 0;
+
+    while (slots[i] != p)
+        i++;
+    return HFN(i);
+}
+
 /* ---- the outside ---- */
 
 void console_guest_write(struct guest *g, const uint8_t *bytes, uint32_t n)
