@@ -8,25 +8,18 @@
 #include "leftovers.h"
 
 #include "arch/cpu.h"
+#include "hv/driver.h"
 #include "hv/firmware.h"
 #include "hv/pci.h"
 
 /* ---- local APIC (SDM 3A 10.12) ---- */
-
-#define APIC_BASE_EXTD HV_BIT(10)
-#define APIC_BASE_EN HV_BIT(11)
 
 /* In x2APIC mode a register at offset r of the page is MSR 0x800 + r / 16. */
 #define X2APIC(r) ((msr_id_t){0x800 + (r) / 16})
 #define APIC_EOI 0x0b0
 #define APIC_SPURIOUS 0x0f0
 #define APIC_LVT_TIMER 0x320
-#define APIC_LINT0 0x350
-#define APIC_LINT1 0x360
 #define SPURIOUS_ENABLE_FF 0x1ff
-#define LVT_MASKED HV_BIT(16)
-#define LVT_NMI (4u << 8)
-#define LVT_EXTINT (7u << 8)
 
 /* The firmware has locked the mode: at least the 8259 gets through. */
 static HV_INIT void wire_x2apic(void)
@@ -34,8 +27,8 @@ static HV_INIT void wire_x2apic(void)
     bool good = cpu_wrmsr_safe(X2APIC(APIC_SPURIOUS), SPURIOUS_ENABLE_FF);
 
     good &= cpu_wrmsr_safe(X2APIC(APIC_LVT_TIMER), LVT_MASKED);
-    good &= cpu_wrmsr_safe(X2APIC(APIC_LINT0), LVT_EXTINT);
-    good &= cpu_wrmsr_safe(X2APIC(APIC_LINT1), LVT_NMI);
+    good &= cpu_wrmsr_safe(X2APIC(LAPIC_LVT_LINT0), LVT_EXTINT);
+    good &= cpu_wrmsr_safe(X2APIC(LAPIC_LVT_LINT1), LVT_NMI);
     good &= cpu_wrmsr_safe(X2APIC(APIC_EOI), 0);
     log_warn("firmware: the local APIC is locked in x2APIC mode, %s",
              good ? "the PIT is the timer" : "and does not take interrupts");
@@ -47,17 +40,17 @@ HV_INIT void boot_leave_x2apic(void)
     uint64_t base;
 
     if (!cpu_features.apic || !cpu_features.x2apic ||
-        !cpu_rdmsr_safe(MSR_APIC_BASE, &base) || !(base & APIC_BASE_EXTD))
+        !cpu_rdmsr_safe(MSR_APIC_BASE, &base) || !(base & APIC_BASE_X2APIC))
         return;
-    base &= ~(uint64_t)(APIC_BASE_EXTD | APIC_BASE_EN);
+    base &= ~(uint64_t)(APIC_BASE_X2APIC | APIC_BASE_ENABLE);
     if (!cpu_wrmsr_safe(MSR_APIC_BASE, base)) {
         wire_x2apic();
         return;
     }
     /* Some stay off until the next reset (section 10.4.3), which does no harm: INTR
      * and NMI are then the CPU's own pins. */
-    if (cpu_wrmsr_safe(MSR_APIC_BASE, base | APIC_BASE_EN) &&
-        cpu_rdmsr_safe(MSR_APIC_BASE, &base) && (base & APIC_BASE_EN))
+    if (cpu_wrmsr_safe(MSR_APIC_BASE, base | APIC_BASE_ENABLE) &&
+        cpu_rdmsr_safe(MSR_APIC_BASE, &base) && (base & APIC_BASE_ENABLE))
         log_info("firmware: the local APIC was in x2APIC mode, now xAPIC");
     else
         log_info("firmware: the local APIC was in x2APIC mode and is off now");

@@ -22,8 +22,6 @@
 /* IA32_PERFEVTSEL0: unhalted core cycles, all rings, APIC interrupt, enabled
  * (SDM 3B 19.2.1.1). */
 #define PERFEVTSEL_CYCLES (0x3cu | HV_BIT(16) | HV_BIT(17) | HV_BIT(20) | HV_BIT(22))
-#define LVT_NMI (4u << 8)
-#define LVT_MASKED HV_BIT(16)
 #define RTE_NMI (4u << 8) /* edge, active high, physical destination */
 
 /* A write to a counter is sign-extended from 31 bits (SDM 3B 19.2.3). */

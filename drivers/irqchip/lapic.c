@@ -6,8 +6,6 @@
 
 #include "arch/cpu.h"
 
-#define APIC_BASE_ENABLE HV_BIT(11)
-#define APIC_BASE_X2APIC HV_BIT(10)
 #define APIC_BASE_MASK 0x0000000ffffff000ull
 
 enum lapic_reg {
@@ -25,9 +23,6 @@ enum lapic_reg {
 };
 
 #define SPURIOUS_ENABLE HV_BIT(8)
-#define LVT_MASKED HV_BIT(16)
-#define LVT_NMI (4u << 8)
-#define LVT_EXTINT (7u << 8)
 #define DIVIDE_BY_2 0u
 
 static volatile uint32_t *lapic_regs;

@@ -11,6 +11,8 @@ typedef struct {
 } msr_id_t;
 
 #define MSR_APIC_BASE ((msr_id_t){0x1b})
+#define APIC_BASE_X2APIC HV_BIT(10)
+#define APIC_BASE_ENABLE HV_BIT(11)
 #define MSR_MISC_ENABLE ((msr_id_t){0x1a0})
 #define MSR_PAT ((msr_id_t){0x277})
 #define MSR_MCG_CAP ((msr_id_t){0x179})

@@ -93,6 +93,9 @@ enum lapic_lvt {
     LAPIC_LVT_LINT0 = 0x350,
     LAPIC_LVT_LINT1 = 0x360,
 };
+#define LVT_MASKED HV_BIT(16)
+#define LVT_NMI (4u << 8)
+#define LVT_EXTINT (7u << 8)
 void lapic_lvt_write(enum lapic_lvt which, uint32_t value);
 
 /* The I/O APIC whose registers are mapped at regs: number of pins, 0 if there is
