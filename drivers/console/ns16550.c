@@ -6,6 +6,7 @@
 #include "hv/driver.h"
 
 #include "arch/io.h"
+#include "hv/assert.h"
 
 #define NR_PORTS 2u
 #define BASE_HZ 115200u
@@ -140,16 +141,9 @@ static HV_INIT void wait_for_empty(const struct uart *u)
     }
 }
 
-static HV_INIT uint32_t baud_divisor(uint32_t baud)
-{
-    uint32_t divisor = baud != 0 ? BASE_HZ / baud : 1;
-
-    return divisor == 0 ? 1 : divisor > 0xffff ? 0xffff : divisor;
-}
-
 static HV_INIT bool uart_open(struct uart *u, uint16_t port, uint32_t baud)
 {
-    uint32_t divisor = baud_divisor(baud);
+    uint32_t divisor = BASE_HZ / baud;
 
     u->base = port;
     if (uart_read(u, REG_LSR) == 0xff)
@@ -199,7 +193,6 @@ static const struct console_ops ns16550_ops[NR_PORTS] = {
 HV_INIT const struct console_ops *ns16550_init(uint32_t index, uint16_t port,
                                        uint32_t baud)
 {
-    if (index >= NR_PORTS || port == 0)
-        return NULL;
+    hv_assert(index < NR_PORTS && baud > 1 && baud <= BASE_HZ);
     return uart_open(&uarts[index], port, baud) ? &ns16550_ops[index] : NULL;
 }

@@ -6,22 +6,14 @@
 #define SECONDS_PER_DAY 86400u
 #define PM 0x80u
 
-static HV_INIT bool bcd_valid(uint8_t v)
-{
-    return (v & 0x0f) <= 9 && (v >> 4) <= 9;
-}
-
-static HV_INIT uint32_t bcd_value(uint8_t v)
-{
-    return (uint32_t)(v >> 4) * 10 + (v & 0x0f);
-}
-
 /* One register as a number; out of range if it is no BCD. */
 static HV_INIT uint32_t field(const struct rtc_raw *raw, uint8_t v)
 {
+    uint32_t tens = v >> 4, ones = v & 0x0f;
+
     if (raw->binary)
         return v;
-    return bcd_valid(v) ? bcd_value(v) : UINT32_MAX;
+    return tens <= 9 && ones <= 9 ? tens * 10 + ones : UINT32_MAX;
 }
 
 HV_INIT int rtc_decode_second(uint8_t second, bool binary)

@@ -238,23 +238,16 @@ static void write_driver_feature(struct vpci *p, uint32_t value)
     p->driver_features |= (uint64_t)value << shift;
 }
 
-/* emerg_wr works before any driver; its low byte is a character. */
-static void write_config(struct vpci *p, uint32_t offset, uint32_t value)
-{
-    const uint8_t byte = (uint8_t)value;
-
-    if (offset == CONSOLE_EMERG_WR)
-        console_guest_write(p->dev->set->g, &byte, 1);
-}
-
 void vpci_write(struct vpci *p, uint32_t offset, uint32_t width, uint32_t value)
 {
     struct vdev *d = p->dev;
+    const uint8_t byte = (uint8_t)value;
 
-    if (offset >= VPCI_CONFIG) {
-        write_config(p, offset - VPCI_CONFIG, value);
+    /* emerg_wr works before any driver; its low byte is a character. */
+    if (offset == VPCI_CONFIG + CONSOLE_EMERG_WR)
+        console_guest_write(d->set->g, &byte, 1);
+    if (offset >= VPCI_CONFIG)
         return;
-    }
     switch (REG(offset, width)) {
     case DEVICE_FEATURE_SELECT:
         p->device_feature_select = value;
