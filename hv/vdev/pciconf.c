@@ -43,34 +43,27 @@ static void put32(uint8_t *p, uint32_t x)
     memcpy(p, &x, 4);
 }
 
-/* A vendor capability (virtio 1.0, 4.1.4). */
-static void add_cap(uint8_t *space, uint32_t at, uint8_t next, uint8_t bytes,
-                    uint8_t type, uint32_t offset, uint32_t length)
-{
-    space[at] = 0x09;
-    space[at + 1] = next;
-    space[at + 2] = bytes;
-    space[at + 3] = type;
-    put32(space + at + 8, offset);
-    put32(space + at + 12, length);
-}
+/* A vendor capability (virtio 1.0, 4.1.4) of a part of BAR0, below 256 bytes. */
+#define CAP(at, next, bytes, type, offset, length) \
+    [at] = 0x09, next, bytes, type, [(at) + 8] = offset, [(at) + 12] = length
+
+static const uint8_t at_reset[PCICONF_BYTES] = {
+    [0x00] = 0xf4, 0x1a, 0x43, 0x10, /* a virtio console, 1af4:1043 */
+    [0x06] = 0x10, /* status: has a capability list */
+    [0x08] = 0x01, 0x00, 0x00, 0x07, /* revision 1, communication device */
+    [0x2e] = 0x40,
+    [0x34] = CAP_COMMON,
+    [0x3c] = VPCI_IRQ,
+    CAP(CAP_COMMON, CAP_NOTIFY, 16, 1, 0, VPCI_NOTIFY),
+    CAP(CAP_NOTIFY, CAP_ISR, 20, 2, VPCI_NOTIFY, 2),
+    CAP(CAP_ISR, CAP_WINDOW, 16, 3, VPCI_ISR, 1),
+    CAP(CAP_DEVICE, 0, 16, 4, VPCI_CONFIG, VPCI_CONFIG_BYTES),
+    CAP(CAP_WINDOW, CAP_DEVICE, 20, 5, 0, 0),
+};
 
 void pciconf_create(struct vdev_set *s)
 {
-    uint8_t *space = s->pciconf.space;
-
-    put32(space + 0x00, 0x10400000u | (uint32_t)vconsole_ops.virtio_id << 16 |
-                            0x1af4u);
-    put32(space + 0x04, 0x00100000u); /* status: has a capability list */
-    put32(space + 0x08, 0x07000001u); /* communication device, revision 1 */
-    put32(space + 0x2c, 0x00400000u);
-    space[0x34] = CAP_COMMON;
-    space[0x3c] = VPCI_IRQ;
-    add_cap(space, CAP_COMMON, CAP_NOTIFY, 16, 1, 0, VPCI_NOTIFY);
-    add_cap(space, CAP_NOTIFY, CAP_ISR, 20, 2, VPCI_NOTIFY, 2);
-    add_cap(space, CAP_ISR, CAP_WINDOW, 16, 3, VPCI_ISR, 1);
-    add_cap(space, CAP_DEVICE, 0, 16, 4, VPCI_CONFIG, VPCI_CONFIG_BYTES);
-    add_cap(space, CAP_WINDOW, CAP_DEVICE, 20, 5, 0, 0);
+    memcpy(s->pciconf.space, at_reset, sizeof(at_reset));
 }
 
 /* ---- the PCI_CFG window ---- */
