@@ -91,15 +91,6 @@ int memcmp(const void *a, const void *b, size_t n)
     return 0;
 }
 
-size_t strlen(const char *s)
-{
-    size_t n = 0;
-
-    while (s[n] != '\0')
-        n++;
-    return n;
-}
-
 size_t strnlen(const char *s, size_t max)
 {
     size_t n = 0;
@@ -109,13 +100,9 @@ size_t strnlen(const char *s, size_t max)
     return n;
 }
 
-int strcmp(const char *a, const char *b)
+size_t strlen(const char *s)
 {
-    while (*a != '\0' && *a == *b) {
-        a++;
-        b++;
-    }
-    return (int)(uint8_t)*a - (int)(uint8_t)*b;
+    return strnlen(s, SIZE_MAX);
 }
 
 int strncmp(const char *a, const char *b, size_t n)
@@ -129,29 +116,25 @@ int strncmp(const char *a, const char *b, size_t n)
     return 0;
 }
 
+int strcmp(const char *a, const char *b)
+{
+    return strncmp(a, b, SIZE_MAX);
+}
+
 bool str_copy(char *dst, const char *src, size_t size)
 {
-    size_t n;
+    size_t n = strnlen(src, size), kept = n < size ? n : size - 1;
 
     if (size == 0)
         return false;
-    n = strnlen(src, size);
-    if (n < size) {
-        memcpy(dst, src, n + 1);
-        return true;
-    }
-    memcpy(dst, src, size - 1);
-    dst[size - 1] = '\0';
-    return false;
+    memcpy(dst, src, kept);
+    dst[kept] = '\0';
+    return n < size;
 }
 
 bool str_starts(const char *s, const char *prefix)
 {
-    for (; *prefix != '\0'; s++, prefix++) {
-        if (*s != *prefix)
-            return false;
-    }
-    return true;
+    return strncmp(s, prefix, strlen(prefix)) == 0;
 }
 
 /* 16: not a digit */
