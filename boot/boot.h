@@ -63,8 +63,12 @@ const void *boot_phys(uint64_t pa, uint32_t len);
 void boot_info_add_region(struct boot_info *bi, uint64_t base, uint64_t bytes,
                           uint32_t type);
 
-/* An entry of any loader's map: base and length, 8 bytes each, and type. */
-void boot_info_add_map_entry(struct boot_info *bi, const uint8_t *entry);
+/* The beginning of an entry of any loader's map. */
+struct boot_map_entry {
+    uint64_t base, bytes;
+    uint32_t type;
+} HV_PACKED;
+void boot_info_add_map_entry(struct boot_info *bi, const struct boot_map_entry *e);
 
 /* Without entries the loader's two numbers of KiB are the map. */
 void boot_info_finish_map(struct boot_info *bi);
@@ -85,8 +89,8 @@ void boot_info_undo_quoting(struct boot_info *bi);
 
 /* A list of *n modules at pa; *n becomes how many are to be looked at, 0 and one line
  * if the list cannot be read. */
-const uint8_t *boot_module_list(struct boot_info *bi, uint64_t pa, uint32_t *n,
-                                uint32_t entry_bytes);
+const void *boot_module_list(struct boot_info *bi, uint64_t pa, uint32_t *n,
+                             uint32_t entry_bytes);
 
 void boot_info_set_cmdline(struct boot_info *bi, struct boot_string s);
 void boot_info_add_module(struct boot_info *bi, uint64_t base, uint64_t bytes,
@@ -96,13 +100,6 @@ void boot_info_set_framebuffer(struct boot_info *bi,
 
 /* Drops modules and a screen that lie where none may lie. After all was added. */
 void boot_info_finish(struct boot_info *bi);
-
-/* Length of a Multiboot map, as far as it is used. */
-uint32_t multiboot_map_bytes(struct boot_info *bi, uint32_t bytes);
-/* A module by its first address and the one behind its last (4 bytes each). */
-void multiboot_add_module(struct boot_info *bi, const uint8_t *bounds, struct boot_string s);
-/* A description of 22 bytes, and where its colour fields begin. */
-void multiboot_set_framebuffer(struct boot_info *bi, const uint8_t *p, uint32_t colours);
 
 void multiboot1_parse(struct boot_info *bi, uint32_t info_pa);
 void multiboot2_parse(struct boot_info *bi, uint32_t info_pa);

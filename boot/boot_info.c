@@ -93,11 +93,11 @@ HV_INIT void boot_info_set_cmdline(struct boot_info *bi, struct boot_string s)
 
 /* ---- modules ---- */
 
-HV_INIT const uint8_t *boot_module_list(struct boot_info *bi, uint64_t pa, uint32_t *n,
-                                        uint32_t entry_bytes)
+HV_INIT const void *boot_module_list(struct boot_info *bi, uint64_t pa, uint32_t *n,
+                                     uint32_t entry_bytes)
 {
     uint32_t count = *n;
-    const uint8_t *p;
+    const void *p;
 
     /* One more than fits, so that the excess is noticed and reported. */
     *n = hv_min_u32(count, BOOT_MAX_MODULES + 1);

@@ -3,7 +3,6 @@
  * one without. */
 #include "boot.h"
 
-#include "hv/bytes.h"
 #include "hv/string.h"
 
 /* Which type wins where two entries overlap. */
@@ -107,9 +106,9 @@ HV_INIT void boot_info_add_region(struct boot_info *bi, uint64_t base,
     }
 }
 
-HV_INIT void boot_info_add_map_entry(struct boot_info *bi, const uint8_t *entry)
+HV_INIT void boot_info_add_map_entry(struct boot_info *bi, const struct boot_map_entry *e)
 {
-    boot_info_add_region(bi, get64(entry), get64(entry + 8), get32(entry + 16));
+    boot_info_add_region(bi, e->base, e->bytes, e->type);
 }
 
 HV_INIT void boot_info_finish_map(struct boot_info *bi)

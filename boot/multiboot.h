@@ -1,25 +1,39 @@
 /* SPDX-License-Identifier: MIT */
-/* Offsets in the structures of Multiboot 0.6.96 and Multiboot2 2.0.  Offsets
- * and not structs: loader memory is read by bytes, at any alignment. */
+/* What Multiboot 0.6.96 and Multiboot2 2.0 loaders write, as it lies in memory: at any
+ * alignment. */
 #pragma once
 
-/* Multiboot 1 information, section 3.3. */
-enum {
-    MB1_FLAGS = 0,
-    MB1_MEM_LOWER = 4,
-    MB1_MEM_UPPER = 8,
-    MB1_CMDLINE = 16,
-    MB1_MODS_COUNT = 20,
-    MB1_MODS_ADDR = 24,
-    MB1_MMAP_LENGTH = 44,
-    MB1_MMAP_ADDR = 48,
-    MB1_BYTES = 52, /* up to here in every version */
-    MB1_LOADER_NAME = 64,
-    MB1_LOADER_NAME_BYTES = 5, /* that are looked at */
-    MB1_VBE_MODE_INFO = 76,
-    MB1_FB = 88,    /* address 8, pitch, width, height, bpp, type, colours */
-    MB1_FB_BYTES = 28,
+#include "boot.h"
 
+/* A framebuffer as both describe it; the colours follow, or two reserved bytes and
+ * the colours. */
+struct mb_framebuffer {
+    uint64_t base;
+    uint32_t pitch, width, height;
+    uint8_t bpp, type;
+} HV_PACKED;
+
+struct mb_colours {
+    uint8_t red_pos, red_bits, green_pos, green_bits, blue_pos, blue_bits;
+};
+
+#define MBFB_TYPE_RGB 1
+
+/* Multiboot 1 information, section 3.3. */
+struct mb1_info {
+    uint32_t flags, mem_lower, mem_upper, boot_device, cmdline, mods_count, mods_addr;
+    uint32_t symbols[4], mmap_length, mmap_addr;
+    uint32_t drives[2]; /* from here on not in every version */
+    uint32_t config_table, loader_name, apm_table, vbe_control, vbe_mode_info;
+    uint16_t vbe_mode[4];
+    struct mb_framebuffer fb;
+    struct mb_colours colours;
+} HV_PACKED;
+
+_Static_assert(offsetof(struct mb1_info, drives) == 52, "section 3.3");
+_Static_assert(offsetof(struct mb1_info, fb) == 88, "section 3.3");
+
+enum {
     MB1_HAS_MEM = 1 << 0,
     MB1_HAS_CMDLINE = 1 << 2,
     MB1_HAS_MODS = 1 << 3,
@@ -27,30 +41,31 @@ enum {
     MB1_HAS_LOADER_NAME = 1 << 9,
     MB1_HAS_VBE = 1 << 11,
     MB1_HAS_FB = 1 << 12,
-
-    MB1_MOD_STRING = 8,
-    MB1_MOD_BYTES = 16,
-
-    /* A map entry's size field does not count itself. */
-    MB1_MMAP_ENTRY = 4,
-    MB1_MMAP_MIN = 20,
 };
+
+struct mb1_module {
+    uint32_t start, end, string, reserved;
+} HV_PACKED;
+
+/* size does not count itself. */
+struct mb1_map_entry {
+    uint32_t size;
+    struct boot_map_entry range;
+} HV_PACKED;
 
 /* VBE 3.0 mode information (section 4.4), for loaders older than the framebuffer
  * fields. */
-enum {
-    VBE_ATTRIBUTES = 0,
-    VBE_PITCH = 16,
-    VBE_WIDTH = 18,
-    VBE_HEIGHT = 20,
-    VBE_BPP = 25,
-    VBE_MODEL = 27,
-    VBE_RED = 31, /* bits, position; then green and blue */
-    VBE_BASE = 40,
-    VBE_BYTES = 44,
-    VBE_HAS_LINEAR = 1 << 7,
-    VBE_MODEL_DIRECT = 6,
-};
+struct vbe_mode {
+    uint16_t attributes, windows[7], pitch, width, height;
+    uint8_t cell[2], planes, bpp, banks, model, bank_kib, pages, reserved;
+    uint8_t red_bits, red_pos, green_bits, green_pos, blue_bits, blue_pos, reserved2[3];
+    uint32_t base;
+} HV_PACKED;
+
+_Static_assert(offsetof(struct vbe_mode, base) == 40, "section 4.4");
+
+#define VBE_HAS_LINEAR (1u << 7)
+#define VBE_MODEL_DIRECT 6u
 
 /* Multiboot2 information, section 3.4 and 3.6. */
 enum {
@@ -74,6 +89,7 @@ enum {
     MB2_ACPI_NEW = 15,
 
     MB2_MOD_START = 8,
+    MB2_MOD_END = 12,
     MB2_MOD_STRING = 16,
 
     MB2_MMAP_ENTRY_SIZE = 8,
@@ -81,24 +97,14 @@ enum {
     MB2_MMAP_ENTRY_MIN = 24,
 
     MB2_SMBIOS_TABLE = 16, /* behind the version */
-
-    MB2_FB = 8,
-    MB2_FB_BYTES = 30,
 };
 
-/* A framebuffer description is the same in both, apart from where the colour
- * fields begin: right behind the type, or two reserved bytes later. */
-enum {
-    MBFB_ADDR = 0,
-    MBFB_PITCH = 8,
-    MBFB_WIDTH = 12,
-    MBFB_HEIGHT = 16,
-    MBFB_BPP = 20,
-    MBFB_TYPE = 21,
-    MBFB_COLOUR1 = 22,
-    MBFB_COLOUR2 = 24,
-    MBFB_TYPE_RGB = 1,
-};
+struct mb2_framebuffer {
+    uint32_t type, size;
+    struct mb_framebuffer fb;
+    uint16_t reserved;
+    struct mb_colours colours;
+} HV_PACKED;
 
 /* The loader name by which our own UEFI loader (boot/efi) is told from others. */
 #define MB2_LOADER_EFI "Ringside EFI loader"
@@ -106,3 +112,11 @@ enum {
 /* A map and an information block longer than this are nonsense. */
 #define MB_MMAP_MAX_BYTES 65536u
 #define MB2_MAX_BYTES 0x100000u
+
+/* Length of a map, as far as it is used. */
+uint32_t multiboot_map_bytes(struct boot_info *bi, uint32_t bytes);
+/* A module by its first address and the one behind its last. */
+void multiboot_add_module(struct boot_info *bi, uint32_t start, uint32_t end,
+                          struct boot_string s);
+void multiboot_set_framebuffer(struct boot_info *bi, const struct mb_framebuffer *fb,
+                               const struct mb_colours *c);

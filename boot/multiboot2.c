@@ -39,20 +39,23 @@ HV_INIT static void parse_mmap(struct boot_info *bi, const uint8_t *tag,
         return;
     }
     for (uint32_t at = MB2_MMAP_ENTRIES; size - at >= step; at += step)
-        boot_info_add_map_entry(bi, tag + at);
+        boot_info_add_map_entry(bi, (const void *)(tag + at));
 }
 
 HV_INIT static void parse_module(struct boot_info *bi, const uint8_t *tag,
                                  uint32_t size)
 {
-    multiboot_add_module(bi, tag + MB2_MOD_START, tag_string(tag, size, MB2_MOD_STRING));
+    multiboot_add_module(bi, get32(tag + MB2_MOD_START), get32(tag + MB2_MOD_END),
+                         tag_string(tag, size, MB2_MOD_STRING));
 }
 
 HV_INIT static void parse_framebuffer(struct boot_info *bi, const uint8_t *tag,
                                       uint32_t size)
 {
-    if (size >= MB2_FB + MBFB_COLOUR2 + 6)
-        multiboot_set_framebuffer(bi, tag + MB2_FB, MBFB_COLOUR2);
+    const struct mb2_framebuffer *t = (const void *)tag;
+
+    if (size >= sizeof(*t))
+        multiboot_set_framebuffer(bi, &t->fb, &t->colours);
 }
 
 /* The RSDP comes as a copy; the new tag (revision 2 and up) beats the old. */
@@ -106,7 +109,7 @@ static const struct tag {
     {MB2_MODULE, MB2_MOD_STRING, parse_module},
     {MB2_BASIC_MEMORY, 16, parse_basic_memory},
     {MB2_MMAP, MB2_MMAP_ENTRIES, parse_mmap},
-    {MB2_FRAMEBUFFER, MB2_FB_BYTES, parse_framebuffer},
+    {MB2_FRAMEBUFFER, offsetof(struct mb2_framebuffer, reserved), parse_framebuffer},
     {MB2_EFI32, 12, parse_efi},
     {MB2_EFI64, 16, parse_efi},
     {MB2_SMBIOS, MB2_SMBIOS_TABLE, parse_smbios},

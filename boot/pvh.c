@@ -2,56 +2,49 @@
 /* PVH start information: QEMU -kernel on an ELF with a PVH note only, Xen,
  * cloud monitors.  All pointers are 64-bit; what lies above 4 GiB cannot be
  * read before paging is on and is refused. */
-#include "boot.h"
 #include "pvh.h"
 
-#include "hv/bytes.h"
-
-HV_INIT static void parse_memmap(struct boot_info *bi, const uint8_t *info)
+HV_INIT static void parse_map(struct boot_info *bi, const struct pvh_info *info)
 {
-    uint32_t count = get32(info + PVH_MEMMAP_ENTRIES);
-    uint64_t pa = get64(info + PVH_MEMMAP);
-    const uint8_t *p;
+    uint32_t count = info->map_entries;
+    const struct pvh_map_entry *e;
 
     if (count > PVH_MAX_MAP_ENTRIES) {
         boot_warn(bi, "memory map: %u entries, the first %u are used", count,
                   PVH_MAX_MAP_ENTRIES);
         count = PVH_MAX_MAP_ENTRIES;
     }
-    p = boot_phys(pa, count * PVH_MAP_BYTES);
-    if (!p) {
-        boot_warn(bi, "memory map: at 0x%llx, not readable",
-                  (unsigned long long)pa);
+    e = boot_phys(info->map, count * (uint32_t)sizeof(*e));
+    if (!e) {
+        boot_warn(bi, "memory map: at 0x%llx, not readable", (unsigned long long)info->map);
         return;
     }
-    for (uint32_t i = 0; i < count; i++, p += PVH_MAP_BYTES)
-        boot_info_add_map_entry(bi, p);
+    for (; count > 0; count--, e++)
+        boot_info_add_map_entry(bi, &e->range);
 }
 
-HV_INIT static void parse_modules(struct boot_info *bi, const uint8_t *info)
+HV_INIT static void parse_modules(struct boot_info *bi, const struct pvh_info *info)
 {
-    uint32_t n = get32(info + PVH_NR_MODULES);
-    const uint8_t *p = boot_module_list(bi, get64(info + PVH_MODLIST), &n, PVH_MOD_BYTES);
+    uint32_t n = info->nr_modules;
+    const struct pvh_module *m = boot_module_list(bi, info->modules, &n, sizeof(*m));
 
-    for (uint32_t i = 0; i < n; i++, p += PVH_MOD_BYTES)
-        boot_info_add_module(bi, get64(p + PVH_MOD_ADDR), get64(p + PVH_MOD_SIZE),
-                             (struct boot_string){.pa = get64(p + PVH_MOD_CMDLINE)});
+    for (; n > 0; n--, m++)
+        boot_info_add_module(bi, m->addr, m->bytes, (struct boot_string){.pa = m->cmdline});
 }
 
 HV_INIT void pvh_parse(struct boot_info *bi, uint32_t info_pa)
 {
-    const uint8_t *info = boot_phys(info_pa, PVH_V0_BYTES);
+    const struct pvh_info *info = boot_phys(info_pa, offsetof(struct pvh_info, map));
 
     bi->loader = BOOT_PVH;
-    if (!info || get32(info + PVH_MAGIC) != BOOT_MAGIC_PVH) {
+    if (!info || info->magic != BOOT_MAGIC_PVH) {
         boot_complain(bi, "PVH start information at 0x%x is not readable",
                       info_pa);
         return;
     }
-    bi->rsdp = get64(info + PVH_RSDP);
-    boot_info_set_cmdline(bi, (struct boot_string){
-        .pa = get64(info + PVH_CMDLINE)});
-    if (get32(info + PVH_VERSION) >= 1 && boot_phys(info_pa, PVH_V1_BYTES))
-        parse_memmap(bi, info);
+    bi->rsdp = info->rsdp;
+    boot_info_set_cmdline(bi, (struct boot_string){.pa = info->cmdline});
+    if (info->version >= 1 && boot_phys(info_pa, sizeof(*info)))
+        parse_map(bi, info);
     parse_modules(bi, info);
 }

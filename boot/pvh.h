@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* Offsets in the start information of the PVH boot protocol (x86/HVM direct
- * boot ABI).  The memory map came with version 1. */
+/* The start information of the PVH boot protocol (x86/HVM direct boot ABI). */
 #pragma once
 
-enum {
-    PVH_MAGIC = 0,
-    PVH_VERSION = 4,
-    PVH_NR_MODULES = 12,
-    PVH_MODLIST = 16,
-    PVH_CMDLINE = 24,
-    PVH_RSDP = 32,
-    PVH_V0_BYTES = 40,
-    PVH_MEMMAP = 40,
-    PVH_MEMMAP_ENTRIES = 48,
-    PVH_V1_BYTES = 56,
+#include "boot.h"
 
-    PVH_MOD_ADDR = 0,
-    PVH_MOD_SIZE = 8,
-    PVH_MOD_CMDLINE = 16,
-    PVH_MOD_BYTES = 32,
+struct pvh_info {
+    uint32_t magic, version, flags, nr_modules;
+    uint64_t modules, cmdline, rsdp;
+    uint64_t map; /* from here on since version 1 */
+    uint32_t map_entries, reserved;
+} HV_PACKED;
 
-    PVH_MAP_BYTES = 24,
-};
+_Static_assert(offsetof(struct pvh_info, map) == 40, "start information");
+
+struct pvh_module {
+    uint64_t addr, bytes, cmdline, reserved;
+} HV_PACKED;
+
+struct pvh_map_entry {
+    struct boot_map_entry range;
+    uint32_t reserved;
+} HV_PACKED;
 
 #define PVH_MAX_MAP_ENTRIES 2048u

@@ -157,7 +157,7 @@ void info_framebuffer(struct info *in, const struct info_framebuffer *fb)
     put32(in, fb->height);
     put8(in, fb->bpp);
     put8(in, MBFB_TYPE_RGB);
-    put_zeros(in, MBFB_COLOUR2 - MBFB_COLOUR1);
+    put_zeros(in, sizeof(((struct mb2_framebuffer *)NULL)->reserved));
     put(in, fields, sizeof(fields));
     tag_end(in, at);
 }
