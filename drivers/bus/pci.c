@@ -4,6 +4,7 @@
 #include "hv/pci.h"
 
 #include "arch/io.h"
+#include "hv/assert.h"
 
 #define PORT_ADDRESS 0xcf8u
 #define PORT_DATA 0xcfcu
@@ -17,6 +18,7 @@ static void select_register(struct pci_address a, uint32_t offset)
 
 uint32_t pci_read32(struct pci_address a, uint32_t offset)
 {
+    hv_assert(offset < 256 && offset % 4 == 0);
     select_register(a, offset);
     return io_in32(PORT_DATA);
 }

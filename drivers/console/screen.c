@@ -4,6 +4,8 @@
  * time: whoever draws has interrupts off. */
 #include "screen.h"
 
+#include "hv/assert.h"
+
 
 /* Cells that are looked at in one portion, or one row if that has more. */
 #define LOOKS 256u
@@ -26,6 +28,7 @@ void screen_forget(struct screen *s)
 HV_INIT void screen_init(struct screen *s, struct screen_early *early, uint32_t cols,
                          uint32_t rows)
 {
+    hv_assert(s->draw != NULL);
     term_init(&s->term, early->cells, hv_min_u32(cols, SCREEN_EARLY_COLS),
               hv_min_u32(rows, SCREEN_EARLY_ROWS));
     s->shown = early->shown;

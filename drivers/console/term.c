@@ -4,18 +4,15 @@
  * comes in, row < rows, col <= cols and top < lines hold. */
 #include "term.h"
 
+#include "hv/assert.h"
+
 #define ATTR_DEFAULT 0x07u
 #define BLANK ' '
-
-static uint16_t *row_cells(struct term *t, uint32_t r)
-{
-    return term_row(t, 0, r);
-}
 
 static void clear_cells(struct term *t, uint32_t r, uint32_t from,
                         uint32_t to)
 {
-    uint16_t *cells = row_cells(t, r);
+    uint16_t *cells = term_row(t, 0, r);
 
     for (uint32_t c = from; c < to; c++)
         cells[c] = (uint16_t)((t->attr << 8) | BLANK);
@@ -23,27 +20,25 @@ static void clear_cells(struct term *t, uint32_t r, uint32_t from,
 
 HV_INIT void term_init(struct term *t, uint16_t *cells, uint32_t cols, uint32_t rows)
 {
-    *t = (struct term){.cells = cells, .cols = cols, .rows = rows, .lines = rows,
-                       .attr = ATTR_DEFAULT};
-    for (uint32_t r = 0; r < rows; r++)
-        clear_cells(t, r, 0, cols);
+    *t = (struct term){.attr = ATTR_DEFAULT};
+    term_move(t, cells, cols, rows, rows);
 }
 
 HV_INIT void term_move(struct term *t, uint16_t *cells, uint32_t cols, uint32_t rows,
                        uint32_t lines)
 {
     struct term old = *t;
-    uint8_t attr = t->attr;
 
+    hv_assert(cols > 0 && rows > 0 && cols >= old.cols && rows >= old.rows && lines >= rows);
     *t = (struct term){.cells = cells, .cols = cols, .rows = rows, .lines = lines,
                        .row = old.row, .col = old.col, .bold = old.bold,
                        .attr = ATTR_DEFAULT};
     for (uint32_t r = 0; r < rows; r++) {
         clear_cells(t, r, 0, cols);
         for (uint32_t c = 0; r < old.rows && c < old.cols; c++)
-            row_cells(t, r)[c] = row_cells(&old, r)[c];
+            term_row(t, 0, r)[c] = term_row(&old, 0, r)[c];
     }
-    t->attr = attr;
+    t->attr = old.attr;
 }
 
 static void line_feed(struct term *t)
@@ -65,7 +60,7 @@ static void put_cell(struct term *t, uint8_t byte)
         t->col = 0;
         line_feed(t);
     }
-    row_cells(t, t->row)[t->col++] = (uint16_t)((attr << 8) | byte);
+    term_row(t, 0, t->row)[t->col++] = (uint16_t)((attr << 8) | byte);
 }
 
 static void put_control(struct term *t, uint8_t byte)

@@ -152,6 +152,7 @@ bool lgbus_create(struct vdev_set *s)
         ring += d->ops->nr_queues * RING_BYTES;
         bytes += is_tagged(d) ? build_tagged(d, s->buf + bytes)
                               : build_desc(d, s->buf + bytes);
+        hv_assert(bytes <= sizeof(s->buf));
     }
     return gmem_write(s->g, GPA(page_gpa(s)), s->buf, bytes);
 }

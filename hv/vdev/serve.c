@@ -6,6 +6,7 @@
 #include "vdev_priv.h"
 
 #include "hv/arch_if.h"
+#include "hv/assert.h"
 #include "hv/log.h"
 #include "hv/sched.h"
 #include "hv/virq.h"
@@ -23,6 +24,7 @@ static uint32_t queue_bit(const struct vdev *d, uint32_t n)
 {
     uint32_t index = (uint32_t)(d - d->set->dev);
 
+    hv_assert(index < d->set->nr && n < VDEV_MAX_QUEUES);
     return HV_BIT(index * VDEV_MAX_QUEUES + n);
 }
 

@@ -3,6 +3,7 @@
  * How requests are handled is in serve.c. */
 #include "vdev_priv.h"
 
+#include "hv/assert.h"
 #include "hv/frame.h"
 #include "hv/log.h"
 #include "hv/pmm.h"
@@ -57,6 +58,7 @@ int vdev_create(struct guest *g)
     hfn_t f = pmm_alloc_table(SET_FRAMES);
     struct vdev_set *s;
 
+    hv_assert(g->vdevs == NULL && g->ram_pages > 0);
     if (hfn_is_none(f))
         return -HV_ENOMEM;
     s = frame_ptr(f);
