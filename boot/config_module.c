@@ -102,48 +102,35 @@ HV_INIT bool guest_keys_apply(struct guest_config *c, struct span words,
 
 /* ---- the config module ---- */
 
-/* Ends the keys at a word that begins with '#', and takes image= out. What
- * stays of the line is [keys) and, after "--", the guest's command line. */
-struct config_words {
-    struct span image; /* value of image=, p is NULL without */
-    struct span image_word;
-    struct span words;
-};
-
-HV_INIT static struct config_words split_words(struct span line)
+/* What is left of a line that ends at a word beginning with '#', in the keys. *image
+ * becomes the word image=, NULL without. */
+HV_INIT static struct span split_words(struct span line, struct span *image)
 {
-    struct config_words w = {{NULL, 0}, {NULL, 0}, line};
     struct span rest = line, word;
 
+    *image = (struct span){NULL, 0};
     while (span_word(&rest, &word) && !span_is(word, "--")) {
         if (word.p[0] == '#') {
-            w.words.n = (uint32_t)(word.p - line.p);
+            line.n = (uint32_t)(word.p - line.p);
             break;
         }
-        if (span_starts(word, "image=")) {
-            w.image_word = word;
-            w.image = span_skip(word, 6);
-        }
+        if (span_starts(word, "image="))
+            *image = word;
     }
-    return w;
+    return line;
 }
 
 /* A module's image by guest name, else by the loader's file name. */
 HV_INIT static const struct mod_guest *find_image(struct mod_table *t,
                                                   struct span image)
 {
-    for (uint32_t i = 0; i < t->n; i++) {
-        const struct mod_guest *g = &t->guests[i];
+    const struct mod_guest *g = mod_find(t, image);
 
-        if (!g->from_config && span_is(image, g->name))
-            return g;
-    }
-    for (uint32_t i = 0; i < t->n; i++) {
-        const struct mod_guest *g = &t->guests[i];
-
+    if (g && !g->from_config)
+        return g;
+    for (g = t->guests; g < t->guests + t->n; g++) {
         if (!g->from_config && image.n > 0 &&
-            (span_same(g->file, image) ||
-             span_same(span_basename(g->file), image)))
+            (span_same(g->file, image) || span_same(span_basename(g->file), image)))
             return g;
     }
     return NULL;
@@ -152,28 +139,27 @@ HV_INIT static const struct mod_guest *find_image(struct mod_table *t,
 HV_INIT static void read_line(struct mod_table *t, struct span line,
                               uint32_t number)
 {
-    struct span rest = line, tag, name;
-    struct config_words w;
+    struct span words = line, tag, name, image;
     struct mod_guest *g;
     const struct mod_guest *from;
     struct span_text shown;
 
-    span_word(&rest, &tag);
+    span_word(&words, &tag);
     if (!span_starts(tag, "kernel:")) {
         log_config_error("config line %u: \"%s\" where kernel:NAME is wanted",
                          number, span_show(tag, &shown));
         return;
     }
     name = span_skip(tag, 7);
-    w = split_words(rest);
+    words = split_words(words, &image);
     g = mod_find(t, name);
-    if (g && (w.image.p || g->line.p)) {
+    if (g && (image.p || g->line.p)) {
         log_config_error("config line %u: there is a guest %s already",
                          number, g->name);
         return;
     }
     if (!g) {
-        from = w.image.p ? find_image(t, w.image) : NULL;
+        from = image.p ? find_image(t, span_skip(image, 6)) : NULL;
         if (!from) {
             log_config_error("config line %u: no image for guest \"%s\"",
                              number, span_show(name, &shown));
@@ -186,8 +172,8 @@ HV_INIT static void read_line(struct mod_table *t, struct span line,
         g->image = from->image;
         g->file = from->file;
     }
-    g->line = w.words;
-    g->line_skip = w.image_word;
+    g->line = words;
+    g->line_skip = image;
 }
 
 HV_INIT void config_module_read(struct mod_table *t,
