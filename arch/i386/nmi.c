@@ -57,8 +57,10 @@ void nmi_handle(const struct trap_frame *tf)
     if (!arch_percpu_ready())
         return;
     this_cpu()->nmi_count++;
+    this_cpu()->nmi_depth++;
     if (!watchdog_nmi(tf))
         reason_port();
+    this_cpu()->nmi_depth--;
 }
 
 HV_ASMCALL void nmi_in_switcher(void)
@@ -100,8 +102,10 @@ void mce_handle(const struct trap_frame *tf)
 {
     uint64_t global, banks;
 
-    if (arch_percpu_ready())
+    if (arch_percpu_ready()) {
         this_cpu()->mce_count++;
+        this_cpu()->nmi_depth++;
+    }
     if (!cpu_features.mca)
         hv_panic("machine check on a CPU that does not say why");
     global = cpu_rdmsr(MSR_MCG_STATUS);
@@ -113,6 +117,8 @@ void mce_handle(const struct trap_frame *tf)
                  (unsigned long long)global);
     }
     cpu_wrmsr(MSR_MCG_STATUS, 0);
+    if (arch_percpu_ready())
+        this_cpu()->nmi_depth--;
 }
 
 HV_ASMCALL void mce_in_switcher(void)

@@ -7,8 +7,10 @@
 
 #include "console_int.h"
 #include "hv/arch_if.h"
+#include "hv/assert.h"
 #include "hv/cmdline.h"
 #include "hv/driver.h"
+#include "hv/lock.h"
 #include "hv/log.h"
 #include "hv/percpu.h"
 #include "hv/string.h"
@@ -45,6 +47,7 @@
 
 #define KEYBOARD_LINE 1u
 #define NO_LINE 0xffu
+#define NOBODY 0xffffffffu
 
 /* The last part of the ring is for the monitor's own lines: a guest that floods
  * its console loses its own output and nobody else's. */
@@ -76,7 +79,8 @@ static uint32_t dropped;
 static uint32_t line_owner = LINE_OF_MONITOR;
 static bool line_open;
 
-static bool busy;       /* the lock */
+static struct ticket_lock lock;
+static uint32_t holder; /* the CPU that has it */
 static bool background; /* console_start() was called */
 static bool panicking;
 static bool polling;
@@ -87,16 +91,28 @@ static uint64_t poll_interval_ns = POLL_NEVER_NS; /* as armed */
 
 /* ---- the stream ---- */
 
+/* An NMI may have interrupted who has the lock, and does not wait. All others do; who has
+ * it then is another CPU, and will be done soon. */
 bool console_enter(void)
 {
     if (panicking)
         return true;
-    return !__atomic_test_and_set(&busy, __ATOMIC_ACQUIRE);
+    if (!lock_try(&lock)) {
+        if (this_cpu()->nmi_depth > 0)
+            return false;
+        hv_assert(holder != arch_cpu_index());
+        lock_take(&lock);
+    }
+    holder = arch_cpu_index();
+    return true;
 }
 
-bool console_is_busy(void)
+static void drop_lock(void)
 {
-    return busy && !panicking;
+    if (panicking)
+        return;
+    holder = NOBODY;
+    lock_drop(&lock);
 }
 
 /* What a sink has not taken in time is lost for it. */
@@ -295,17 +311,17 @@ void console_leave(void)
     } else {
         push_all(RING_BYTES, true);
     }
-    __atomic_clear(&busy, __ATOMIC_RELEASE);
+    drop_lock();
 }
 
 /* ---- monitor output ---- */
 
-void console_monitor_write(const char *bytes, uint32_t n, bool at_line_start)
+bool console_monitor_write(const char *bytes, uint32_t n, bool at_line_start)
 {
     uint32_t from = 0;
 
     if (!console_enter())
-        return;
+        return false;
     if (at_line_start)
         console_begin_line();
     for (uint32_t i = 0; i < n; i++) {
@@ -319,12 +335,12 @@ void console_monitor_write(const char *bytes, uint32_t n, bool at_line_start)
     if (n > 0)
         console_set_line(LINE_OF_MONITOR, bytes[n - 1] != '\n');
     console_leave();
+    return true;
 }
 
 void console_emergency_write(const char *bytes, uint32_t n)
 {
-    if (!console_is_busy()) {
-        console_monitor_write(bytes, n, true);
+    if (console_monitor_write(bytes, n, true)) {
         console_flush();
         return;
     }
@@ -357,13 +373,12 @@ void console_flush(void)
         sinks[i].tail = ring_head;
         wait_idle(&sinks[i]);
     }
-    if (!panicking)
-        __atomic_clear(&busy, __ATOMIC_RELEASE);
+    drop_lock();
 }
 
 void console_panic_mode(void)
 {
-    line_open = line_open || busy; /* who was interrupted has not said so yet */
+    line_open = line_open || lock_is_taken(&lock); /* who was interrupted has not said so yet */
     panicking = true;
     for (uint32_t i = 0; i < nr_sinks; i++) {
         uint32_t behind = ring_head - sinks[i].tail;
@@ -450,7 +465,7 @@ static void push_background(bool soon)
     poll_soon = soon;
     burst = false;
     arm_poll();
-    __atomic_clear(&busy, __ATOMIC_RELEASE);
+    drop_lock();
 }
 
 /* Whoever is called from here may come to a preemption point, and so back here:

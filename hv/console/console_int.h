@@ -26,9 +26,9 @@ bool console_line_is_open(uint32_t owner);
 void console_set_line(uint32_t owner, bool open);
 
 /* The only lock of the console core: innermost, held with interrupts off and
- * for bounded work. Taking it twice means an NMI: enter then returns false and
- * the output is left out. leave pushes output on. */
-bool console_enter(void);
+ * for bounded work. enter waits for other CPUs; an NMI does not wait, and gets false
+ * if anybody has it. leave pushes output on. */
+bool console_enter(void) HV_MUST_CHECK;
 void console_leave(void);
 
 /* Scrolls what the screens show (console_ops.scroll). */

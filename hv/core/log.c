@@ -61,14 +61,13 @@ void log_show_deferred(void)
 {
     uint32_t n = deferred_bytes;
 
-    if (hv_likely(n == 0) || console_is_busy())
+    if (hv_likely(n == 0) || !console_monitor_write("", 0, true))
         return;
-    console_monitor_write("", 0, true);
     show_range(deferred_at, n);
     deferred_bytes = 0;
 }
 
-/* The console is being updated by whom we interrupted. Lines of one NMI lie
+/* The console is being updated by whom this NMI interrupted. Lines of one NMI lie
  * behind each other; of a second one that finds the first's not yet shown only
  * the ring keeps a copy. */
 static void defer(uint32_t at, uint32_t n)
@@ -86,12 +85,9 @@ static void emit(const char *line, uint32_t n, bool show)
 
     if (!show)
         return;
-    if (console_is_busy()) {
-        defer(at, n);
-        return;
-    }
     log_show_deferred();
-    console_monitor_write(line, n, true);
+    if (!console_monitor_write(line, n, true))
+        defer(at, n);
 }
 
 /* Formats prefix and text into line: one line, and nothing that a terminal would

@@ -7,6 +7,8 @@
 
 #include "../../hv/console/console_int.h"
 
+#include <pthread.h>
+
 /* ---- the stream ---- */
 
 TEST(console_replays_what_came_before)
@@ -505,4 +507,86 @@ TEST(console_ring_overflow_keeps_the_newest)
     EXPECT_EQ(strlen(got), 65536);
     (void)snprintf(line, sizeof(line), "(RS) line %d\r\n", 4999);
     EXPECT_STR(got + strlen(got) - strlen(line), line);
+}
+
+/* ---- several at once ---- */
+
+#define WRITERS 3u
+#define LINES 3000u
+
+static __thread uint32_t cpu;
+
+uint32_t arch_cpu_index(void)
+{
+    return cpu;
+}
+
+static void *write_lines(void *arg)
+{
+    char line[32];
+
+    cpu = (uint32_t)(uintptr_t)arg;
+    for (uint32_t i = 0; i < LINES; i++) {
+        (void)snprintf(line, sizeof(line), "number %u.\n", i);
+        if (cpu == 0)
+            log_raw("%s", line);
+        else
+            out(cpu == 1 ? a : b, line);
+    }
+    return NULL;
+}
+
+/* CPUs that meet in the console wait for each other: every line comes, whole and in the
+ * order of its writer. */
+TEST(console_loses_nothing_of_writers_that_meet)
+{
+    static const char *const prefixes[WRITERS] = {"", "[web] ", "[db] "};
+    pthread_t threads[WRITERS];
+    uint32_t next[WRITERS] = {0}, lines = 0;
+    char want[48];
+
+    set_up();
+    console_show_all();
+    (void)sent();
+    for (uint32_t i = 1; i < WRITERS; i++)
+        REQUIRE(pthread_create(&threads[i], NULL, write_lines, (void *)(uintptr_t)i) == 0);
+    (void)write_lines(NULL);
+    for (uint32_t i = 1; i < WRITERS; i++)
+        (void)pthread_join(threads[i], NULL);
+    for (const char *p = sent(); *p; p = strchr(p, '\n') + 1, lines++) {
+        uint32_t who = *p != '[' ? 0 : p[1] == 'w' ? 1 : 2;
+
+        (void)snprintf(want, sizeof(want), "%snumber %u.\r\n", prefixes[who], next[who]++);
+        REQUIRE(strncmp(p, want, strlen(want)) == 0);
+    }
+    EXPECT_EQ(lines, WRITERS * LINES);
+}
+
+/* An NMI must not wait for whom it interrupted: what it says in the log comes later. */
+TEST(console_an_nmi_does_not_wait)
+{
+    set_up();
+    (void)sent();
+    REQUIRE(console_enter());
+    console_put("half", 4);
+    console_set_line(LINE_OF_MONITOR, true);
+    this_cpu()->nmi_depth = 1;
+    EXPECT(!console_enter());
+    log_always("from an NMI");
+    this_cpu()->nmi_depth = 0;
+    console_leave();
+    EXPECT_STR(sent(), "half");
+    log_always("later");
+    EXPECT_STR(sent(), "\r\n(RS) from an NMI\r\n(RS) later\r\n");
+    this_cpu()->nmi_depth = 1; /* nobody was in there: at once */
+    log_always("another NMI");
+    EXPECT_STR(sent(), "(RS) another NMI\r\n");
+}
+
+/* Whoever has the lock already would wait for itself: that is a mistake of ours. */
+TEST(console_is_not_entered_twice)
+{
+    set_up();
+    REQUIRE(console_enter());
+    EXPECT_PANIC(console_guest_write(a, (const uint8_t *)"x", 1));
 }

@@ -11,21 +11,19 @@
 /* The console core, as an endless sheet of paper. */
 static char paper[400000];
 static uint32_t paper_bytes;
-static bool console_busy;
+static bool console_busy; /* and we are an NMI */
 static char emergency[600];
 
-void console_monitor_write(const char *bytes, uint32_t n, bool at_line_start)
+bool console_monitor_write(const char *bytes, uint32_t n, bool at_line_start)
 {
+    if (console_busy)
+        return false;
     REQUIRE(paper_bytes + n + 2 < sizeof(paper));
     if (at_line_start && paper_bytes > 0 && paper[paper_bytes - 1] != '\n')
         paper[paper_bytes++] = '\n';
     memcpy(paper + paper_bytes, bytes, n);
     paper_bytes += n;
-}
-
-bool console_is_busy(void)
-{
-    return console_busy;
+    return true;
 }
 
 void console_emergency_write(const char *bytes, uint32_t n)

@@ -32,13 +32,14 @@ static void show(const char *s, size_t n)
     (void)strncat(screen, s, n);
 }
 
-void console_monitor_write(const char *bytes, uint32_t n, bool at_line_start)
+bool console_monitor_write(const char *bytes, uint32_t n, bool at_line_start)
 {
     if (at_line_start && line_open)
         show("\n", 1);
     show(bytes, n);
     if (n > 0)
         line_open = bytes[n - 1] != '\n';
+    return true;
 }
 
 void console_say(const char *fmt, ...)

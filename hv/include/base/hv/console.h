@@ -39,8 +39,9 @@ bool console_has_guest_room(uint32_t n);
 /* The guest is about to vanish: an unfinished line is ended, attachment ends. */
 void console_guest_gone(struct guest *g);
 
-/* Monitor output, raw bytes; starts on a fresh line if at_line_start. */
-void console_monitor_write(const char *bytes, uint32_t n, bool at_line_start);
+/* Monitor output, raw bytes; starts on a fresh line if at_line_start. False: this is an
+ * NMI that interrupted an update of the core; the caller keeps its text for later. */
+bool console_monitor_write(const char *bytes, uint32_t n, bool at_line_start);
 
 /* Takes input, pushes output on and runs what the shell was told to do. Called
  * by the run loop, where guests may be created and destroyed; input and output
@@ -56,10 +57,6 @@ void console_flush(void);
 
 /* Panic: no locks, straight to the hardware. */
 void console_panic_mode(void);
-
-/* True if the core is in the middle of an update, so that only an NMI can be
- * asking: the caller must keep its text for later. */
-bool console_is_busy(void);
 
 /* Straight to the hardware around everything (log_emergency). */
 void console_emergency_write(const char *bytes, uint32_t n);

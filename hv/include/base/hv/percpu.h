@@ -21,6 +21,7 @@ struct percpu {
     uint32_t nr_timers;
     uint64_t timer_programmed_ns;
     uint32_t progress; /* counts the rounds of the scheduler; the watchdog looks */
+    uint32_t nmi_depth; /* not 0: we are an NMI or a machine check */
     uint32_t nmi_count, mce_count, spurious_count;
     uint32_t switch_barriers; /* against weaknesses of the CPU, between vCPUs */
     uint32_t irq_count[16];
