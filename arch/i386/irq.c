@@ -15,7 +15,6 @@
 #include "hv/timerq.h"
 
 static void (*handlers[IRQ_ISA_LINES])(void);
-static struct log_limit complaints;
 static HV_INIT_BSS volatile uint32_t *hpet;
 
 /* Nothing may come in on a vector that the firmware chose; and the PIT has to
@@ -91,7 +90,7 @@ static void lapic_error(void)
     uint32_t error = lapic_read_error();
 
     lapic_eoi();
-    if (log_limit_ok(&complaints, 4))
+    if (log_limit_ok(&this_cpu()->irq_limit, 4))
         log_warn("local APIC error %#x", error);
 }
 
@@ -107,7 +106,7 @@ void irq_dispatch(uint32_t vector)
     } else {
         /* A spurious LAPIC interrupt gets no EOI (SDM 3A 10.9). */
         this_cpu()->spurious_count++;
-        if (vector != IRQ_VEC_LAPIC_SPURIOUS && log_limit_ok(&complaints, 4))
+        if (vector != IRQ_VEC_LAPIC_SPURIOUS && log_limit_ok(&this_cpu()->irq_limit, 4))
             log_warn("interrupt on vector %#x that nobody raises", vector);
     }
 }

@@ -31,8 +31,6 @@
 
 #define NMI_LOG_BURST 5u
 
-static struct log_limit nmi_limit;
-
 /* Reads the reason port, and clears what it shows by setting and releasing the
  * bit's own switch. */
 static void reason_port(void)
@@ -41,7 +39,7 @@ static void reason_port(void)
 
     if (!(reason & (REASON_SERR | REASON_IOCHK)) || reason == 0xff)
         return;
-    if (log_limit_ok(&nmi_limit, NMI_LOG_BURST))
+    if (log_limit_ok(&this_cpu()->nmi_limit, NMI_LOG_BURST))
         log_error("NMI on CPU %u: %s%s (port 0x61 = %#x)", arch_cpu_index(),
                   reason & REASON_SERR ? "PCI system error " : "",
                   reason & REASON_IOCHK ? "I/O channel check" : "", reason);

@@ -41,8 +41,6 @@ static struct {
     uint32_t limit_ms;
     uint32_t pit_ticks; /* of one period, SOURCE_PIT; 65536 is 0 */
     bool stopped;       /* the last NMI under way is still taken, and no other armed */
-    /* per CPU once there are several: each has its own NMIs */
-    uint32_t last_progress, still_ms;
 } dog;
 
 /* ---- the sources ---- */
@@ -146,8 +144,7 @@ HV_INIT void watchdog_init(void)
         return;
     }
     dog.limit_ms = hv_options.watchdog_s * 1000;
-    dog.last_progress = this_cpu()->progress;
-    dog.still_ms = 0;
+    this_cpu()->watched_progress = this_cpu()->progress;
     log_debug("watchdog: %u s, %s", hv_options.watchdog_s, names[dog.source]);
 }
 
@@ -168,9 +165,9 @@ void watchdog_stop(void)
 static bool is_fine(const struct trap_frame *tf)
 {
     uint32_t now = hv_progress();
-    bool moved = now != dog.last_progress;
+    bool moved = now != this_cpu()->watched_progress;
 
-    dog.last_progress = now;
+    this_cpu()->watched_progress = now;
     return moved || tf == NULL || (tf->eflags & EFLAGS_IF) != 0;
 }
 
@@ -179,13 +176,13 @@ static void look(const struct trap_frame *tf)
     if (dog.limit_ms == 0 || dog.stopped)
         return; /* still probing, or nothing is left to guard */
     if (is_fine(tf)) {
-        dog.still_ms = 0;
+        this_cpu()->still_ms = 0;
         return;
     }
-    dog.still_ms += dog.period_ms;
-    if (dog.still_ms < dog.limit_ms)
+    this_cpu()->still_ms += dog.period_ms;
+    if (this_cpu()->still_ms < dog.limit_ms)
         return;
-    dog.still_ms = 0;
+    this_cpu()->still_ms = 0;
     log_emergency("watchdog: CPU %u has made no progress for %u s, it is at",
                   arch_cpu_index(), dog.limit_ms / 1000);
     hv_backtrace(tf->ebp, tf->eip);

@@ -5,6 +5,7 @@
 
 #include "hv/arch_if.h"
 #include "hv/guest.h"
+#include "hv/percpu.h"
 #include "hv/string.h"
 #include "hv/virq.h"
 
@@ -15,33 +16,29 @@
 
 #define RETRY_NS 500000u
 
-/* The second that is running: which one, and how far into it the clock started. */
-static struct {
-    struct short_clock clock;
-    uint32_t into;
-    uint32_t utc;
-} second = {.into = NS_PER_S}; /* is over already */
-
-static HV_NOINLINE uint32_t new_second(void)
+/* 0: so many ns of it are over. */
+static HV_NOINLINE uint32_t begin_second(struct wall_second *s)
 {
     uint64_t now = arch_time_ns();
+    uint32_t into;
 
     /* In this order: what comes between makes the second late, not early, and so
      * time never steps back at its end. */
-    short_clock_start(&second.clock);
-    second.utc = (uint32_t)div64(arch_wallclock_base_ns() + now, NS_PER_S, &second.into);
-    return second.into;
+    short_clock_start(&s->clock);
+    s->utc = (uint32_t)div64(arch_wallclock_base_ns() + now, NS_PER_S, &into);
+    s->left_ns = NS_PER_S - into;
+    return 0;
 }
 
 void vtime_write_wallclock(struct vcpu *v)
 {
-    uint32_t into;
+    struct wall_second *s = &this_cpu()->second;
+    uint32_t ns;
 
-    if (hv_unlikely(!short_clock_ns(&second.clock, &into) ||
-                    (into += second.into) >= NS_PER_S))
-        into = new_second();
-    v->lgdata->tv_sec = second.utc;
-    v->lgdata->tv_nsec = into;
+    if (hv_unlikely(!short_clock_ns(&s->clock, &ns) || ns >= s->left_ns))
+        ns = begin_second(s);
+    v->lgdata->tv_sec = s->utc;
+    v->lgdata->tv_nsec = NS_PER_S - s->left_ns + ns;
 }
 
 static void clockevent_fired(struct timer *t)

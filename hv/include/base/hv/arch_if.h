@@ -5,6 +5,7 @@
 
 #include "hv/addr.h"
 #include "hv/devmap.h"
+#include "hv/short_clock.h"
 
 struct arch_vcpu;
 struct guest_regs;
@@ -13,18 +14,6 @@ struct guest_regs;
 
 /* Monotonic nanoseconds since boot, never backwards on one CPU. */
 uint64_t arch_time_ns(void);
-
-/* A clock that is read in a few instructions and good for about a second: start it,
- * then ask how many ns have passed, less than 2^30; false: ask arch_time_ns(). */
-#ifdef HV_HOST_TEST
-struct short_clock {
-    uint64_t ns;
-};
-void short_clock_start(struct short_clock *c);
-bool short_clock_ns(const struct short_clock *c, uint32_t *ns);
-#else
-#include "arch/time_inline.h"
-#endif
 
 /* TSC frequency if it is constant and does not stop, else 0. */
 uint32_t arch_tsc_khz(void);

@@ -5,9 +5,19 @@
 
 #include "arch/percpu.h"
 #include "hv/list.h"
+#include "hv/log.h"
+#include "hv/short_clock.h"
 #include "hv/timerq.h"
 
 struct vcpu;
+
+/* The second of the wall clock that is running: which one, and how much of it was left
+ * when the clock was started. */
+struct wall_second {
+    struct short_clock clock;
+    uint32_t left_ns; /* 0: it is over */
+    uint32_t utc;
+};
 
 struct percpu {
     uint32_t index;
@@ -20,10 +30,13 @@ struct percpu {
     struct list timers;
     uint32_t nr_timers;
     uint64_t timer_programmed_ns;
+    struct wall_second second;
     uint32_t progress; /* counts the rounds of the scheduler; the watchdog looks */
+    uint32_t watched_progress, still_ms; /* what the watchdog saw last, and since when */
     uint32_t nmi_depth; /* not 0: we are an NMI or a machine check */
     uint32_t nmi_count, mce_count, spurious_count;
     uint32_t switch_barriers; /* against weaknesses of the CPU, between vCPUs */
+    struct log_limit irq_limit, nmi_limit; /* complaints about odd ones */
     uint32_t irq_count[16];
     uint64_t longest_irqs_off; /* ns, P5 */
     const char *not_golden; /* a register that was not as set up when a vCPU was
