@@ -247,11 +247,6 @@ uint64_t arch_thunk_gate(uint32_t dpl)
     return gate_make(GABI_KERNEL_CS, SW_THUNK, dpl, true);
 }
 
-bool arch_eip_in_thunk(uint32_t eip)
-{
-    return eip - SW_THUNK < HV_PAGE_SIZE;
-}
-
 hpa_t arch_switcher_pt(void)
 {
     return this_cpu()->arch.switcher_guest_pt;

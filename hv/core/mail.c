@@ -30,7 +30,7 @@ static void kick(void)
     struct vcpu *v = this_cpu()->running;
 
     if (v)
-        __atomic_fetch_or(&v->attention, VCPU_ATTN_MAIL, __ATOMIC_SEQ_CST);
+        vcpu_post(v, VCPU_TODO_MAIL);
 }
 
 void mail_post(struct mail *m, uint32_t cpu)

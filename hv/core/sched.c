@@ -31,7 +31,7 @@ static void slice_over(struct timer *t)
     struct percpu *cpu = HV_CONTAINER_OF(t, struct percpu, slice);
 
     if (cpu->running)
-        cpu->running->attention |= VCPU_ATTN_RESCHED;
+        cpu->running->todo |= VCPU_TODO_RESCHED;
 }
 
 void sched_init(void)
@@ -77,10 +77,10 @@ bool sched_runnable(const struct vcpu *v)
         return true;
     if (guest_is_dead(g) || g->state != GUEST_RUNNING)
         return false;
-    if (!v->halted || (v->attention & VCPU_ATTN_VDEV))
+    if (!(v->todo & VCPU_TODO_HALTED) || (v->todo & VCPU_TODO_VDEV))
         return true;
     /* Halted: some line that is not blocked must be pending. */
-    if (!v->irq_pending || v->hlt_forever || !(v->attention & VCPU_ATTN_VIRQ))
+    if (!v->irq_pending || v->hlt_forever || !(v->todo & VCPU_TODO_VIRQ))
         return false;
     return (v->irq_pending & ~blocked_lines(v)) != 0;
 }
@@ -208,7 +208,7 @@ struct vcpu *sched_pick(void)
     /* The suite watches the clock between slices, also with one guest. */
     if (ready > 1 || suite_wanted())
         timer_arm(&cpu->slice, now + slice_ns(found));
-    found->attention &= ~VCPU_ATTN_RESCHED;
+    found->todo = vcpu_todo(found) & ~VCPU_TODO_RESCHED;
     return found;
 }
 
@@ -253,10 +253,10 @@ void sched_point(void)
     struct vcpu *v = this_cpu()->running;
 
     arch_preempt_point();
-    if (!v || hv_likely(!(v->attention & (VCPU_ATTN_RESCHED | VCPU_ATTN_MAIL))))
+    if (!v || hv_likely(!(vcpu_todo(v) & (VCPU_TODO_RESCHED | VCPU_TODO_MAIL))))
         return;
-    v->attention &= ~VCPU_ATTN_MAIL;
+    v->todo &= ~VCPU_TODO_MAIL;
     mail_read();
-    if (v->attention & VCPU_ATTN_RESCHED)
+    if (vcpu_todo(v) & VCPU_TODO_RESCHED)
         put_aside(v);
 }

@@ -44,7 +44,7 @@ void guest_end(struct guest *g, enum guest_end how, const char *reason)
     g->end = how;
     str_copy(g->reason, reason, sizeof(g->reason));
     if (g->vcpu)
-        g->vcpu->attention |= VCPU_ATTN_DEAD;
+        g->vcpu->todo |= VCPU_TODO_DEAD;
 }
 
 void guest_kill(struct guest *g, const char *fmt, ...)
@@ -67,7 +67,7 @@ void guest_pause(struct guest *g)
 {
     if (g->state == GUEST_RUNNING) {
         g->state = GUEST_PAUSED;
-        g->vcpu->attention |= VCPU_ATTN_RESCHED;
+        vcpu_post(g->vcpu, VCPU_TODO_RESCHED);
     }
 }
 
@@ -126,7 +126,7 @@ static int create_vcpu(struct guest *g)
     vgdt_init(v);
     v->audit_every = hv_options.audit;
     if (v->audit_every)
-        v->attention |= VCPU_ATTN_AUDIT;
+        v->todo |= VCPU_TODO_AUDIT;
     return 0;
 }
 

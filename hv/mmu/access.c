@@ -208,7 +208,7 @@ bool shadow_pin_stack(struct vcpu *v)
         if (!pin_pages(v))
             return false;
     } while (hv_unlikely(m->pin_gen != gen) && ++n < PIN_TRIES);
-    v->attention &= ~(uint32_t)VCPU_ATTN_PIN;
+    v->todo &= ~VCPU_TODO_PIN;
     v->root->pin_esp1 = v->esp1;
     v->root->pin_pages = v->stack_pages;
     v->root->pin_gen = gen; /* an old one if it never came to rest */

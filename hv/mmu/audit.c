@@ -215,7 +215,7 @@ static void check_stack(struct audit *a)
     const struct shadow_table *t;
     uint64_t pde, ent;
 
-    if ((v->attention & VCPU_ATTN_PIN) || r->pin_gen != a->m->pin_gen ||
+    if ((v->todo & VCPU_TODO_PIN) || r->pin_gen != a->m->pin_gen ||
         r->pin_esp1 != v->esp1 || r->pin_pages != v->stack_pages)
         return;
     for (uint32_t i = 0; i < v->stack_pages; i++) {

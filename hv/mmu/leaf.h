@@ -43,9 +43,9 @@ HV_INLINE void check_pin(struct vcpu *v, const struct shadow_mmu *m,
 {
     if (hv_likely(r->pin_esp1 == v->esp1 && r->pin_pages == v->stack_pages &&
                   r->pin_gen == m->pin_gen))
-        v->attention &= ~(uint32_t)VCPU_ATTN_PIN;
+        v->todo &= ~VCPU_TODO_PIN;
     else
-        v->attention |= VCPU_ATTN_PIN;
+        v->todo |= VCPU_TODO_PIN;
 }
 
 /* ---- tables ---- */

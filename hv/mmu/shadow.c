@@ -350,7 +350,7 @@ void pool_make_room(struct vcpu *v)
                 mmu_preempt_point(m);
         }
     }
-    v->attention |= VCPU_ATTN_PIN;
+    v->todo |= VCPU_TODO_PIN;
 }
 
 static void use_root(struct vcpu *v, struct shadow_root *r)

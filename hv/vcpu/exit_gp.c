@@ -147,8 +147,7 @@ static enum outcome emulate_string(struct vcpu *v, const struct insn *in, uint32
 static void emulate_hlt(struct vcpu *v)
 {
     /* Unlike HALT it does not open interrupts: with them off it sleeps for good. */
-    v->halted = true;
-    v->attention |= VCPU_ATTN_HALTED;
+    v->todo |= VCPU_TODO_HALTED;
     if (!(v->lgdata->irq_enabled & GABI_IF))
         v->hlt_forever = true;
 }
@@ -218,7 +217,7 @@ static bool emulate_mov_special(struct vcpu *v, const struct insn *in)
     case INSN_WRITE_DR:
     default:
         arch_vcpu_write_dr(&v->arch, in->dr, *reg);
-        v->attention |= VCPU_ATTN_DEBUG;
+        v->todo |= VCPU_TODO_DEBUG;
         return true;
     }
 }

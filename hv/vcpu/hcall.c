@@ -48,8 +48,7 @@ static void hcall_set_clockevent(HCALL_ARGS)
 
 static void hcall_halt(HCALL_ARGS)
 {
-    v->halted = true;
-    v->attention |= VCPU_ATTN_HALTED;
+    v->todo |= VCPU_TODO_HALTED;
 }
 
 HV_INLINE void use_stack(struct vcpu *v, uint32_t ss1, uint32_t esp1)

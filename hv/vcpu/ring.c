@@ -42,7 +42,7 @@ HV_INLINE bool ring_run_new(struct vcpu *v)
             v->hcall_c = hv_read_once(slot[3]);
             v->hcall_d = hv_read_once(slot[4]);
             hcall_execute(v, nr, hv_read_once(slot[1]), hv_read_once(slot[2]));
-            if (hv_unlikely(v->attention & VCPU_ATTN_DEAD))
+            if (hv_unlikely(v->todo & VCPU_TODO_DEAD))
                 return false;
             *status++ = GABI_SLOT_FREE;
             slot += NEW_SLOT_WORDS;
@@ -52,8 +52,8 @@ HV_INLINE bool ring_run_new(struct vcpu *v)
         n = (uint32_t)(status - data - NEW_STATUS) % GABI_RING_SLOTS;
         v->ring_cursor = n;
         sched_point();
-        if (hv_unlikely((v->attention & VCPU_ATTN_DEAD) || --steps == 0))
-            return !(v->attention & VCPU_ATTN_DEAD);
+        if (hv_unlikely((v->todo & VCPU_TODO_DEAD) || --steps == 0))
+            return !(v->todo & VCPU_TODO_DEAD);
         status = data + NEW_STATUS + n;
         slot = (const uint32_t *)(void *)(data + NEW_SLOTS) + n * NEW_SLOT_WORDS;
         end = status + ENTRIES_A_STEP - n % ENTRIES_A_STEP;
@@ -87,13 +87,13 @@ static bool ring_run_old(struct vcpu *v)
         v->hcall_c = abi->edx_order ? y : z;
         v->hcall_d = 0;
         hcall_execute(v, nr, abi->edx_order ? z : x, abi->edx_order ? x : y);
-        if (hv_unlikely(v->attention & VCPU_ATTN_DEAD))
+        if (hv_unlikely(v->todo & VCPU_TODO_DEAD))
             return false;
         status[at] = GABI_SLOT_FREE;
         if (at % ENTRIES_A_STEP == 0)
             sched_point();
     }
-    return !(v->attention & VCPU_ATTN_DEAD);
+    return !(v->todo & VCPU_TODO_DEAD);
 }
 
 HV_INLINE bool is_new(const struct vcpu *v)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:120 The run loop of a virtual CPU: look after what needs attention, enter the
+/* T:120 The run loop of a virtual CPU: do what is to be done for it, enter the
  * guest, hand the trap to its handler.  Nothing else happens on the fast path. */
 #include "hv/arch_if.h"
 #include "hv/exit.h"
@@ -24,7 +24,7 @@ static HV_NOINLINE void audit(struct vcpu *v)
 static HV_NOINLINE void look_for_debug(struct vcpu *v)
 {
     if (!arch_vcpu_armed(&v->arch))
-        v->attention &= ~(uint32_t)VCPU_ATTN_DEBUG;
+        v->todo &= ~VCPU_TODO_DEBUG;
     if (arch_vcpu_take_late_debug())
         exit_debug_trap(v, 0);
 }
@@ -32,37 +32,25 @@ static HV_NOINLINE void look_for_debug(struct vcpu *v)
 /* True: enter the guest. false: leave the run loop. */
 static bool attend(struct vcpu *v)
 {
-    uint32_t why = v->attention;
-    bool delivered = false; /* at most one before an entry */
-
-    if (why == VCPU_ATTN_VIRQ) { /* most often it is that and nothing else */
-        virq_deliver(v);
-        delivered = true;
-        why = v->attention;
-        if (!(why & ~VCPU_ATTN_VIRQ))
-            return true;
-    }
-    if (why & VCPU_ATTN_AUDIT)
+    if (v->todo & VCPU_TODO_AUDIT)
         audit(v);
-    if (why & (VCPU_ATTN_DEAD | VCPU_ATTN_RESCHED))
+    if (v->todo & (VCPU_TODO_DEAD | VCPU_TODO_RESCHED))
         return false;
-    if (why & VCPU_ATTN_DEBUG)
+    if (v->todo & VCPU_TODO_DEBUG)
         look_for_debug(v);
-    if (why & VCPU_ATTN_MAIL) {
-        v->attention &= ~VCPU_ATTN_MAIL; /* first: what is posted from here on sets it anew */
+    if (v->todo & VCPU_TODO_MAIL) {
+        v->todo &= ~VCPU_TODO_MAIL; /* first: what is posted from here on sets it anew */
         mail_read();
     }
-    if (v->attention & VCPU_ATTN_VDEV)
+    if (v->todo & VCPU_TODO_VDEV)
         vdev_poll(v->guest);
-    if (!delivered && (v->attention & VCPU_ATTN_VIRQ))
+    if (v->todo & VCPU_TODO_VIRQ)
         virq_deliver(v);
-    if (v->halted)
+    if (v->todo & VCPU_TODO_HALTED)
         return false;
-    if (v->attention & VCPU_ATTN_PIN) {
-        if (!shadow_pin_stack(v))
-            return false;
-    }
-    return !(v->attention & VCPU_ATTN_DEAD);
+    if ((v->todo & VCPU_TODO_PIN) && !shadow_pin_stack(v))
+        return false;
+    return !(v->todo & VCPU_TODO_DEAD);
 }
 
 /* The number on the entry stack is no vector as it stands: the stubs push those
@@ -113,7 +101,7 @@ void vcpu_run(struct vcpu *v)
     for (;;) {
         uint32_t vec;
 
-        if (hv_unlikely(v->attention) && !attend(v))
+        if (hv_unlikely(vcpu_todo(v)) && !attend(v))
             return;
         vec = arch_vcpu_run(v->arch.cr3);
         if (hv_unlikely(vec >= EXIT_REASONS)) {

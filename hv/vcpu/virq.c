@@ -17,7 +17,7 @@ void virq_raise(struct guest *g, uint32_t line)
     if (line >= GABI_IRQ_LINES || !v)
         return;
     v->irq_pending |= 1u << line;
-    v->attention |= VCPU_ATTN_VIRQ;
+    v->todo |= VCPU_TODO_VIRQ;
     sched_wake(v);
 }
 
@@ -42,7 +42,7 @@ static bool in_window(const struct vcpu *v)
     if ((v->regs->cs & 3) != 1)
         return false;
     return guest_in_noirq_window(v->guest, eip) ||
-           arch_eip_in_thunk(eip);
+           eip - SW_THUNK < HV_PAGE_SIZE;
 }
 
 /* Tells the guest whether a line waits for its flag, if its revision has a word for it. */
@@ -66,8 +66,8 @@ void virq_wake(struct vcpu *v)
 {
     if (!v->hlt_forever)
         v->lgdata->irq_enabled = GABI_IF; /* HALT implies sti */
-    v->halted = v->hlt_forever = false;
-    v->attention &= ~(uint32_t)VCPU_ATTN_HALTED;
+    v->hlt_forever = false;
+    v->todo &= ~VCPU_TODO_HALTED;
 }
 
 /* Exits before that instruction is over, a page fault that is filled and a hardware
@@ -95,7 +95,7 @@ static bool is_held(struct vcpu *v)
 void virq_deliver(struct vcpu *v)
 {
     const struct guest *g = v->guest;
-    bool kept_out;
+    bool halted = v->todo & VCPU_TODO_HALTED, kept_out;
     uint32_t can, line;
 
     if (!g->abi || v->hlt_forever)
@@ -103,11 +103,12 @@ void virq_deliver(struct vcpu *v)
     can = v->irq_pending & ~v->lgdata->blocked_interrupts;
     line = (uint32_t)__builtin_ctz(can | HV_BIT(GABI_IRQ_LINES - 1));
     kept_out = in_window(v) || is_held(v);
-    switch (virq_decide(can != 0, v->lgdata->irq_enabled, v->halted, kept_out,
+    switch (virq_decide(can != 0, v->lgdata->irq_enabled, halted, kept_out,
                         vidt_present(g, GABI_IRQ_VECTOR + line))) {
     case VIRQ_INJECT:
-        if (v->halted)
+        if (halted)
             virq_wake(v);
+        halted = false;
         inject(v, line);
         break;
     case VIRQ_MARK_PENDING:
@@ -120,8 +121,8 @@ void virq_deliver(struct vcpu *v)
     }
     /* A halted guest is not tried again before the retry: nothing that it waits
      * for changes while it sleeps. */
-    if (!v->irq_pending || v->halted)
-        v->attention &= ~(uint32_t)VCPU_ATTN_VIRQ;
-    if (v->irq_pending && (!v->halted || can))
+    if (!v->irq_pending || halted)
+        v->todo &= ~VCPU_TODO_VIRQ;
+    if (v->irq_pending && (!halted || can))
         vtime_expect_retry(v);
 }

@@ -54,7 +54,7 @@ static void retry_fired(struct timer *t)
     struct vcpu *v = HV_CONTAINER_OF(t, struct vcpu, retry);
 
     if (v->irq_pending)
-        v->attention |= VCPU_ATTN_VIRQ;
+        v->todo |= VCPU_TODO_VIRQ;
 }
 
 void vtime_set_clockevent(struct vcpu *v, uint32_t delta_ns)

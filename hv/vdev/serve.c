@@ -195,7 +195,7 @@ void vdev_poll_later(struct vdev_set *s)
 
     if (!v)
         return;
-    v->attention |= VCPU_ATTN_VDEV;
+    v->todo |= VCPU_TODO_VDEV;
     sched_wake(v);
 }
 
@@ -238,7 +238,7 @@ void vdev_poll(struct guest *g)
     struct vdev_set *s = g->vdevs;
 
     if (g->vcpu)
-        g->vcpu->attention &= ~(uint32_t)VCPU_ATTN_VDEV;
+        g->vcpu->todo &= ~VCPU_TODO_VDEV;
     if (s && s->kicked)
         vdev_run(s);
 }

@@ -69,7 +69,7 @@ void shadow_drop_all(struct vcpu *who)
 
 void shadow_check_pin(struct vcpu *who)
 {
-    who->attention |= VCPU_ATTN_PIN;
+    who->todo |= VCPU_TODO_PIN;
     pinned++;
 }
 
@@ -228,5 +228,5 @@ void expect_kill(const char *why)
         test_fail(__FILE__, __LINE__, "expected \"%s\", got \"%s\"", why, g->reason);
     g->end = END_NONE;
     g->reason[0] = '\0';
-    v->attention &= ~VCPU_ATTN_DEAD;
+    v->todo &= ~VCPU_TODO_DEAD;
 }

@@ -342,7 +342,7 @@ bool sf_enter(struct vcpu *v)
 {
     if (guest_is_dead(v->guest))
         return false;
-    if (v->attention & VCPU_ATTN_PIN) {
+    if (v->todo & VCPU_TODO_PIN) {
         if (sf_on_pin)
             sf_on_pin();
         if (!shadow_pin_stack(v))

@@ -60,7 +60,7 @@ void stop(void)
 void revive(void)
 {
     v->guest->end = END_NONE;
-    v->attention &= ~VCPU_ATTN_DEAD;
+    v->todo &= ~VCPU_TODO_DEAD;
 }
 
 void for_both(void (*test)(void))

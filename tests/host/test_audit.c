@@ -179,7 +179,7 @@ static void stack(void)
 
     busy_guest();
     t = root_l1(v->root, STACK - 1);
-    EXPECT(!(v->attention & VCPU_ATTN_PIN));
+    EXPECT(!(v->todo & VCPU_TODO_PIN));
     SPOILT(t->ents[i], t->ents[i] & ~(uint64_t)PT_RW);
     SPOILT(t->pinned, 0);
 }

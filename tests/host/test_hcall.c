@@ -53,7 +53,7 @@ TEST(arguments_arrive)
         call(GABI_HCALL_TS, 0, 0, 0, 0);
         EXPECT(!v->ts && !fake_arch.ts);
         call(GABI_HCALL_HALT, 0, 0, 0, 0);
-        EXPECT(v->halted && (v->attention & VCPU_ATTN_HALTED));
+        EXPECT(v->todo & VCPU_TODO_HALTED);
         EXPECT_EQ(nr_seen, 5);
         EXPECT(!guest_is_dead(g));
     }
@@ -375,7 +375,7 @@ TEST(random_calls)
             kills++;
             EXPECT(g->reason[0] != '\0');
             g->end = END_NONE;
-            v->attention = 0;
+            v->todo = 0;
         }
     }
     EXPECT(kills > 1000);

@@ -123,20 +123,20 @@ TEST(mail_kicks_only_who_is_away)
     set_up();
     this_cpu()->running = &v;
     post("0");
-    EXPECT_EQ(v.attention, 0u);
+    EXPECT_EQ(v.posted, 0u);
     EXPECT(!mail_away()); /* it had not read that */
     post("1");
-    EXPECT_EQ(v.attention, 0u);
+    EXPECT_EQ(v.posted, 0u);
     EXPECT_STR(read_once(), "01");
     EXPECT(mail_away());
     post("2");
-    EXPECT_EQ(v.attention, VCPU_ATTN_MAIL);
-    v.attention = 0;
+    EXPECT_EQ(v.posted, VCPU_TODO_MAIL);
+    v.posted = 0;
     post("2");
-    EXPECT_EQ(v.attention, 0u); /* it was kicked for that */
+    EXPECT_EQ(v.posted, 0u); /* it was kicked for that */
     mail_back();
     post("3");
-    EXPECT_EQ(v.attention, 0u);
+    EXPECT_EQ(v.posted, 0u);
     this_cpu()->running = NULL;
     EXPECT_STR(read_once(), "23");
     EXPECT(mail_away()); /* idle: the interrupt itself wakes it */
@@ -199,11 +199,11 @@ static void step_through(void (*what)(void), void (*then)(void))
     this_cpu()->running = &turn;
     do {
         set_up();
-        turn.attention = 0;
+        turn.posted = 0;
         inside = interrupted_at(++step, what, then);
         if (!inside)
             then();
-        EXPECT(!went_away || turn.attention == VCPU_ATTN_MAIL);
+        EXPECT(!went_away || turn.posted == VCPU_TODO_MAIL);
         mail_back();
         EXPECT_STR(read_once(), "0");
     } while (inside);
@@ -280,7 +280,7 @@ TEST(mail_of_many_senders_comes)
         mail_read();
         if (!mail_away())
             continue;
-        while (!__atomic_exchange_n(&turn.attention, 0, __ATOMIC_SEQ_CST)) {
+        while (!__atomic_exchange_n(&turn.posted, 0, __ATOMIC_SEQ_CST)) {
             if (all_seen() || time(NULL) >= end)
                 break;
         }

@@ -127,10 +127,10 @@ TEST(sched_sleepers_have_a_bound)
     uint32_t had = 0;
 
     set_up(2);
-    vcpus[1].halted = true;
+    vcpus[1].todo |= VCPU_TODO_HALTED;
     for (uint32_t i = 0; i < 100; i++)
         EXPECT_EQ(turn(), 0u);
-    vcpus[1].halted = false;
+    vcpus[1].todo &= ~VCPU_TODO_HALTED;
     EXPECT_EQ(turn(), 1u);
     for (uint32_t i = 0; i < 10; i++)
         had += turn();
@@ -140,7 +140,7 @@ TEST(sched_sleepers_have_a_bound)
 static void wake_one(struct vcpu *v)
 {
     if (v == &vcpus[0]) {
-        vcpus[1].halted = false;
+        vcpus[1].todo &= ~VCPU_TODO_HALTED;
         sched_wake(&vcpus[1]);
     }
 }
@@ -149,7 +149,7 @@ static void wake_one(struct vcpu *v)
 TEST(sched_time_alone_is_not_owed)
 {
     set_up(2);
-    vcpus[1].halted = true;
+    vcpus[1].todo |= VCPU_TODO_HALTED;
     turn_ns = 3600ull * 1000 * MS;
     in_turn = wake_one;
     EXPECT_EQ(turn(), 0u);
@@ -163,10 +163,10 @@ TEST(sched_time_alone_is_not_owed)
 TEST(sched_alone_no_slice)
 {
     set_up(2);
-    vcpus[1].halted = true;
+    vcpus[1].todo |= VCPU_TODO_HALTED;
     EXPECT(sched_pick() == &vcpus[0]);
     EXPECT(!timer_is_armed(&this_cpu()->slice));
-    vcpus[1].halted = false;
+    vcpus[1].todo &= ~VCPU_TODO_HALTED;
     EXPECT(sched_pick() != NULL);
     EXPECT(timer_is_armed(&this_cpu()->slice));
     EXPECT_EQ(this_cpu()->slice.deadline_ns, fake_arch.now_ns + 5 * MS);
@@ -207,7 +207,7 @@ static void work(struct vcpu *v)
     v->arch.loaded = true;
     sched_point(); /* its slice is not over */
     EXPECT_EQ(left, 0u);
-    v->attention |= VCPU_ATTN_RESCHED;
+    v->todo |= VCPU_TODO_RESCHED;
     sched_point();
     EXPECT_EQ(left, 1u);
     EXPECT(!v->aside);
@@ -232,7 +232,7 @@ TEST(sched_aside_can_run)
 {
     set_up(1);
     vcpus[0].aside = true;
-    vcpus[0].halted = true;
+    vcpus[0].todo |= VCPU_TODO_HALTED;
     EXPECT(sched_runnable(&vcpus[0]));
     guests[0].state = GUEST_PAUSED;
     EXPECT(!sched_runnable(&vcpus[0]));

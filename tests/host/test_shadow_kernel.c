@@ -135,7 +135,7 @@ static void beside_the_stack(void)
     guest_writes(pte_at(ROOT, stack), (DATA + 2) << 12 | KERNEL);
     v->esp1 = stack + HV_PAGE_SIZE;
     v->stack_pages = 1;
-    v->attention |= VCPU_ATTN_PIN;
+    v->todo |= VCPU_TODO_PIN;
     EXPECT(sf_enter(v));
     sf_set_pte(v, root_at(ROOT), stack, 0, 0); /* it is still there */
     EXPECT(sf_enter(v));

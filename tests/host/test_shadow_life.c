@@ -54,7 +54,7 @@ static void for_both(void (*test)(void))
 static void revive(void)
 {
     v->guest->end = END_NONE;
-    v->attention &= ~VCPU_ATTN_DEAD;
+    v->todo &= ~VCPU_TODO_DEAD;
 }
 
 static bool reaches(uint32_t va, uint32_t access, uint32_t gfn)
@@ -194,7 +194,7 @@ static void stacks(void)
 
     v->esp1 = top;
     v->stack_pages = 2;
-    v->attention |= VCPU_ATTN_PIN;
+    v->todo |= VCPU_TODO_PIN;
     for (uint32_t n = 0; n < 8; n++) {
         REQUIRE(sf_enter(v));
         EXPECT(hardware_writes(top - 1) && hardware_writes(top - 4096 - 1));
@@ -235,12 +235,12 @@ static void bad_stacks(void)
     for (uint32_t i = 0; i < HV_ARRAY_SIZE(tops); i++) {
         v->esp1 = tops[i];
         v->stack_pages = 2;
-        v->attention |= VCPU_ATTN_PIN;
+        v->todo |= VCPU_TODO_PIN;
         EXPECT_EQ(sf_enter(v), tops[i] == 0x1001);
         revive();
     }
     v->stack_pages = 0;
-    v->attention = 0;
+    v->todo = 0;
 }
 
 TEST(kernel_stack_at_bad_places)

@@ -269,7 +269,7 @@ static void stack_over_a_border(void)
     EXPECT(reaches(decoy, SF_WRITE, DATA + 2));
     v->esp1 = first + HV_PAGE_SIZE;
     v->stack_pages = 2;
-    v->attention |= VCPU_ATTN_PIN;
+    v->todo |= VCPU_TODO_PIN;
     EXPECT(sf_enter(v));
     EXPECT_EQ(sf_hardware(v, second, SF_WRITE).outcome, SF_OK);
 }

@@ -256,7 +256,7 @@ static void use_stack(void)
         return;
     v->esp1 = (old_seeds || percent(50) ? STACK_TOP : random_va() & ~0xfffu) + below(3) * 0x800;
     v->stack_pages = (uint8_t)below(3);
-    v->attention |= VCPU_ATTN_PIN;
+    v->todo |= VCPU_TODO_PIN;
     enter();
 }
 

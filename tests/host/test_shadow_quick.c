@@ -509,7 +509,7 @@ TEST(both_stack_pages_stay_when_the_directory_is_replaced)
     guest_writes(root_at(ROOT) + 8, other << 12 | 1);
     v->esp1 = top;
     v->stack_pages = 2;
-    v->attention |= VCPU_ATTN_PIN;
+    v->todo |= VCPU_TODO_PIN;
     EXPECT(sf_enter(v));
     for (uint32_t i = 0; i < 2; i++)
         EXPECT_EQ(sf_hardware(v, va[i], SF_WRITE).outcome, SF_OK);
@@ -530,7 +530,7 @@ TEST(stack_stays_when_a_fault_replaces_its_directory)
         sf_poke(v, (other << 12) + i, sf_peek(v, ((DIR + 1) << 12) + i));
     v->esp1 = stack + HV_PAGE_SIZE;
     v->stack_pages = 1;
-    v->attention |= VCPU_ATTN_PIN;
+    v->todo |= VCPU_TODO_PIN;
     EXPECT(sf_enter(v));
     EXPECT_EQ(sf_hardware(v, stack, SF_WRITE).outcome, SF_OK);
     guest_writes(root_at(ROOT) + 8, other << 12 | 1);
@@ -551,7 +551,7 @@ static void pinned_by_another_way(void)
     sf_poke(v, pde_at(ROOT2, VA), sf_peek(v, pde_at(ROOT, VA)));
     v->esp1 = VA + HV_PAGE_SIZE;
     v->stack_pages = 1;
-    v->attention |= VCPU_ATTN_PIN;
+    v->todo |= VCPU_TODO_PIN;
     EXPECT(sf_enter(v));
     EXPECT_EQ(sf_hardware(v, VA, SF_WRITE).outcome, SF_OK);
     sf_set_pte(v, root_at(ROOT2), VA, 0, 0);

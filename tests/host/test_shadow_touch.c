@@ -198,7 +198,7 @@ static void monitor(void)
     EXPECT_EQ(sf_page(v, DATA + 1)[3], '9');
     v->esp1 = va + 8 * 4096;
     v->stack_pages = 2;
-    v->attention |= VCPU_ATTN_PIN;
+    v->todo |= VCPU_TODO_PIN;
     EXPECT(sf_enter(v));
     EXPECT_EQ(touched(8), 0xcf);
 }

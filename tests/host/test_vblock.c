@@ -345,14 +345,14 @@ TEST(vblock_work_comes_in_bounded_portions)
     EXPECT(fake_used_idx(&r) >= 1);
     EXPECT(fake_used_idx(&r) <= 4);
     EXPECT_EQ(fake_get(f, r.used, 2), 1u); /* no kicks wanted meanwhile */
-    EXPECT(f->vcpu.attention & VCPU_ATTN_VDEV);
-    for (; (f->vcpu.attention & VCPU_ATTN_VDEV) && polls < 100; polls++)
+    EXPECT(f->vcpu.todo & VCPU_TODO_VDEV);
+    for (; (f->vcpu.todo & VCPU_TODO_VDEV) && polls < 100; polls++)
         vdev_poll(&f->g);
     EXPECT_EQ(fake_used_idx(&r), 80u);
     EXPECT(polls >= 20);
     EXPECT_EQ(fake_get(f, r.used, 2), 0u);
     EXPECT(fake.max_bytes_between_preempts <= 13 * 1024);
-    EXPECT_EQ(f->vcpu.attention, 0u);
+    EXPECT_EQ(f->vcpu.todo, 0u);
     fake_reset();
 }
 
@@ -376,7 +376,7 @@ TEST(vblock_stops_working_for_a_dead_guest)
     EXPECT(vdev_notify(&f->g, r.desc));
     EXPECT(fake_used_idx(&r) <= 1);
     EXPECT(fake.preempt_points <= 4); /* to the end of a piece */
-    EXPECT(!(f->vcpu.attention & VCPU_ATTN_VDEV));
+    EXPECT(!(f->vcpu.todo & VCPU_TODO_VDEV));
     fake_on_preempt = NULL;
     fake_reset();
 }

@@ -35,7 +35,7 @@ static uint32_t poll_until_idle(void)
     uint32_t n = 0;
 
     mail_read();
-    for (; (f->vcpu.attention & VCPU_ATTN_VDEV) && n < 1000; n++)
+    for (; (f->vcpu.todo & VCPU_TODO_VDEV) && n < 1000; n++)
         vdev_poll(&f->g);
     return n;
 }
@@ -189,12 +189,12 @@ TEST(vconsole_waits_for_a_slow_line)
     kick(&out);
     EXPECT_EQ(fake_used_idx(&out), 1u); /* order is kept */
     EXPECT_EQ(fake_get(f, out.used, 2), 1u);
-    EXPECT_EQ(f->vcpu.attention, 0u); /* no busy waiting */
+    EXPECT_EQ(f->vcpu.todo, 0u); /* no busy waiting */
     for (uint32_t i = 0; i < 5; i++) {
         EXPECT(fake_timers_armed() >= 1);
         fake_timers_fire();
         EXPECT_EQ(fake.wakes, i + 1);
-        EXPECT(f->vcpu.attention & VCPU_ATTN_VDEV);
+        EXPECT(f->vcpu.todo & VCPU_TODO_VDEV);
         vdev_poll(&f->g);
         EXPECT_EQ(fake_used_idx(&out), 1u);
     }
@@ -255,7 +255,7 @@ static void type_in(const char *text)
 {
     vconsole_input(&f->g, (const uint8_t *)text, (uint32_t)strlen(text));
     mail_read();
-    EXPECT(f->vcpu.attention & VCPU_ATTN_VDEV);
+    EXPECT(f->vcpu.todo & VCPU_TODO_VDEV);
     vdev_poll(&f->g);
 }
 
@@ -266,11 +266,11 @@ TEST(vconsole_input_leaves_guest_memory_to_the_run_loop)
     fake_desc(&in, 0, 0x8000, 4, WRITE, 0);
     fake_avail(&in, 0);
     vconsole_input(&f->g, (const uint8_t *)"ab", 2);
-    EXPECT_EQ(f->vcpu.attention, 0u); /* its owner has not read its mail */
+    EXPECT_EQ(f->vcpu.todo, 0u); /* its owner has not read its mail */
     mail_read();
     EXPECT_EQ(fake_used_idx(&in), 0u);
     EXPECT_EQ(f->mem[0x8000], 0u);
-    EXPECT(f->vcpu.attention & VCPU_ATTN_VDEV);
+    EXPECT(f->vcpu.todo & VCPU_TODO_VDEV);
     vdev_poll(&f->g);
     EXPECT_EQ(fake_used_idx(&in), 1u);
     EXPECT_EQ(memcmp(f->mem + 0x8000, "ab", 2), 0);

@@ -197,7 +197,7 @@ TEST(vnet_storm_is_bounded)
         fake_avail(&tx[0], 0);
     EXPECT(vdev_notify(&f[0]->g, tx[0].desc));
     EXPECT(fake_used_idx(&tx[0]) < 256);
-    for (uint32_t i = 0; i < 100 && (f[0]->vcpu.attention & VCPU_ATTN_VDEV); i++)
+    for (uint32_t i = 0; i < 100 && (f[0]->vcpu.todo & VCPU_TODO_VDEV); i++)
         run_all();
     EXPECT_EQ(fake_used_idx(&tx[0]), 256u);
     EXPECT_EQ(fake_used_idx(&rx[1]), 64u);
@@ -227,7 +227,7 @@ TEST(vnet_a_sender_does_not_touch_the_receivers_ring)
     EXPECT(beside <= alone + 1);
     EXPECT_EQ(fake_used_idx(&rx[1]), 0u);
     mail_read();
-    EXPECT(f[1]->vcpu.attention & VCPU_ATTN_VDEV);
+    EXPECT(f[1]->vcpu.todo & VCPU_TODO_VDEV);
     vdev_poll(&f[1]->g);
     EXPECT_EQ(fake_used_idx(&rx[1]), 1u);
     EXPECT_EQ(fake_used_len(&rx[1], 0), HEADER + 1514);

@@ -158,7 +158,7 @@ TEST(vrng_many_requests_are_handled_in_portions)
     }
     EXPECT(vdev_notify(&f->g, r.desc));
     EXPECT(fake_used_idx(&r) < 256);
-    for (uint32_t i = 0; i < 100 && (f->vcpu.attention & VCPU_ATTN_VDEV); i++)
+    for (uint32_t i = 0; i < 100 && (f->vcpu.todo & VCPU_TODO_VDEV); i++)
         vdev_poll(&f->g);
     EXPECT_EQ(fake_used_idx(&r), 256u);
     fake_reset();

@@ -29,7 +29,7 @@ static const char *state_name(const struct guest *g)
         return "ended";
     if (g->state == GUEST_BUILDING)
         return "built";
-    return g->vcpu != NULL && g->vcpu->halted ? "idle" : "running";
+    return g->vcpu != NULL && (g->vcpu->todo & VCPU_TODO_HALTED) ? "idle" : "running";
 }
 
 static uint32_t exits_of(const struct guest *g)

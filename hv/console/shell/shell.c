@@ -207,7 +207,7 @@ static void enter(void)
     line_bytes = 0;
     line[0] = '\0';
     if (this_cpu()->loaded != NULL)
-        this_cpu()->loaded->attention |= VCPU_ATTN_RESCHED;
+        vcpu_post(this_cpu()->loaded, VCPU_TODO_RESCHED);
 }
 
 bool shell_is_busy(void)

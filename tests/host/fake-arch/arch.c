@@ -150,12 +150,6 @@ gva_t arch_fault_address(void)
     return GVA(fake_arch.fault_address);
 }
 
-bool arch_eip_in_thunk(uint32_t eip)
-{
-    (void)eip;
-    return fake_arch.eip_in_thunk;
-}
-
 uint64_t arch_stub_gate(uint32_t vector, uint32_t dpl)
 {
     return 0x57ab000000000000ull | vector << 8 | dpl;

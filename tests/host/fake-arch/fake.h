@@ -19,7 +19,6 @@ extern struct fake_arch {
     void (*on_preempt)(void); /* what an interrupt would do; may be NULL */
     uint64_t image_base, image_bytes; /* where the monitor is said to lie */
     uint32_t fault_address;
-    bool eip_in_thunk;
     uint32_t ss1, esp1; /* as last set, in the TSS */
     bool ts;            /* of CR0 */
     uint32_t idles;

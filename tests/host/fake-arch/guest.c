@@ -16,7 +16,7 @@ void guest_kill(struct guest *g, const char *fmt, ...)
     va_end(ap);
     g->end = END_KILLED;
     if (g->vcpu)
-        g->vcpu->attention |= VCPU_ATTN_DEAD;
+        g->vcpu->todo |= VCPU_TODO_DEAD;
 }
 
 void guest_end(struct guest *g, enum guest_end how, const char *reason)
@@ -26,5 +26,5 @@ void guest_end(struct guest *g, enum guest_end how, const char *reason)
     (void)snprintf(g->reason, sizeof(g->reason), "%s", reason);
     g->end = how;
     if (g->vcpu)
-        g->vcpu->attention |= VCPU_ATTN_DEAD;
+        g->vcpu->todo |= VCPU_TODO_DEAD;
 }

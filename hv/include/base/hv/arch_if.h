@@ -104,9 +104,6 @@ uint64_t arch_stub_gate(uint32_t vector, uint32_t dpl);
 /* A real gate at DPL dpl that enters the thunk. */
 uint64_t arch_thunk_gate(uint32_t dpl);
 
-/* True if eip is inside the thunk page. */
-bool arch_eip_in_thunk(uint32_t eip);
-
 /* ---- host paging ---- */
 
 /* The page table (guest view) that the last directory entry of every shadow

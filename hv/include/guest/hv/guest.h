@@ -84,7 +84,7 @@ extern struct list guest_list;
 struct guest *guest_find(const char *name);
 
 /* Ends the guest as killed, with one sentence (ABI 13). The first reason is
- * kept; the caller returns to the run loop, which sees VCPU_ATTN_DEAD. */
+ * kept; the caller returns to the run loop, which sees VCPU_TODO_DEAD. */
 void guest_kill(struct guest *g, const char *fmt, ...) HV_PRINTF(2, 3);
 
 /* Ends it for another reason (SHUTDOWN). */

@@ -56,7 +56,7 @@ void shadow_drop_all(struct vcpu *v);
 /* Another vCPU has run on this CPU, or this one elsewhere. */
 void shadow_vcpu_moves(struct vcpu *v);
 
-/* Sets VCPU_ATTN_PIN unless the vCPU's stack is known to be pinned in its root. */
+/* Sets VCPU_TODO_PIN unless the vCPU's stack is known to be pinned in its root. */
 void shadow_check_pin(struct vcpu *v);
 
 /* The stack pages of the last SET_STACK are present and writable in the

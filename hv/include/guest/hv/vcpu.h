@@ -22,21 +22,21 @@ struct write_cache {
     uint8_t *bytes;
 };
 
-/* Why the run loop looks at a vCPU before the next entry (v->attention). Zero
- * on the fast path. */
-#define VCPU_ATTN_VIRQ HV_BIT(0)    /* virq_deliver has something to do */
-#define VCPU_ATTN_PIN HV_BIT(1)     /* kernel stack must be pinned again */
-#define VCPU_ATTN_RESCHED HV_BIT(2) /* time slice over, or somebody is waiting */
-#define VCPU_ATTN_DEAD HV_BIT(3)    /* guest was killed or ended */
-#define VCPU_ATTN_HALTED HV_BIT(4)
-#define VCPU_ATTN_AUDIT HV_BIT(5)   /* audit=N is on */
-#define VCPU_ATTN_VDEV HV_BIT(6)    /* vdev_poll() has work that was put off */
-#define VCPU_ATTN_DEBUG HV_BIT(7)   /* breakpoints are, or were, armed: a #DB may have come late */
-#define VCPU_ATTN_MAIL HV_BIT(8)    /* mail_read() has something for this CPU */
+/* What is to be done for a vCPU before the next entry. */
+#define VCPU_TODO_VIRQ HV_BIT(0)    /* virq_deliver has something to do */
+#define VCPU_TODO_PIN HV_BIT(1)     /* kernel stack must be pinned again */
+#define VCPU_TODO_RESCHED HV_BIT(2) /* time slice over, or somebody is waiting */
+#define VCPU_TODO_DEAD HV_BIT(3)    /* guest was killed or ended */
+#define VCPU_TODO_HALTED HV_BIT(4)  /* asleep: not to be entered before virq_wake() */
+#define VCPU_TODO_AUDIT HV_BIT(5)   /* audit=N is on */
+#define VCPU_TODO_VDEV HV_BIT(6)    /* vdev_poll() has work that was put off */
+#define VCPU_TODO_DEBUG HV_BIT(7)   /* breakpoints are, or were, armed: a #DB may have come late */
+#define VCPU_TODO_MAIL HV_BIT(8)    /* mail_read() has something for this CPU */
 
 struct vcpu {
     struct guest_regs *regs; /* directly mapped; valid while the vCPU lives */
-    volatile uint32_t attention;
+    uint32_t todo;   /* VCPU_TODO_*, its owner's only: no other CPU reads or writes it */
+    uint32_t posted; /* the same from others: vcpu_post() */
     struct guest *guest;
     struct shadow_root *root; /* current; never NULL once running */
     const struct write_cache *writable; /* kept up to date by shadow paging */
@@ -59,7 +59,6 @@ struct vcpu {
     uint32_t esp1;
 
     bool ts;     /* guest's CR0.TS */
-    bool halted;
     bool hlt_forever; /* hlt with the virtual IF 0: nothing wakes it */
     uint8_t hold_tries; /* so often is an interrupt held back there: */
     uint32_t hold_eip;  /* virq_hold_at() */
@@ -78,3 +77,18 @@ struct vcpu {
     uint32_t exit_count[260]; /* by vector; ARCH_EXIT_BAD_IRET at 256 */
     struct arch_vcpu arch;
 };
+
+/* For those who do not own v, another CPU too. On one CPU nobody has to be interrupted for
+ * that: who posts runs in the monitor, and v looks before it enters. */
+HV_INLINE void vcpu_post(struct vcpu *v, uint32_t todo)
+{
+    __atomic_fetch_or(&v->posted, todo, __ATOMIC_SEQ_CST);
+}
+
+/* For its owner: what is to be done, that which others have posted among it. */
+HV_INLINE uint32_t vcpu_todo(struct vcpu *v)
+{
+    if (hv_unlikely(__atomic_load_n(&v->posted, __ATOMIC_RELAXED)))
+        v->todo |= __atomic_exchange_n(&v->posted, 0, __ATOMIC_SEQ_CST);
+    return v->todo;
+}

@@ -37,7 +37,7 @@ void vdev_port_out(struct guest *g, uint16_t port, uint32_t width, uint32_t v);
 void vconsole_input(struct guest *g, const uint8_t *bytes, uint32_t n);
 
 /* Goes on with work that was put off because one call may do only so much.
- * The run loop calls it, outside of interrupts, when VCPU_ATTN_VDEV is set; a
+ * The run loop calls it, outside of interrupts, when VCPU_TODO_VDEV is set; a
  * halted guest with that bit counts as runnable.  Bounded; may take interrupts
  * (arch_preempt_point) and sets the bit again if there is still more. */
 void vdev_poll(struct guest *g);
