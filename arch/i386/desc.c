@@ -6,6 +6,7 @@
 
 #include "arch/asm_entry.h"
 #include "arch/cpu.h"
+#include "arch/descriptor.h"
 #include "hv/percpu.h"
 #include "hv/string.h"
 #include "switcher/switcher.h"

@@ -6,9 +6,9 @@
 
 #include "arch/cpu.h"
 #include "arch/desc.h"
+#include "arch/descriptor.h"
 #include "arch/layout.h"
 #include "arch/regs.h"
-#include "arch/seldefs.h"
 #include "hv/assert.h"
 
 #define EFLAGS_NEVER_SET (EFLAGS_IOPL | EFLAGS_NT | EFLAGS_DF | EFLAGS_VM)

@@ -6,6 +6,7 @@
 
 #include "arch/asm_entry.h"
 #include "arch/cpu.h"
+#include "arch/descriptor.h"
 #include "arch/regs.h"
 
 static HV_RO_AFTER_INIT HV_ALIGNED(16) uint64_t idt[256] = {0};

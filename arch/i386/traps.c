@@ -6,6 +6,7 @@
 #include "arch/asm_entry.h"
 #include "arch/cpu.h"
 #include "arch/desc.h"
+#include "arch/descriptor.h"
 #include "arch/irq.h"
 #include "arch/nmi.h"
 #include "arch/regs.h"

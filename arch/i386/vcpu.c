@@ -7,7 +7,7 @@
 
 #include "arch/asm_entry.h"
 #include "arch/cpu.h"
-#include "arch/desc.h"
+#include "arch/descriptor.h"
 #include "arch/fpu.h"
 #include "arch/golden.h"
 #include "arch/mitigate.h"
@@ -28,13 +28,6 @@ static volatile uint64_t *state_idt(void)
 static volatile uint64_t *state_gdt(void)
 {
     return (volatile uint64_t *)(SW_STATE + STATE_GDT);
-}
-
-/* Entries of the one GDT that are the host's (ABI 6.2). */
-static bool gdt_index_is_host(uint32_t i)
-{
-    return i == 0 || i == GDT_HOST_CS || i == GDT_HOST_DS || i == GDT_TSS ||
-           i == GDT_DF_TSS;
 }
 
 /* ---- the stack ---- */
@@ -81,8 +74,6 @@ struct guest_regs *arch_vcpu_init(struct arch_vcpu *a)
     a->fxsave = (uint8_t *)a->idt + 2048;
     fpu_init_image(a->fxsave);
     debugreg_init(a);
-    for (uint32_t i = 0; i < 256; i++)
-        a->idt[i] = arch_stub_gate(i, i == GABI_HCALL_VECTOR ? 1 : 0);
     return (struct guest_regs *)((uint8_t *)frame_ptr(a->regs_frame) + HV_PAGE_SIZE) - 1;
 }
 
@@ -106,7 +97,7 @@ void arch_vcpu_fini(struct arch_vcpu *a)
 static void load_tables(struct arch_vcpu *a)
 {
     for (uint32_t i = 0; i < GABI_GDT_ENTRIES; i++) {
-        if (!gdt_index_is_host(i))
+        if (gdt_index_is_guests(i))
             state_gdt()[i] = a->gdt[i];
     }
     for (uint32_t i = 0; i < 256; i++)
@@ -143,9 +134,7 @@ void arch_vcpu_put(struct arch_vcpu *a)
 
 void arch_vcpu_set_gdt(struct arch_vcpu *a, uint32_t index, uint64_t desc)
 {
-    hv_assert(index < GABI_GDT_ENTRIES);
-    if (gdt_index_is_host(index))
-        return;
+    hv_assert(gdt_index_is_guests(index));
     a->gdt[index] = desc;
     if (a->loaded)
         state_gdt()[index] = desc;
@@ -240,11 +229,6 @@ uint64_t arch_stub_gate(uint32_t vector, uint32_t dpl)
                    vector * SWITCHER_STUB_BYTES;
 
     return gate_make(SEL_HOST_CS, SW_TEXT + off, dpl, false);
-}
-
-uint64_t arch_thunk_gate(uint32_t dpl)
-{
-    return gate_make(GABI_KERNEL_CS, SW_THUNK, dpl, true);
 }
 
 hpa_t arch_switcher_pt(void)

@@ -17,6 +17,7 @@
 #include "hv/string.h"
 #include "hv/vdev.h"
 #include "hv/vgdt.h"
+#include "hv/vidt.h"
 #include "hv/vtime.h"
 
 struct list guest_list = {&guest_list, &guest_list};
@@ -124,6 +125,7 @@ static int create_vcpu(struct guest *g)
     if (v->regs == NULL)
         return -HV_ENOMEM;
     vgdt_init(v);
+    vidt_init(v);
     v->audit_every = hv_options.audit;
     if (v->audit_every)
         v->todo |= VCPU_TODO_AUDIT;

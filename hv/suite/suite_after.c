@@ -3,6 +3,7 @@
  * code, constants and tables, the CPU's set-up, frames, guests and timers, and how
  * long interrupts are off.  suite.c asks before and after each case. */
 
+#include "arch/descriptor.h"
 #include "hv/arch_if.h"
 #include "hv/guest.h"
 #include "hv/percpu.h"
@@ -15,8 +16,6 @@ extern const uint8_t hv_text_start[], hv_text_end[];
 extern const uint8_t hv_rodata_start[], hv_rodata_end[];
 extern const uint8_t hv_ro_after_init_start[], hv_ro_after_init_end[];
 
-#define TSS_ESP0_OFFSET 4u /* SDM 3A 7.2.1; SS0 follows */
-#define TSS_IOMAP_OFFSET 102u
 
 /* docs/usage.md, the last section: instructions, which under -icount are ns. */
 #define IRQS_OFF_NS 200000u
@@ -40,15 +39,15 @@ static uint32_t checksum_range(uint32_t crc, const uint8_t *from, const uint8_t 
  * is loaded. The host IDT is among the data that is read-only after boot. */
 static uint32_t checksum_tables(uint32_t crc)
 {
-    static const uint8_t host_entries[] = {GDT_HOST_CS, GDT_HOST_DS, GDT_TSS,
-                                           GDT_DF_TSS};
     const uint8_t *gdt = (const uint8_t *)STATE_GDT_VA;
     const uint8_t *tss = (const uint8_t *)STATE_TSS_VA;
 
-    for (uint32_t i = 0; i < HV_ARRAY_SIZE(host_entries); i++)
-        crc = hv_crc32(crc, gdt + host_entries[i] * 8u, 8);
-    crc = hv_crc32(crc, tss + TSS_ESP0_OFFSET, 8);
-    return hv_crc32(crc, tss + TSS_IOMAP_OFFSET, 2);
+    for (uint32_t i = 0; i < GABI_GDT_ENTRIES; i++) {
+        if (!gdt_index_is_guests(i))
+            crc = hv_crc32(crc, gdt + i * 8u, 8);
+    }
+    crc = hv_crc32(crc, tss + offsetof(struct tss32, esp0), 8);
+    return hv_crc32(crc, tss + offsetof(struct tss32, iomap_base), 2);
 }
 
 static uint32_t checksum(void)

@@ -230,7 +230,7 @@ static bool patch_vmcall(struct vcpu *v)
 
     if (!gva_patch(v, GVA(v->regs->eip), patch, sizeof(patch)))
         return false;
-    v->guest->uses_vmcall = true; /* from now on #UD comes here always (vidt_choose) */
+    v->guest->uses_vmcall = true;
     return true;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* T:221 The hypercalls with arguments to check: SHUTDOWN, tables, stacks.  Every
  * structure is copied from guest memory first; the copy is checked. */
+#include "arch/descriptor.h"
 #include "hv/arch_if.h"
 #include "hv/gmem.h"
 #include "hv/guest.h"
@@ -89,16 +90,13 @@ void hcall_new_pgtable(HCALL_ARGS)
 /* The selector must name a writable ring-1 data segment that is installed. */
 static bool stack_selector_ok(const struct vcpu *v, uint32_t sel)
 {
-    uint32_t index = sel >> 3, hi;
+    uint32_t hi;
 
-    if ((sel & 7) != 1 || sel > 0xffff || index == 0 || index >= GABI_GDT_ENTRIES)
+    if ((sel & 7) != 1 || !gdt_index_is_guests(sel >> 3))
         return false;
-    if (index == GDT_HOST_CS || index == GDT_HOST_DS || index == GDT_TSS ||
-        index == GDT_DF_TSS)
-        return false;
-    hi = (uint32_t)(v->arch.gdt[index] >> 32);
-    /* present, S, data, writable, DPL 1 */
-    return (hi & 0xfa00u) == 0xb200u;
+    hi = (uint32_t)(v->arch.gdt[sel >> 3] >> 32);
+    return (hi & (DESC_P | DESC_DPL(3) | DESC_S | DESC_CODE | DESC_WRITABLE)) ==
+           (DESC_P | DESC_DPL(1) | DESC_S | DESC_WRITABLE);
 }
 
 void hcall_set_stack_slow(HCALL_ARGS)

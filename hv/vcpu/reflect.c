@@ -4,14 +4,13 @@
  * flag: bit 9 of lguest_data.irq_enabled and nothing else. */
 #include "hv/reflect.h"
 
+#include "arch/descriptor.h"
 #include "hv/guest.h"
 #include "hv/shadow.h"
 #include "hv/vgdt.h"
 #include "hv/vidt.h"
 
 /* Flags that delivery clears (SDM 3A 6.12.1); IF is not the guest's. */
-#define GATE_P HV_BIT(15)
-#define GATE_TRAP HV_BIT(8) /* clear: interrupt gate */
 #define CLEARED (EFLAGS_TF | EFLAGS_VM | EFLAGS_RF | EFLAGS_NT)
 
 static void unhandled(struct vcpu *v, uint32_t vector, uint32_t err)
@@ -81,7 +80,7 @@ HV_INLINE void enter_handler(struct vcpu *v, struct guest_regs *r, uint32_t vect
     r->cs = GABI_KERNEL_CS;
     r->eip = v->guest->vidt_eip[vector];
     r->eflags &= ~CLEARED;
-    if (!(hi & GATE_TRAP))
+    if (!(hi & DESC_TRAP))
         v->lgdata->irq_enabled = 0;
 }
 
@@ -111,7 +110,7 @@ HV_INLINE void reflect(struct vcpu *v, uint32_t vector, bool has_err, uint32_t e
     uint32_t hi = v->guest->vidt_hi[vector];
 
     /* Before INIT no gate can be loaded, so lguest_data is there when one is. */
-    if (hv_unlikely(!(hi & GATE_P)))
+    if (hv_unlikely(!(hi & DESC_P)))
         unhandled(v, vector, err);
     else if (v->regs->ss & 2) /* RPL is 1 or 3 */
         deliver(v, vector, hi, has_err, err, true);
@@ -135,7 +134,7 @@ void reflect_user_fault(struct vcpu *v, uint32_t vector, uint32_t err)
 {
     uint32_t hi = v->guest->vidt_hi[vector];
 
-    if (hi & GATE_P)
+    if (hi & DESC_P)
         deliver(v, vector, hi, true, err, true);
     else
         unhandled(v, vector, err);

@@ -3,29 +3,14 @@
  * real GDT is a code or data segment for ring 1 or 3, or nothing. */
 #include "hv/vgdt.h"
 
+#include "arch/descriptor.h"
 #include "hv/arch_if.h"
 #include "hv/vcpu.h"
-
-/* Bits of the high dword, SDM 3A figure 3-8. */
-#define DESC_ACCESSED HV_BIT(8)
-#define DESC_WRITABLE HV_BIT(9)     /* without CODE */
-#define DESC_EXPAND_DOWN HV_BIT(10) /* without CODE */
-#define DESC_CONFORMING HV_BIT(10) /* with CODE */
-#define DESC_CODE HV_BIT(11)
-#define DESC_S HV_BIT(12)
-#define DESC_DPL_SHIFT 13
-#define DESC_P HV_BIT(15)
-#define DESC_L HV_BIT(21)
-#define DESC_B HV_BIT(22)
-#define DESC_G HV_BIT(23)
-
-/* Flat ring-1 data, accessed. */
-#define GDT_FLAT_DATA 0x00cfb3000000ffffull
 
 uint64_t vgdt_sanitise(uint64_t desc)
 {
     uint32_t hi = (uint32_t)(desc >> 32);
-    uint32_t dpl = (hi >> DESC_DPL_SHIFT) & 3;
+    uint32_t dpl = desc_dpl(hi);
 
     if (!(hi & DESC_S))
         return 0; /* a gate, TSS or LDT; an absent segment stays: #NP is its due */
@@ -39,24 +24,18 @@ uint64_t vgdt_sanitise(uint64_t desc)
      * as any, but ring 3 must not find ring-1 code it can simply call. */
     if ((hi & DESC_CODE) && (hi & DESC_CONFORMING) && dpl != 3)
         return 0;
-    hi = (hi & ~(3u << DESC_DPL_SHIFT)) | (dpl << DESC_DPL_SHIFT) | DESC_ACCESSED;
+    hi = (hi & ~DESC_DPL(3)) | DESC_DPL(dpl) | DESC_ACCESSED;
     return ((uint64_t)hi << 32) | (uint32_t)desc;
-}
-
-static bool is_host_entry(uint32_t i)
-{
-    return i == GDT_HOST_CS || i == GDT_HOST_DS || i == GDT_TSS ||
-           i == GDT_DF_TSS;
 }
 
 void vgdt_load_entry(struct vcpu *v, uint32_t index, uint64_t desc)
 {
-    if (index == 0 || index >= GABI_GDT_ENTRIES || is_host_entry(index))
+    if (!gdt_index_is_guests(index))
         return;
     desc = vgdt_sanitise(desc);
     arch_vcpu_set_gdt(&v->arch, index, desc);
     if (index == GABI_KERNEL_DS >> 3)
-        v->flat_ss = desc == GDT_FLAT_DATA ? GABI_KERNEL_DS : 0;
+        v->flat_ss = desc == seg_desc_make(0, 0xffffffff, SEG_DATA_RW, 1) ? GABI_KERNEL_DS : 0;
 }
 
 static HV_NOINLINE void change_tls(struct vcpu *v, uint32_t i, uint32_t lo, uint32_t hi)
@@ -72,8 +51,8 @@ HV_INLINE void load_one_tls(struct vcpu *v, uint32_t i, uint32_t lo, uint32_t hi
 {
     const uint32_t *now = (const uint32_t *)&v->arch.gdt[GABI_TLS_FIRST + i];
 
-    if ((hi & (DESC_P | DESC_S | DESC_CODE | DESC_L | (3u << DESC_DPL_SHIFT))) ==
-        (DESC_P | DESC_S | (3u << DESC_DPL_SHIFT)))
+    if ((hi & (DESC_P | DESC_S | DESC_CODE | DESC_L | DESC_DPL(3))) ==
+        (DESC_P | DESC_S | DESC_DPL(3)))
         arch_vcpu_set_tls(&v->arch, i, lo, hi | DESC_ACCESSED);
     else if (lo != now[0] || hi != now[1]) /* what is there is sanitised */
         change_tls(v, i, lo, hi);
@@ -98,7 +77,7 @@ bool vgdt_linear(const struct vcpu *v, uint32_t selector, uint32_t offset, uint3
 {
     uint32_t index = selector >> 3, last = offset + bytes - 1, lo, hi, limit;
 
-    if (index == 0 || index >= GABI_GDT_ENTRIES || (selector & 4) || last < offset)
+    if (!gdt_index_is_guests(index) || (selector & 4) || last < offset)
         return false;
     lo = (uint32_t)v->arch.gdt[index];
     hi = (uint32_t)(v->arch.gdt[index] >> 32);
@@ -123,6 +102,8 @@ void vgdt_init(struct vcpu *v)
 {
     for (uint32_t i = 1; i < GABI_GDT_ENTRIES; i++)
         vgdt_load_entry(v, i, 0);
-    vgdt_load_entry(v, GABI_KERNEL_CS >> 3, 0x00cf9b000000ffffull);
-    vgdt_load_entry(v, GABI_KERNEL_DS >> 3, 0x00cf93000000ffffull);
+    vgdt_load_entry(v, GABI_KERNEL_CS >> 3,
+                    seg_desc_make(0, 0xffffffff, SEG_CODE_RX, 1));
+    vgdt_load_entry(v, GABI_KERNEL_DS >> 3,
+                    seg_desc_make(0, 0xffffffff, SEG_DATA_RW, 1));
 }

@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* T:250 The virtual IDT keeps what the guest loaded; the shadow IDT is what the CPU
- * uses while it runs.  A trap gate on a vector of the direct mask goes straight
- * to ring 1; an interrupt gate on the system-call vector goes through the
- * thunk; all else comes to the monitor and is reflected. */
+ * uses while it runs.  On the system-call vector a trap gate goes straight to ring 1 and
+ * an interrupt gate through the thunk; all else comes to the monitor and is reflected. */
 #include "hv/vidt.h"
 
+#include "arch/descriptor.h"
 #include "hv/arch_if.h"
 #include "hv/guest.h"
-
-#define GATE_P HV_BIT(15)
-#define GATE_TYPE(hi) (((hi) >> 8) & 0xf)
-#define GATE_DPL(hi) (((hi) >> 13) & 3)
-#define TYPE_INT 0xeu
-#define TYPE_TRAP 0xfu
 
 /* Vectors with an error code, for which `int n` would misalign the frame (S27),
  * hardware's own, and those that only the monitor may see. */
@@ -39,43 +33,18 @@ static bool software_may_raise(uint32_t vec)
     }
 }
 
-/* Vectors whose gate may be given to ring 1 as it is, if the mask says so. */
-static bool may_go_direct(uint32_t vec, bool uses_vmcall)
+struct vidt_choice vidt_choose(uint32_t vec, uint32_t hi, bool is_syscall)
 {
-    switch (vec) {
-    case VEC_DB: /* filtered by the monitor */
-    case GABI_HCALL_VECTOR:
-        return false;
-    case VEC_UD:
-        return !uses_vmcall;
-    default:
-        return software_may_raise(vec);
-    }
-}
+    uint32_t dpl = desc_dpl(hi) == 3 ? 3 : 1; /* ring 1 may always: its own */
 
-struct vidt_choice vidt_choose(uint32_t vec, uint32_t hi, bool direct_allowed,
-                               bool is_syscall, bool uses_vmcall)
-{
-    struct vidt_choice c = {VIDT_STUB, 0};
-    bool present = (hi & GATE_P) != 0;
-    uint32_t dpl = GATE_DPL(hi) == 3 ? 3 : 1; /* ring 1 may always: its own */
-
-    if (vec == GABI_HCALL_VECTOR) {
-        c.dpl = 1;
-        return c;
-    }
-    if (!present)
-        return c; /* DPL 0: #GP(n*8+2), as ABI 5.3 says */
-    if (is_syscall) {
-        c.kind = GATE_TYPE(hi) == TYPE_TRAP ? VIDT_DIRECT : VIDT_THUNK;
-        c.dpl = dpl;
-        return c;
-    }
-    if (direct_allowed && GATE_TYPE(hi) == TYPE_TRAP && may_go_direct(vec, uses_vmcall))
-        c.kind = VIDT_DIRECT;
-    if (software_may_raise(vec))
-        c.dpl = dpl;
-    return c;
+    if (vec == GABI_HCALL_VECTOR)
+        return (struct vidt_choice){VIDT_STUB, 1};
+    if (!(hi & DESC_P))
+        return (struct vidt_choice){VIDT_STUB, 0}; /* #GP(n*8+2), as ABI 5.3 says */
+    if (is_syscall)
+        return (struct vidt_choice){
+            desc_type(hi) == SYS_TRAP_GATE32 ? VIDT_DIRECT : VIDT_THUNK, dpl};
+    return (struct vidt_choice){VIDT_STUB, software_may_raise(vec) ? dpl : 0};
 }
 
 static bool is_syscall_vector(const struct guest *g, uint32_t vec)
@@ -87,20 +56,22 @@ static void build_gate(struct vcpu *v, uint32_t vec)
 {
     struct guest *g = v->guest;
     uint32_t hi = g->vidt_hi[vec], eip = g->vidt_eip[vec];
-    bool direct = (g->direct_mask[vec / 32] >> (vec % 32)) & 1;
-    struct vidt_choice c =
-        vidt_choose(vec, hi, direct, is_syscall_vector(g, vec), g->uses_vmcall);
+    struct vidt_choice c = vidt_choose(vec, hi, is_syscall_vector(g, vec));
     uint64_t gate = arch_stub_gate(vec, c.dpl);
 
     if (c.kind == VIDT_DIRECT) {
-        uint32_t real = (hi & ~(3u << 13)) | (c.dpl << 13);
-
-        gate = ((uint64_t)real << 32) | (uint32_t)GABI_KERNEL_CS << 16 | (eip & 0xffffu);
+        gate = gate_make(GABI_KERNEL_CS, eip, c.dpl, true);
     } else if (c.kind == VIDT_THUNK) {
         arch_vcpu_set_thunk(&v->arch, SW_LGDATA + (g->lguest_data & HV_PAGE_MASK), eip);
-        gate = arch_thunk_gate(c.dpl);
+        gate = gate_make(GABI_KERNEL_CS, SW_THUNK, c.dpl, true);
     }
     arch_vcpu_set_idt(&v->arch, vec, gate);
+}
+
+void vidt_init(struct vcpu *v)
+{
+    for (uint32_t vec = 0; vec < 256; vec++)
+        build_gate(v, vec);
 }
 
 void vidt_load(struct vcpu *v, uint32_t vec, uint32_t lo, uint32_t hi)
@@ -114,10 +85,10 @@ void vidt_load(struct vcpu *v, uint32_t vec, uint32_t lo, uint32_t hi)
     }
     if (vec == VEC_NMI || vec == VEC_DF || vec == 15 || vec == GABI_HCALL_VECTOR)
         return;
-    if (!(hi & GATE_P)) {
+    if (!(hi & DESC_P)) {
         eip = hi = 0;
-    } else if (GATE_TYPE(hi) != TYPE_INT && GATE_TYPE(hi) != TYPE_TRAP) {
-        guest_kill(g, "bad IDT type %u", GATE_TYPE(hi));
+    } else if (desc_type(hi) != SYS_INT_GATE32 && desc_type(hi) != SYS_TRAP_GATE32) {
+        guest_kill(g, "bad IDT type %u", desc_type(hi));
         return;
     } else {
         hi &= 0xffffef00u;
@@ -130,19 +101,4 @@ void vidt_load(struct vcpu *v, uint32_t vec, uint32_t lo, uint32_t hi)
      * guest wants of them. */
     if (vec < 32 || is_syscall_vector(g, vec))
         build_gate(v, vec);
-}
-
-bool vidt_present(const struct guest *g, uint32_t vector)
-{
-    return (g->vidt_hi[vector] & GATE_P) != 0;
-}
-
-uint32_t vidt_handler(const struct guest *g, uint32_t vector)
-{
-    return g->vidt_eip[vector];
-}
-
-bool vidt_is_interrupt_gate(const struct guest *g, uint32_t vector)
-{
-    return GATE_TYPE(g->vidt_hi[vector]) == TYPE_INT;
 }

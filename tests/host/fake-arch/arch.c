@@ -155,11 +155,6 @@ uint64_t arch_stub_gate(uint32_t vector, uint32_t dpl)
     return 0x57ab000000000000ull | vector << 8 | dpl;
 }
 
-uint64_t arch_thunk_gate(uint32_t dpl)
-{
-    return 0x7419000000000000ull | dpl;
-}
-
 void arch_vcpu_set_gdt(struct arch_vcpu *a, uint32_t index, uint64_t desc)
 {
     a->gdt[index] = desc;

@@ -16,8 +16,7 @@
 
 #define LAYOUT_PERCPU 0xffc00000      /* struct percpu, up to 16 pages */
 #define LAYOUT_PERCPU_PAGES 16
-#define LAYOUT_STACK_GUARD 0xffc20000 /* not mapped */
-#define LAYOUT_STACK 0xffc21000       /* 4 pages: the CPU's monitor stack */
+#define LAYOUT_STACK 0xffc21000       /* 4 pages, guard below: the CPU's monitor stack */
 #define LAYOUT_STACK_PAGES 4
 #define LAYOUT_NMI_STACK 0xffc31000   /* 2 pages, guard below */
 #define LAYOUT_NMI_STACK_PAGES 2

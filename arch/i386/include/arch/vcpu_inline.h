@@ -4,12 +4,10 @@
 #pragma once
 
 #include "arch/cpu_insn.h"
+#include "arch/descriptor.h"
 #include "arch/layout.h"
 #include "arch/vcpu.h"
 #include "hv/percpu.h"
-
-#define TSS_ESP1 0x0c /* SDM 3A figure 8-2 */
-#define TSS_SS1 0x10
 
 HV_INLINE void arch_vcpu_set_tls(struct arch_vcpu *a, uint32_t i, uint32_t lo, uint32_t hi)
 {
@@ -25,10 +23,10 @@ HV_INLINE void arch_vcpu_set_tls(struct arch_vcpu *a, uint32_t i, uint32_t lo, u
 
 HV_INLINE void arch_vcpu_set_stack(uint32_t ss1, uint32_t esp1)
 {
-    volatile uint32_t *tss = (volatile uint32_t *)(SW_STATE + STATE_TSS);
+    volatile struct tss32 *tss = (volatile struct tss32 *)(SW_STATE + STATE_TSS);
 
-    tss[TSS_ESP1 / 4] = esp1;
-    tss[TSS_SS1 / 4] = ss1;
+    tss->esp1 = esp1;
+    tss->ss1 = ss1;
 }
 
 /* Rarely anything but the other way round than it is. */

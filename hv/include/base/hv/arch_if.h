@@ -101,9 +101,6 @@ void arch_vcpu_set_thunk(struct arch_vcpu *a, uint32_t irq_enabled, uint32_t han
 /* Address of the stub gate for a vector with this DPL (0, 1 or 3). */
 uint64_t arch_stub_gate(uint32_t vector, uint32_t dpl);
 
-/* A real gate at DPL dpl that enters the thunk. */
-uint64_t arch_thunk_gate(uint32_t dpl);
-
 /* ---- host paging ---- */
 
 /* The page table (guest view) that the last directory entry of every shadow

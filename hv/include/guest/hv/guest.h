@@ -58,7 +58,6 @@ struct guest {
     /* The gates that the guest loaded: offset, and the high dword of ABI 5.2; 0 if not
      * present. Their selector is always the kernel's. */
     uint32_t vidt_eip[256], vidt_hi[256];
-    uint32_t direct_mask[8]; /* vectors that may go direct */
 
     struct vcpu *vcpu;
     struct shadow_mmu *mmu;

@@ -2,10 +2,11 @@
 /* The guest's IDT and the shadow IDT built from it (docs/architecture.md, "Traps"). */
 #pragma once
 
-#include "hv/types.h"
+#include "arch/descriptor.h"
+#include "hv/guest.h"
 
-struct vcpu;
-struct guest;
+/* The IDT a guest starts with: all gates lead to the monitor. */
+void vidt_init(struct vcpu *v);
 
 /* LOAD_IDT_ENTRY (ABI 5.2); kills on a vector above 255 or a type that is
  * neither interrupt nor trap gate. After INIT, which names the system-call vector:
@@ -18,10 +19,10 @@ struct vidt_choice {
     enum vidt_kind kind;
     uint32_t dpl;
 };
-struct vidt_choice vidt_choose(uint32_t vector, uint32_t guest_hi, bool direct_allowed,
-                               bool is_syscall, bool uses_vmcall);
+struct vidt_choice vidt_choose(uint32_t vector, uint32_t guest_hi, bool is_syscall);
 
-/* Gate of the virtual IDT. */
-bool vidt_present(const struct guest *g, uint32_t vector);
-uint32_t vidt_handler(const struct guest *g, uint32_t vector);
-bool vidt_is_interrupt_gate(const struct guest *g, uint32_t vector);
+/* The guest has a gate for the vector. */
+static inline bool vidt_present(const struct guest *g, uint32_t vector)
+{
+    return g->vidt_hi[vector] & DESC_P;
+}
