@@ -39,16 +39,3 @@ void *arch_window_map(hfn_t f)
     cpu_invlpg((uint32_t)(uintptr_t)window_va(slot));
     return window_va(slot);
 }
-
-void *arch_window_keep(enum kept_frame which, hfn_t f)
-{
-    uint32_t va = LAYOUT_WINDOWS_KEPT + (uint32_t)which * HV_PAGE_SIZE;
-
-    _Static_assert(LAYOUT_WINDOWS_KEPT == LAYOUT_WINDOWS + LAYOUT_WINDOW_COUNT * HV_PAGE_SIZE,
-                   "their entries are the next ones");
-
-    pte_write(&this_cpu()->arch.window_pt[LAYOUT_WINDOW_COUNT + (uint32_t)which],
-              pte_make(hfn_to_hpa(f), PTE_KERNEL_RW));
-    cpu_invlpg(va);
-    return (void *)va;
-}

@@ -1,74 +1,70 @@
 /* SPDX-License-Identifier: MIT */
 /* T:342 The monitor's own accesses at guest-linear addresses, through the shadow and so
  * by the rules of a fault there; and the guest's kernel stack, which must stay mapped. */
-#include "guest_walk.h"
+#include "format.h"
+#include "leaf.h"
+#include "remember.h"
 
 #include "hv/gmem.h"
 
-/* The shadow leaf of va if the CPU could use it for this access at ring 1. */
-HV_INLINE uint64_t present_leaf(const struct vcpu *v, uint32_t va, uint32_t need)
+/* The leaf of va if the CPU could use it for this access at ring 1, or NULL. */
+HV_INLINE uint64_t *usable_leaf(const struct vcpu *v, uint32_t va, uint32_t need)
 {
-    const struct shadow_table *pd = v->root->pd[va >> 30];
-    uint64_t pde, ent;
+    uint32_t rights;
+    struct shadow_table *t = root_table(v->root, va, &rights);
+    uint64_t *leaf;
 
-    if (!pd)
-        return 0;
-    pde = pd->ents[va_l2(va)];
-    if ((pde & (PT_P | need)) != (PT_P | need))
-        return 0;
-    ent = table_of(pde)->ents[va_l1(va)];
-    return (ent & (PT_P | need)) == (PT_P | need) ? ent : 0;
+    if (!t || (rights & need) != need)
+        return NULL;
+    leaf = &t->ents[va_l1(va)];
+    return ((uint32_t)*leaf & (PT_P | need)) == (PT_P | need) ? leaf : NULL;
 }
 
-static uint64_t filled_leaf(struct vcpu *v, uint32_t va, uint32_t need)
+static HV_NOINLINE uint64_t *filled_leaf(struct vcpu *v, uint32_t va, uint32_t need)
 {
-    uint64_t ent;
+    if (shadow_fault(v, GVA(va), need) != SHADOW_FILLED || guest_is_dead(v->guest))
+        return NULL;
+    return usable_leaf(v, va, need);
+}
+
+HV_INLINE uint64_t *get_leaf(struct vcpu *v, uint32_t va, uint32_t need)
+{
+    uint64_t *leaf;
 
     if (hv_unlikely(va >= LAYOUT_GUEST_TOP))
-        return 0;
-    ent = present_leaf(v, va, need);
-    if (hv_likely(ent != 0))
-        return ent;
-    if (shadow_fault(v, GVA(va), need) != SHADOW_FILLED || guest_is_dead(v->guest))
-        return 0;
-    ent = present_leaf(v, va, need);
-    if (hv_likely(ent != 0))
-        return ent;
-    /* The short way makes no table writable that is at rest. */
-    if (shadow_fault_walk(v, GVA(va), need) != SHADOW_FILLED || guest_is_dead(v->guest))
-        return 0;
-    return present_leaf(v, va, need);
+        return NULL;
+    leaf = usable_leaf(v, va, need);
+    return hv_likely(leaf != NULL) ? leaf : filled_leaf(v, va, need);
 }
 
-/* The slow half: finds the leaf and remembers it, unless the page is a table of
- * the guest, whose every write must be noted. */
-static HV_NOINLINE void *write_ptr_slow(struct vcpu *v, gva_t dst)
+HV_INLINE uint8_t *leaf_bytes(uint64_t ent, gva_t at)
 {
-    struct shadow_mmu *m = v->guest->mmu;
-    uint64_t ent = filled_leaf(v, dst.v, PT_RW);
-    struct gpage *p;
+    return (uint8_t *)frame_ptr(HFN(ent >> HV_PAGE_SHIFT)) + gva_offset(at);
+}
 
-    if (!ent)
-        return NULL;
-    p = &v->guest->pages[owner_of(ent)];
-    if (hv_unlikely(p->frame & GPAGE_PT)) {
-        p->frame |= GPAGE_DIRTY;
-    } else {
-        m->writable.va = gva_page(dst);
-        m->writable.frame = gpage_frame(p).v;
-        m->writable.bytes = frame_ptr_kept(KEPT_WRITABLE, HFN(m->writable.frame));
-        p->frame |= GPAGE_REMEMBERED;
-    }
-    return (uint8_t *)frame_ptr(gpage_frame(p)) + gva_offset(dst);
+static HV_NOINLINE uint64_t *find_written(struct vcpu *v, uint32_t va)
+{
+    struct remembered *r = &v->guest->mmu->remembered;
+    uint64_t *leaf = get_leaf(v, va, PT_RW);
+
+    r->written_va = leaf ? va & ~HV_PAGE_MASK : 1;
+    r->written_leaf = leaf;
+    return leaf;
 }
 
 void *gva_write_ptr(struct vcpu *v, gva_t dst)
 {
-    const struct shadow_mmu *m = v->guest->mmu;
+    const struct remembered *r = &v->guest->mmu->remembered;
+    uint64_t *leaf = r->written_leaf;
 
-    if (hv_likely(gva_page(dst) == m->writable.va))
-        return m->writable.bytes + gva_offset(dst);
-    return write_ptr_slow(v, dst);
+    if (hv_unlikely(r->written_va != gva_page(dst) ||
+                    ((uint32_t)*leaf & (PT_P | PT_RW)) != (PT_P | PT_RW))) {
+        leaf = find_written(v, dst.v);
+        if (!leaf)
+            return NULL;
+    }
+    leaf_note_write(leaf);
+    return leaf_bytes(*leaf, dst);
 }
 
 bool gva_read(struct vcpu *v, void *dst, gva_t src, uint32_t len)
@@ -76,14 +72,10 @@ bool gva_read(struct vcpu *v, void *dst, gva_t src, uint32_t len)
     uint8_t *to = dst;
 
     while (len) {
-        uint64_t ent = filled_leaf(v, src.v, 0);
+        const uint64_t *leaf = get_leaf(v, src.v, 0);
         uint32_t n = hv_min_u32(len, HV_PAGE_SIZE - gva_offset(src));
 
-        if (!ent)
-            return false;
-        if (!gmem_copy(v->guest, to,
-                       (const uint8_t *)frame_ptr(HFN(ent >> HV_PAGE_SHIFT)) +
-                           gva_offset(src), n))
+        if (!leaf || !gmem_copy(v->guest, to, leaf_bytes(*leaf, src), n))
             return false;
         to += n;
         len -= n;
@@ -100,9 +92,7 @@ bool gva_write(struct vcpu *v, gva_t dst, const void *src, uint32_t len)
         uint8_t *to = gva_write_ptr(v, dst);
         uint32_t n = hv_min_u32(len, HV_PAGE_SIZE - gva_offset(dst));
 
-        if (!to)
-            return false;
-        if (!gmem_copy(v->guest, to, from, n))
+        if (!to || !gmem_copy(v->guest, to, from, n))
             return false;
         from += n;
         len -= n;
@@ -113,14 +103,12 @@ bool gva_write(struct vcpu *v, gva_t dst, const void *src, uint32_t len)
 
 const uint8_t *gva_code_ptr(struct vcpu *v, gva_t at)
 {
-    uint64_t ent;
+    const uint64_t *leaf;
 
     if (gva_offset(at) == HV_PAGE_MASK || at.v >= LAYOUT_GUEST_TOP)
         return NULL;
-    ent = present_leaf(v, at.v, 0);
-    if (!ent)
-        return NULL;
-    return (const uint8_t *)frame_ptr(HFN(ent >> HV_PAGE_SHIFT)) + gva_offset(at);
+    leaf = usable_leaf(v, at.v, 0);
+    return leaf ? leaf_bytes(*leaf, at) : NULL;
 }
 
 bool gva_patch(struct vcpu *v, gva_t dst, const void *src, uint32_t len)
@@ -132,64 +120,53 @@ bool gva_patch(struct vcpu *v, gva_t dst, const void *src, uint32_t len)
     if (len > sizeof(check) || !gva_read(v, check, dst, len))
         return false;
     for (uint32_t i = 0; i < len; i++) {
-        uint64_t ent = filled_leaf(v, gva_add(dst, i).v, 0);
-        struct gpage *p;
+        gva_t at = gva_add(dst, i);
+        const uint64_t *leaf = get_leaf(v, at.v, 0);
 
-        if (!ent)
+        if (!leaf || !gpage_is_exclusive(leaf_page(v->guest->mmu, *leaf)))
             return false;
-        p = &v->guest->pages[owner_of(ent)];
-        shadow_note_write(v->guest, GFN(owner_of(ent)));
-        if (!(p->frame & GPAGE_OURS))
-            return false;
-        *((uint8_t *)frame_ptr(HFN(ent >> HV_PAGE_SHIFT)) +
-          gva_offset(gva_add(dst, i))) = from[i];
+        shadow_note_write(v->guest, GFN(frame_owner[*leaf >> HV_PAGE_SHIFT]));
+        *leaf_bytes(*leaf, at) = from[i];
     }
     return true;
 }
 
-void shadow_vcpu_moves(struct vcpu *v)
+static bool peek_byte(const struct vcpu *v, uint32_t va, uint8_t *byte)
 {
-    cache_forget(v->guest->mmu); /* what it has in kept windows is another's now */
+    const struct guest *g = v->guest;
+    const uint8_t *page;
+    uint32_t gpte;
+
+    if (!g->mmu->format->look(g, v->root->gcr3, va, &gpte) || !(gpte & PT_P))
+        return false;
+    page = page_bytes(g, gpte >> HV_PAGE_SHIFT);
+    *byte = page ? page[va & HV_PAGE_MASK] : 0;
+    return gpte <= g->mmu->gpte_last;
 }
 
-void shadow_check_pin(struct vcpu *v)
+bool gva_peek(struct vcpu *v, void *dst, gva_t src, uint32_t len)
 {
-    check_pin(v, v->guest->mmu, v->root);
+    uint8_t *to = dst;
+
+    for (uint32_t i = 0; i < len; i++) {
+        if (!peek_byte(v, src.v + i, &to[i]))
+            return false;
+    }
+    return true;
 }
 
-/* The table of va, if its leaf is present and writable in the current root. */
-HV_INLINE struct shadow_table *writable_in(const struct vcpu *v, uint32_t va)
-{
-    const struct shadow_table *pd = v->root->pd[va >> 30];
-    uint32_t pde = pd ? (uint32_t)pd->ents[va_l2(va)] : 0;
-    struct shadow_table *t;
-
-    if ((pde & (PT_P | PT_RW)) != (PT_P | PT_RW))
-        return NULL;
-    t = table_of(pde);
-    return ((uint32_t)t->ents[va_l1(va)] & PT_RW) ? t : NULL;
-}
+/* ---- the kernel stack ---- */
 
 static bool pin_pages(struct vcpu *v)
 {
-    struct shadow_mmu *m = v->guest->mmu;
-    struct shadow_table *t = NULL;
-
     for (uint32_t i = 0, va = v->esp1 - 1; i < v->stack_pages; i++, va -= HV_PAGE_SIZE) {
-        if (t && va_l1(va) != ENTRIES - 1 && ((uint32_t)t->ents[va_l1(va)] & PT_RW))
-            continue; /* the page below is most often in the same table */
-        t = va < LAYOUT_GUEST_TOP ? writable_in(v, va) : NULL;
-        if (hv_unlikely(!t)) {
-            if (!filled_leaf(v, va, PT_RW)) {
-                guest_kill(v->guest, "bad stack page %#x", va);
-                return false;
-            }
-            t = writable_in(v, va);
+        uint32_t rights;
+
+        if (!get_leaf(v, va, PT_RW)) {
+            guest_kill(v->guest, "bad stack page %#x", va);
+            return false;
         }
-        if (hv_unlikely(!t->pinned)) {
-            t->pinned = 1;
-            links_forget(v, m); /* which look whether the table is pinned */
-        }
+        root_table(v->root, va, &rights)->pinned = true;
     }
     return true;
 }
@@ -200,14 +177,14 @@ static bool pin_pages(struct vcpu *v)
 
 bool shadow_pin_stack(struct vcpu *v)
 {
-    struct shadow_mmu *m = v->guest->mmu;
+    const struct remembered *r = &v->guest->mmu->remembered;
     uint32_t gen, n = 0;
 
     do {
-        gen = m->pin_gen;
+        gen = r->pin_gen;
         if (!pin_pages(v))
             return false;
-    } while (hv_unlikely(m->pin_gen != gen) && ++n < PIN_TRIES);
+    } while (hv_unlikely(r->pin_gen != gen) && ++n < PIN_TRIES);
     v->todo &= ~VCPU_TODO_PIN;
     v->root->pin_esp1 = v->esp1;
     v->root->pin_pages = v->stack_pages;

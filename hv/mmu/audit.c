@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* audit=N: the reference check of the shadow.  Everything that is derived is
  * derived again here, slowly, from the guest's tables and from the shadow
- * entries themselves, and compared; it shares no code with what it checks. */
-#include "leaf.h"
+ * entries themselves, and compared; it shares data with what it checks, and no code. */
+#include "mmu.h"
 
 #include "hv/arch_if.h"
 
@@ -21,17 +21,38 @@ static void differs(struct audit *a, const struct shadow_table *t, uint32_t i,
                   (unsigned long long)t->ents[i]);
 }
 
-/* A page that may have been written since the last comparison may differ. */
+static void wrong(struct audit *a, const char *what, uint32_t where)
+{
+    if (a->bad++ < 8)
+        log_error("audit %s: %s (%#x)", a->g->config.name, what, where);
+}
+
+static struct shadow_table *table_nr(const struct audit *a, uint32_t id)
+{
+    return &a->m->chunks[id / CHUNK_TABLES]->table[id % CHUNK_TABLES];
+}
+
+/* A page that may have been written since the last comparison may differ: it is marked,
+ * or has several leaves, or its one leaf has D. */
 static bool may_differ(const struct audit *a, const struct shadow_table *t)
 {
-    return gpage_is_dirty(a->m, &a->g->pages[t->key & KEY_GFN]);
+    const struct gpage *p = &a->g->pages[t->key & KEY_GFN];
+    uint32_t number = p->maps >> 10;
+
+    if ((p->word >> 24 & 3) || (p->maps & 0xff) > 1)
+        return true;
+    return (p->maps & 0xff) && (table_nr(a, number >> 9)->ents[number & 511] >> 6 & 1);
+}
+
+static bool has_entry(const struct shadow_table *t, uint32_t i)
+{
+    return t->present[i >> 5] >> (i & 31) & 1;
 }
 
 static uint32_t read_guest(const struct audit *a, const struct shadow_table *t,
                            uint32_t i, uint32_t *hi)
 {
-    const uint8_t *page = frame_ptr(
-        HFN(a->g->pages[t->key & KEY_GFN].frame & GPAGE_FRAME));
+    const uint8_t *page = frame_ptr(HFN(a->g->pages[t->key & KEY_GFN].word & 0xffffff));
     uint32_t q = (t->key >> 20) & 3, lo;
 
     *hi = 0;
@@ -55,12 +76,12 @@ static void check_leaf(struct audit *a, struct shadow_table *t, uint32_t i, uint
     if ((ent >> 36) || (ent & 0xf98))
         differs(a, t, i, "reserved, cache or global bits");
     gfn = hfn < pmm_frame_limit() ? (uint32_t)frame_owner[hfn] : 0xffffffffu;
-    if (gfn >= a->g->limit_pages || (a->g->pages[gfn].frame & GPAGE_FRAME) != hfn) {
+    if (gfn >= a->g->limit_pages || (a->g->pages[gfn].word & 0xffffff) != hfn) {
         differs(a, t, i, "frame that is not the guest's");
         return;
     }
-    rmap[gfn] += ((uint32_t)t->id << 9 | i) << 8 | 1;
-    if ((ent & 2) && !(a->g->pages[gfn].frame & GPAGE_OURS))
+    rmap[gfn] += ((uint32_t)t->id << 9 | i) << 10 | 1;
+    if ((ent & 2) && !(a->g->pages[gfn].word >> 26 & 1))
         differs(a, t, i, "writable, and its page is a table at rest");
     if (t->key & KEY_LINEAR) {
         if (gfn != (t->key & KEY_GFN) + i)
@@ -88,8 +109,8 @@ static void check_dir(struct audit *a, struct shadow_table *t, uint32_t i,
     uint32_t lo, hi;
 
     for (uint32_t id = 1; id <= a->m->nr_pages && !to; id++) {
-        if ((uintptr_t)table_by_id(a->m, id)->ents == (ent & ~0xfffull))
-            to = table_by_id(a->m, id);
+        if ((uintptr_t)table_nr(a, id)->ents == (ent & ~0xfffull))
+            to = table_nr(a, id);
     }
     if (!to || frame_owner[(uint32_t)(ent >> 12)] != (uintptr_t)to) {
         differs(a, t, i, "link to no table");
@@ -114,20 +135,20 @@ static void check_dir(struct audit *a, struct shadow_table *t, uint32_t i,
 }
 
 /* A flush of everything looks at it, or nobody can write there unseen. */
-static void check_loose(struct audit *a, struct shadow_table *t)
+static void check_rest(struct audit *a, struct shadow_table *t)
 {
-    bool loose = a->m->chunks[t->id / CHUNK_TABLES]->loose >> t->id % CHUNK_TABLES & 1;
-    uint32_t frame;
+    bool awake = a->m->chunks[t->id / CHUNK_TABLES]->awake >> t->id % CHUNK_TABLES & 1;
+    uint32_t word;
 
     if (!t->links || (t->key & KEY_LINEAR)) {
-        if (loose)
-            differs(a, t, 0, "loose, and not in use or of no page");
+        if (awake)
+            differs(a, t, 0, "awake, and not in use or of no page");
         return;
     }
-    frame = a->g->pages[t->key & KEY_GFN].frame;
-    if (loose != ((frame & GPAGE_OURS) != 0)) {
+    word = a->g->pages[t->key & KEY_GFN].word;
+    if (awake != (word >> 26 & 1)) {
         differs(a, t, 0, "looked at and at rest, or neither");
-    } else if (!loose && (frame & (GPAGE_DIRTY | GPAGE_ALIASED))) {
+    } else if (!awake && (word >> 24 & 3)) {
         differs(a, t, 0, "at rest, and written");
     }
 }
@@ -136,18 +157,14 @@ static void check_tables(struct audit *a, uint32_t *rmap, uint16_t *links,
                          uint8_t *shadows)
 {
     for (uint32_t id = 1; id <= a->m->nr_pages; id++) {
-        struct shadow_table *t = table_by_id(a->m, id);
+        struct shadow_table *t = table_nr(a, id);
 
-        for (uint32_t w = 0; w < ENTRIES / 32; w++) {
-            if (t->present[w] && !(t->words >> w & 1))
-                differs(a, t, w * 32, "summary of the presence bitmap");
-        }
         for (uint32_t i = 0; i < ENTRIES; i++) {
             bool sw = (t->key & KEY_SWITCHER) && i == SWITCHER_ENTRY;
 
             if (sw && (t->ents[i] & ~0xfffull) != arch_switcher_pt().v)
                 differs(a, t, i, "switcher entry lost");
-            if (((t->ents[i] & 1) != 0) != (sw || entry_present(t, i)))
+            if (((t->ents[i] & 1) != 0) != (sw || has_entry(t, i)))
                 differs(a, t, i, "presence bitmap");
             if (!(t->ents[i] & 1) && t->ents[i])
                 differs(a, t, i, "absent entry with a payload");
@@ -158,16 +175,10 @@ static void check_tables(struct audit *a, uint32_t *rmap, uint16_t *links,
             else
                 check_leaf(a, t, i, rmap);
         }
-        check_loose(a, t);
+        check_rest(a, t);
         if (t->links && !(t->key & KEY_LINEAR))
             shadows[t->key & KEY_GFN]++;
     }
-}
-
-static void wrong(struct audit *a, const char *what, uint32_t where)
-{
-    if (a->bad++ < 8)
-        log_error("audit %s: %s (%#x)", a->g->config.name, what, where);
 }
 
 /* The leaf of va in the current root, and the table it is in. */
@@ -184,29 +195,6 @@ static uint64_t current_leaf(const struct audit *a, uint32_t va, uint64_t *pde,
     return (*table)->ents[(va >> 12) & 511];
 }
 
-static void check_writable(struct audit *a)
-{
-    const struct write_cache *w = &a->m->writable;
-    const struct shadow_table *t;
-    uint64_t pde, ent;
-    uint32_t frame;
-
-    if (w->va == 1)
-        return;
-    ent = current_leaf(a, w->va, &pde, &t);
-    if (!(ent & 1) || !(ent & 2) || !(pde & 2) || ent >> 12 != w->frame) {
-        wrong(a, "the remembered page is not writable there", w->va);
-        return;
-    }
-    frame = a->g->pages[frame_owner[ent >> 12]].frame;
-    if (frame >> 28)
-        wrong(a, "the remembered page is a page table", w->va);
-    if (!(frame & GPAGE_REMEMBERED))
-        wrong(a, "nobody will say that the remembered page goes", w->va);
-    if (frame_is_direct(HFN(w->frame)) && w->bytes != frame_ptr(HFN(w->frame)))
-        wrong(a, "the remembered page has other bytes", w->va);
-}
-
 /* A pinned stack is there, as the run loop takes it to be. */
 static void check_stack(struct audit *a)
 {
@@ -215,7 +203,7 @@ static void check_stack(struct audit *a)
     const struct shadow_table *t;
     uint64_t pde, ent;
 
-    if ((v->todo & VCPU_TODO_PIN) || r->pin_gen != a->m->pin_gen ||
+    if ((v->todo & VCPU_TODO_PIN) || r->pin_gen != a->m->remembered.pin_gen ||
         r->pin_esp1 != v->esp1 || r->pin_pages != v->stack_pages)
         return;
     for (uint32_t i = 0; i < v->stack_pages; i++) {
@@ -227,43 +215,6 @@ static void check_stack(struct audit *a)
     }
 }
 
-/* What is remembered for speed says what a look would say. */
-static void check_caches(struct audit *a)
-{
-    const struct shadow_mmu *m = a->m;
-    const struct shadow_table *t;
-    uint64_t pde;
-
-    for (uint32_t n = 0; n < LINKS; n++) {
-        const struct link_cache *l = &m->links[n];
-
-        if (!(m->links_live >> n & 1)) {
-            if (a->g->vcpu->link == l)
-                wrong(a, "a forgotten table is in use", l->first);
-            continue;
-        }
-        current_leaf(a, l->first, &pde, &t);
-        if (!t || t != l->table || (pde & 6) != (l->allows & 6))
-            wrong(a, "the remembered table is not linked there", l->first);
-        else if (l->set_pte_bytes && t->pinned)
-            wrong(a, "the table for SET_PTE has pinned pages", l->first);
-        else if (l->ents != t->ents || l->rmap_one != ((uint32_t)t->id << 17 | 1) ||
-                 l->pgd != a->g->vcpu->root->gcr3)
-            wrong(a, "the remembered table is described wrongly", l->first);
-    }
-    for (uint32_t n = 0; m->watch.root && n < m->watch.nr; n++) {
-        const struct watch *w = &m->watch.page[n];
-
-        if (witness_is_clean(w->page, w->ent, w->rmap) && gpage_is_dirty(m, w->page))
-            wrong(a, "a watched page is dirty and its witness clean", n);
-        for (uint32_t i = 0; i < 2 && w->table[i]; i++) {
-            if (!w->table[i]->links || (w->table[i]->key & (KEY_LINEAR | KEY_L2)) ||
-                &a->g->pages[w->table[i]->key & KEY_GFN] != w->page)
-                wrong(a, "a watched table is not of its page", n);
-        }
-    }
-}
-
 /* The directory entry of a root for a region of 2 MiB, or 0. */
 static uint64_t link_in(const struct shadow_root *r, uint32_t region)
 {
@@ -272,12 +223,16 @@ static uint64_t link_in(const struct shadow_root *r, uint32_t region)
     return pd ? pd->ents[region & 511] : 0;
 }
 
-/* A root has the directories of its page, or of the top-level entries as they were
- * read, and is not taken to be up to date if it may not be. */
+/* A root has the directories that its page, or the top-level entries as they were read,
+ * said. */
 static void check_root(struct audit *a, const struct shadow_root *r, uint32_t n)
 {
-    if (r->gcr3 == NO_CR3 || root_find(a->m, r->gcr3) != r || r->gcr3 == a->m->no_root)
+    if (r->gcr3 == NO_CR3 || r->gcr3 == a->m->remembered.no_root)
         wrong(a, "a root that is not found", n);
+    for (uint32_t i = 0; i < n; i++) {
+        if (a->m->roots[i].gcr3 == r->gcr3)
+            wrong(a, "two roots of one CR3", n);
+    }
     if (!r->pd[3] || !(r->pd[3]->key & KEY_SWITCHER))
         wrong(a, "a root without the switcher", n);
     for (uint32_t i = 0; i < 4; i++) {
@@ -290,54 +245,69 @@ static void check_root(struct audit *a, const struct shadow_root *r, uint32_t n)
                                      (a->g->pae && r->raw[i] != (page << 12 | 1)))
             wrong(a, "a root with a directory that is not its own", n << 2 | i);
     }
-    if (!a->g->pae && witness_is_clean(r->top, r->top_ent, r->top_rmap) &&
-        gpage_is_dirty(a->m, r->top))
-        wrong(a, "the page of a root is dirty and its witness clean", n);
 }
 
 static void check_roots(struct audit *a)
 {
-    const struct nothing_cache *none = &a->m->nothing;
-
     for (uint32_t n = 0; n < MAX_ROOTS; n++) {
-        const struct shadow_root *r = &a->m->roots[n];
-
-        if (r->in_use)
-            check_root(a, r, n);
-        if (none->region != LINK_NONE && r->in_use && r->gcr3 == none->pgd &&
-            (link_in(r, none->region) & 1))
-            wrong(a, "SET_PTE has nothing to do where a table is", none->region << 21);
+        if (a->m->roots[n].in_use)
+            check_root(a, &a->m->roots[n], n);
+        else if (a->m->roots[n].gcr3 != NO_CR3)
+            wrong(a, "a root that is found and not in use", n);
     }
 }
 
-/* Every table that is in use is found by what it shadows, and the others are free. */
+/* Every table that is in use is found by what it stands for, and the others are free. */
 static void check_pool(struct audit *a)
 {
     const struct shadow_mmu *m = a->m;
-    uint32_t used = 0, unused = 0;
+    uint32_t used = 0, found = 0, unused = 0;
 
     for (uint32_t id = 1; id <= m->nr_pages; id++) {
-        const struct shadow_table *t = table_by_id(m, id);
+        const struct shadow_table *t = table_nr(a, id);
 
         used += t->links != 0;
-        if (t->links && table_find(m, t->key) != t)
-            wrong(a, "a table that is not found", id);
         if (!t->links && (t->key || t->pinned))
             wrong(a, "a free table that is not empty", id);
     }
+    for (uint32_t c = 0; c < HASH_BUCKETS; c++) {
+        for (uint32_t id = m->chains[c]; id && found <= used; found++) {
+            const struct shadow_table *t = table_nr(a, id);
+
+            if (!t->links || ((t->key ^ t->key >> 8 ^ t->key >> 15) & 255) != c)
+                wrong(a, "a table in a chain that is not its own", id);
+            id = t->chain_next;
+        }
+    }
+    if (found != used)
+        wrong(a, "a table that is not found", found);
     for (uint32_t id = m->free_ids; id && unused <= m->nr_pages; unused++)
-        id = table_by_id(m, id)->hash_next;
+        id = table_nr(a, id)->chain_next;
     if (used != m->nr_tables || used + unused != m->nr_pages)
         wrong(a, "tables that are neither used nor free", m->nr_pages - used - unused);
+}
+
+/* The leaf of the last write is that of its page in the current root. */
+static void check_written(struct audit *a)
+{
+    const struct remembered *r = &a->m->remembered;
+    const struct shadow_table *t;
+    uint64_t pde;
+
+    if (r->written_va == 1)
+        return;
+    current_leaf(a, r->written_va, &pde, &t);
+    if (!t || !(pde & 2) || r->written_leaf != &t->ents[r->written_va >> 12 & 511])
+        wrong(a, "the page of the last write has another leaf", r->written_va);
 }
 
 /* No root has another table where SET_PTE believes that all share one. */
 static void check_kernel(struct audit *a)
 {
-    const struct kernel_cache *k = &a->m->kernel;
-    bool found = k->region == LINK_NONE;
+    const struct remembered *k = &a->m->remembered;
+    bool found = k->region == NO_REGION;
 
-    for (uint32_t n = 0; k->region != LINK_NONE && n < MAX_ROOTS; n++) {
+    for (uint32_t n = 0; k->region != NO_REGION && n < MAX_ROOTS; n++) {
         uint64_t pde = link_in(&a->m->roots[n], k->region);
 
         if (!(pde & 1))
@@ -350,34 +320,14 @@ static void check_kernel(struct audit *a)
         wrong(a, "the kernel table of all roots is in none", k->region << 21);
 }
 
-/* Every table of the user half of the root that has a list is on it. */
-static void check_watch(struct audit *a)
-{
-    const struct shadow_root *r = a->m->watch.root;
-    uint32_t end = a->g->kernel_address >> 21;
-
-    for (uint32_t i = 0; r && i < end; i++) {
-        const struct shadow_table *pd = r->pd[i / 512], *t;
-        bool found = false;
-
-        if (!pd || !(pd->ents[i % 512] & 1))
-            continue;
-        t = (const struct shadow_table *)frame_owner[pd->ents[i % 512] >> 12];
-        for (uint32_t n = 0; n < a->m->watch.nr && !found; n++)
-            found = a->m->watch.page[n].page == &a->g->pages[t->key & KEY_GFN];
-        if (!found && !(t->key & KEY_LINEAR))
-            wrong(a, "a user table is not watched", i << 21);
-    }
-}
-
 /* A page that was touched has a frame, which is its own; one that was not has nothing. */
 static void check_frame(struct audit *a, uint32_t p)
 {
     const struct gpage *page = &a->g->pages[p];
-    uint32_t frame = page->frame & GPAGE_FRAME;
+    uint32_t frame = page->word & 0xffffff;
 
     if (frame == 0) {
-        if (page->frame || page->rmap)
+        if (page->word || page->maps)
             wrong(a, "an untouched page with flags or mappings", p);
         return;
     }
@@ -394,16 +344,16 @@ static void check_pages(struct audit *a, const uint32_t *rmap, const uint8_t *sh
     uint32_t untouched = 0;
 
     for (uint32_t p = 0; p < g->limit_pages; p++) {
-        uint32_t have = g->pages[p].rmap;
+        uint32_t have = g->pages[p].maps;
 
-        if ((have & RMAP_COUNT) != RMAP_MANY && have != rmap[p] && a->bad++ < 8)
+        if ((have & 0xff) != 0xff && have != rmap[p] && a->bad++ < 8)
             log_error("audit %s: page %#x: reverse map %#x, should be %#x",
                       g->config.name, p, have, rmap[p]);
-        if (g->pages[p].frame >> 28 != shadows[p] && a->bad++ < 8)
+        if (g->pages[p].word >> 28 != shadows[p] && a->bad++ < 8)
             log_error("audit %s: page %#x: %u shadows counted, %u there",
-                      g->config.name, p, g->pages[p].frame >> 28, shadows[p]);
+                      g->config.name, p, g->pages[p].word >> 28, shadows[p]);
         check_frame(a, p);
-        untouched += (g->pages[p].frame & GPAGE_FRAME) == 0;
+        untouched += (g->pages[p].word & 0xffffff) == 0;
     }
     if (untouched != g->untouched_pages || untouched > pmm_reserved_frames())
         wrong(a, "frames that are set aside, and pages that wait for one", untouched);
@@ -412,13 +362,11 @@ static void check_pages(struct audit *a, const uint32_t *rmap, const uint8_t *sh
 /* This goes by the entries, which are right. */
 static void check_remembered(struct audit *a)
 {
-    check_writable(a);
+    check_written(a);
     check_stack(a);
     if (a->g->linear)
         return;
     check_roots(a);
-    check_caches(a);
-    check_watch(a);
     check_kernel(a);
 }
 
@@ -450,7 +398,7 @@ bool shadow_audit(struct guest *g)
     links[a.m->filler->id]++;
     check_tables(&a, rmap, links, shadows);
     for (uint32_t id = 1; id <= a.m->nr_pages; id++) {
-        const struct shadow_table *t = table_by_id(a.m, id);
+        const struct shadow_table *t = table_nr(&a, id);
 
         if (t->links != links[id])
             differs(&a, t, 0, "link count");

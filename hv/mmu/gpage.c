@@ -4,7 +4,7 @@
  * for the first time, by the guest, a device or the monitor. */
 #include "hv/gpage.h"
 
-#include "rmap.h"
+#include "table.h"
 
 #include "hv/pmm.h"
 #include "hv/sched.h"
@@ -36,7 +36,7 @@ void gpage_touch(struct guest *g, uint32_t gfn)
     hfn_t f = pmm_alloc(PMM_GUEST);
 
     hv_assert(!hfn_is_none(f) && gpage_is_untouched(&g->pages[gfn]));
-    g->pages[gfn].frame = f.v | GPAGE_OURS;
+    g->pages[gfn].word = f.v | GPAGE_MAY_WRITE;
     frame_owner[f.v] = gfn;
     g->untouched_pages--;
     g->touched_chunks[chunk / 32] |= 1u << chunk % 32;

@@ -1,157 +1,153 @@
 /* SPDX-License-Identifier: MIT */
-/* Private to hv/mmu/: the steps on single shadow entries, inline because they
- * are in every fault and every announcement: reverse map, presence, dirty bits. */
+/* Private to hv/mmu/: the entries of shadow tables that map pages, who maps a page, and
+ * whether it was written. */
 #pragma once
 
-#include "rmap.h"
+#include "remember.h"
+#include "table.h"
 
-/* Other tables from now on, but none has changed. */
-HV_INLINE void links_forget(struct vcpu *v, struct shadow_mmu *m)
+HV_INLINE bool leaf_is_present(const uint64_t *leaf)
 {
-    m->links_live = 0;
-    v->link = &m->links[LINKS];
+    return (*(const uint32_t *)leaf & PT_P) != 0;
 }
 
-HV_INLINE void cache_forget_of(struct vcpu *v, struct shadow_mmu *m)
+/* The page that a present leaf maps. */
+HV_INLINE struct gpage *leaf_page(const struct shadow_mmu *m, uint64_t ent)
 {
-    m->writable.va = 1;
-    links_forget(v, m);
+    return &m->pages[frame_owner[(uint32_t)(ent >> HV_PAGE_SHIFT)]];
 }
 
-HV_INLINE void cache_forget(struct shadow_mmu *m)
+/* True if a guest entry names a page of the guest, and the CPU would load it without
+ * writing to it. */
+HV_INLINE bool gpte_is_used(const struct shadow_mmu *m, uint32_t gpte)
 {
-    cache_forget_of(m->guest->vcpu, m);
+    return (gpte & (PT_P | PT_A | PT_PS)) == (PT_P | PT_A) && gpte <= m->gpte_last;
 }
 
-HV_INLINE void cache_drop(struct shadow_mmu *m)
+/* True if the leaf for this entry, which is used, is writable. */
+HV_INLINE bool gpte_may_write(uint32_t gpte, const struct gpage *p)
 {
-    cache_forget(m);
-    m->pin_gen++;
+    return hv_likely(gpte & PT_D) && hv_likely(gpage_may_write(p));
 }
 
-/* A directory entry or a root's directory came or went. */
-HV_INLINE void links_changed(struct shadow_mmu *m)
+/* True if the leaf is just what the guest's entry asks for: most are. */
+HV_INLINE bool leaf_is_right(const struct shadow_mmu *m, uint64_t ent, uint32_t gpte)
 {
-    m->watch.root = NULL;
-    m->nothing.region = LINK_NONE;
-    m->kernel.region = LINK_NONE;
+    const struct gpage *p = leaf_page(m, ent);
+
+    return gpte_is_used(m, gpte) && p == &m->pages[gpte >> HV_PAGE_SHIFT] &&
+           !(((uint32_t)ent ^ gpte) & PT_US) &&
+           ((ent & PT_RW) != 0) == ((gpte & PT_RW) && gpte_may_write(gpte, p));
 }
 
-/* See shadow_check_pin(). */
-HV_INLINE void check_pin(struct vcpu *v, const struct shadow_mmu *m,
-                         const struct shadow_root *r)
+/* What leaf i adds to the reverse map of the page that it maps. */
+HV_INLINE uint32_t leaf_mapping(const struct shadow_table *t, uint32_t i)
 {
-    if (hv_likely(r->pin_esp1 == v->esp1 && r->pin_pages == v->stack_pages &&
-                  r->pin_gen == m->pin_gen))
-        v->todo &= ~VCPU_TODO_PIN;
-    else
-        v->todo |= VCPU_TODO_PIN;
+    return t->first_mapping + GPAGE_NEXT_MAPPING * i;
 }
 
-/* ---- tables ---- */
+/* ---- the only writers of leaves ---- */
 
-HV_INLINE bool entry_present(const struct shadow_table *t, uint32_t i)
+/* Puts what an entry asks for that is used and names p over a leaf that is empty, or whose
+ * mapping is gone. Presence is the caller's. false: nothing, since nobody has touched the
+ * page. In words: the guest is not running, and nobody walks the table now. */
+HV_INLINE bool leaf_put(uint64_t *leaf, struct gpage *p, uint32_t gpte, uint32_t mapping)
 {
-    return (t->present[i / 32] >> (i % 32)) & 1;
-}
+    uint32_t *words = (uint32_t *)leaf;
+    const struct gpage page = *p; /* read once */
 
-HV_INLINE void mark_present(struct shadow_table *t, uint32_t i)
-{
-    uint32_t *word = &t->present[i / 32];
-
-    if (hv_unlikely(!*word))
-        t->words |= 1u << (i / 32);
-    *word |= 1u << (i % 32);
-}
-
-HV_INLINE void mark_absent(struct shadow_table *t, uint32_t i)
-{
-    t->present[i / 32] &= ~(1u << (i % 32));
-}
-
-/* The rare half of leaf_gone(). */
-void leaf_gone_slow(struct shadow_mmu *m, struct gpage *p, uint32_t ent_lo);
-
-/* A mapping of p goes or loses the right to write: its D bit is taken along if p
- * is a page table of the guest, and it may be the remembered writable page. */
-HV_INLINE void leaf_gone(struct shadow_mmu *m, struct gpage *p, uint32_t ent_lo)
-{
-    if (hv_unlikely(p->frame & (GPAGE_PT | GPAGE_REMEMBERED)))
-        leaf_gone_slow(m, p, ent_lo);
-}
-
-/* Writes an entry; as two words, which is what the compiler does best. Nobody
- * walks this table now: the guest is not running. */
-HV_INLINE void leaf_write(uint64_t *slot, uint32_t frame, uint32_t flags)
-{
-    uint32_t *w = (uint32_t *)slot;
-
-    w[0] = (frame << HV_PAGE_SHIFT) | flags;
-    w[1] = (frame >> (32 - HV_PAGE_SHIFT)) & 0xfu;
-}
-
-/* On the short ways, written for six registers: the leaf that a guest entry with P and
- * A asks for, over a slot whose old mapping is gone. Writable only when dirty, and if
- * the frame is ours (as leaf_flags() has it). one: rmap_one() of the slot. false:
- * the page is untouched, and nothing was written. */
-HV_INLINE bool leaf_put(uint32_t *slot, struct gpage *p, uint32_t gpte, uint32_t one)
-{
-    uint32_t frame = p->frame;
-    uint32_t flags;
-
-    if (hv_likely((gpte & PT_D) && (frame & GPAGE_OURS))) {
-        flags = gpte & (PT_P | PT_RW | PT_US | PT_A);
+    if (hv_likely(gpte_may_write(gpte, &page))) {
+        gpte &= PT_P | PT_A | PT_US | PT_RW;
     } else {
-        flags = gpte & (PT_P | PT_US | PT_A);
-        if (hv_unlikely(gpage_is_untouched(p)))
+        if (hv_unlikely(gpage_is_untouched(&page)))
             return false;
+        gpte &= PT_P | PT_A | PT_US;
     }
-    slot[0] = (frame << HV_PAGE_SHIFT) | flags;
-    slot[1] = (frame >> (32 - HV_PAGE_SHIFT)) & 0xfu;
-    rmap_add(p, one);
+    words[0] = gpage_entry_low(&page) | gpte;
+    words[1] = gpage_entry_high(&page);
+    gpage_map(p, mapping);
     return true;
 }
 
-/* Installs a leaf for guest page p, which was touched; the slot is empty. */
-HV_INLINE void leaf_install(struct shadow_table *t, uint32_t i, struct gpage *p,
-                            uint32_t flags)
+/* The leaf of t goes that maps p, and p is a table or t has pinned pages: what the CPU
+ * noted in the leaf stays with the page, and the stack is looked for. */
+void leaf_gone(struct shadow_mmu *m, const struct shadow_table *t, const uint64_t *leaf,
+               struct gpage *p);
+
+/* Leaf i, which is empty, becomes what an entry asks for that is used and names p. */
+HV_INLINE void leaf_add(struct shadow_table *t, uint32_t i, struct gpage *p, uint32_t gpte)
 {
-    leaf_write(&t->ents[i], gpage_frame(p).v, flags);
-    rmap_add(p, rmap_one(t, i));
-    mark_present(t, i);
+    if (hv_likely(leaf_put(&t->ents[i], p, gpte, leaf_mapping(t, i))))
+        mark_present(t, i);
 }
 
-HV_INLINE void leaf_zap(struct shadow_mmu *m, struct shadow_table *t, uint32_t i)
+/* Leaf i becomes what a guest entry asks for that is used, or not: then nothing. */
+HV_INLINE void leaf_replace(struct shadow_mmu *m, struct shadow_table *t, uint32_t i,
+                            uint32_t gpte, bool used)
 {
-    uint64_t ent = t->ents[i];
-    struct gpage *p = &m->guest->pages[owner_of(ent)];
+    struct gpage *p = &m->pages[gpte >> HV_PAGE_SHIFT], *was;
+    uint32_t mapping = leaf_mapping(t, i);
+    uint64_t *leaf = &t->ents[i];
 
-    leaf_gone(m, p, (uint32_t)ent);
-    rmap_del(p, rmap_one(t, i));
-    t->ents[i] = 0;
+    if (!leaf_is_present(leaf)) {
+        if (used)
+            leaf_add(t, i, p, gpte);
+        return;
+    }
+    was = leaf_page(m, *leaf);
+    if (hv_unlikely(gpage_is_table(was) || t->pinned))
+        leaf_gone(m, t, leaf, was);
+    gpage_unmap(was, mapping);
+    if (used && hv_likely(leaf_put(leaf, p, gpte, mapping)))
+        return;
+    *leaf = 0;
     mark_absent(t, i);
-    m->pin_gen += t->pinned;
 }
 
-/* True if the leaf is just what the guest's entry asks for: most are. A leaf maps a
- * page of this guest, so the owner of its frame tells which; it never has PS. */
-HV_INLINE bool leaf_is_right(const uint32_t *leaf, uint32_t gpte)
+/* Leaf i becomes what any guest entry asks for: nothing if it is not used, as 0, or if
+ * nobody has touched the page. */
+void leaf_set(struct shadow_mmu *m, struct shadow_table *t, uint32_t i, uint32_t gpte);
+
+/* ---- */
+
+/* The monitor writes where a writable leaf says: it notes that as the CPU would. */
+HV_INLINE void leaf_note_write(uint64_t *leaf)
 {
-    if (((leaf[0] ^ gpte) & (PT_P | PT_RW | PT_US | PT_A | PT_PS)) ||
-        (gpte & (PT_RW | PT_D)) == PT_RW)
-        return false;
-    return owner_of(*(const uint64_t *)(const void *)leaf) == gpte >> HV_PAGE_SHIFT;
+    *(uint32_t *)leaf |= PT_D;
 }
 
-/* The shadow leaf flags that a guest entry allows; 0 if it must stay empty: not
- * present or A clear.  Writable only when dirty, and if the frame is ours. */
-HV_INLINE uint32_t leaf_flags(uint32_t gpte, const struct gpage *p)
+/* The leaf that is the only mapping of a page. */
+HV_INLINE uint64_t *only_leaf(const struct shadow_mmu *m, const struct gpage *p)
 {
-    uint32_t f = PT_P | PT_A | (gpte & PT_US);
+    uint32_t number = gpage_only_mapping(p);
 
-    if ((gpte & (PT_P | PT_A)) != (PT_P | PT_A))
-        return 0;
-    if ((gpte & (PT_RW | PT_D)) == (PT_RW | PT_D) && (p->frame & GPAGE_OURS))
-        f |= PT_RW;
-    return f;
+    return &table_by_id(m, number / ENTRIES)->ents[number % ENTRIES];
 }
+
+/* True if the page may have been written since its tables were compared. */
+HV_INLINE bool page_is_written(const struct shadow_mmu *m, const struct gpage *p)
+{
+    uint32_t mappings = gpage_mappings(p);
+
+    if (gpage_was_written(p))
+        return true;
+    if (hv_likely(mappings == 1))
+        return (*only_leaf(m, p) & PT_D) != 0;
+    return mappings != 0; /* with more than one it is not worth telling which */
+}
+
+/* From now on a write will show: before the page is read as a table. With more than one
+ * mapping it counts as written for good; when all but one are gone, the one that stays
+ * may have D set from long ago: that only costs a comparison. */
+void page_watch(struct shadow_mmu *m, struct gpage *p);
+
+/* Which tables a flush of everything looks at (rest.c): t from now on, or not. */
+void table_wake(struct shadow_mmu *m, struct shadow_table *t, bool awake);
+
+/* A page that tables stand for may be written from now on, because the guest or the
+ * monitor is about to. Nothing happens if it may be already. */
+void rest_end(struct shadow_mmu *m, uint32_t gfn);
+
+/* A table whose page was clean at one flush of everything after the other: from now
+ * on such flushes pass it by, unless it cannot be told that nobody writes there. */
+void rest_begin(struct shadow_mmu *m, uint32_t gfn);

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Private to hv/mmu/: the shadow cache.
+/* Private to hv/mmu/: the shadow tables of a guest, and its roots.
  *
- * A shadow table is keyed by what it shadows: {guest frame, level, quadrant,
- * holds-the-switcher}.  It lives as long as something links to it: a root links
- * directories, a directory links tables.  When the last link goes, the table
- * is emptied and freed at once, so a table found in the cache has been kept up
- * to date by announcements and flushes ever since it was built. */
+ * A shadow table is keyed by what it stands for: {guest frame, level, quadrant,
+ * holds-the-switcher}.  It lives as long as something links it: a root links
+ * directories, a directory links tables.  When the last link goes, the table is emptied
+ * and freed at once, so a table that is found has been kept up to date by announcements
+ * and flushes ever since it was built. */
 #pragma once
-
-#include "caches.h"
 
 #include "hv/assert.h"
 #include "hv/frame.h"
@@ -27,22 +25,8 @@
 #define PT_PS 0x080u
 #define PT_LOW 0xfffu
 
-#define GPDE_BAD 0xf98u   /* ABI 7.2: a directory entry has only 0x067 */
-#define GPDPTE_BAD 0xffeu /* a PAE top-level entry only 0x001 */
-
-/* struct gpage.frame, flags above GPAGE_FRAME. */
-#define GPAGE_PT 0xf0000000u      /* how many shadow tables are keyed by it */
-#define GPAGE_PT_ONE 0x10000000u
-#define GPAGE_REMEMBERED 0x01000000u /* perhaps it is the page of write_cache */
-#define GPAGE_DIRTY 0x02000000u   /* written since its shadows were compared */
-#define GPAGE_ALIASED 0x04000000u /* writable through the switcher's alias */
-#define GPAGE_OURS 0x08000000u    /* may be mapped writable: not a table at rest */
-
-#define RMAP_COUNT 0xffu
-#define RMAP_MANY 0xffu /* saturated: never counted down */
-
-/* Key of a table. Linear-mode tables have the page number of their first
- * address instead of a guest frame. */
+/* Key of a table. Those of linear mode have the page number of their first address
+ * instead of a guest frame. */
 #define KEY_QUADRANT(q) ((uint32_t)(q) << 20)
 #define KEY_L2 (1u << 22)
 #define KEY_SWITCHER (1u << 23)
@@ -53,35 +37,39 @@
 #define ENTRIES 512u
 #define SWITCHER_ENTRY 511u /* of the directory for the top GiB */
 #define RESERVED_ENTRY 510u
-
-#define CHUNK_TABLES 32u
-
-/* Words of the presence bitmap, of 32 entries each, between two preemption points
- * where an entry costs 50 instructions or so. */
-#define WORDS_A_STEP 4u
+#define WORDS (ENTRIES / 32)
 
 struct shadow_table {
     uint64_t *ents;
+    uint32_t *gents; /* the guest's entry for entry 0; NULL: not in the direct map */
     uint32_t key;
+    uint32_t first_mapping; /* GPAGE_MAPPING() of entry 0 */
     uint16_t id; /* not 0 */
-    uint16_t hash_next;
+    uint16_t chain_next;
     uint16_t links;
-    uint8_t idle;    /* flushes of everything since its page was dirty */
-    uint32_t pinned; /* 1: kernel stack pages were pinned in it */
-    uint32_t words;  /* bit w is set if present[w] is not 0, and perhaps longer */
-    uint32_t present[ENTRIES / 32]; /* the switcher's entry is not counted */
+    uint8_t clean_flushes; /* flushes of everything since its page was written */
+    bool pinned;           /* kernel stack pages were pinned in it */
+    uint32_t present[WORDS]; /* the switcher's entry is not counted */
 };
 
-/* Tables are made by the page. loose: which of them quiet.c has not put to rest. */
+/* Tables are made by the page. awake: which of them a flush of everything looks at. */
+#define CHUNK_TABLES 32u
 struct table_chunk {
     struct shadow_table table[CHUNK_TABLES];
-    uint32_t loose;
+    uint32_t awake;
 };
+_Static_assert(sizeof(struct table_chunk) <= HV_PAGE_SIZE, "one page");
 
 #define MAX_ROOTS 16u
+#define NO_CR3 1u /* no address of a top-level table: the linear root has it too */
+#define NO_REGION 0xffffffffu
 #define HASH_BUCKETS 256u
 #define CHAIN_MAX 40u /* keys alike: a guest chooses its pages; see table_get() */
-#define MAX_CHUNKS (sizeof(void *) == 4 ? 192u : 32u) /* of pointers, in one page */
+#define MAX_CHUNKS (sizeof(void *) == 4 ? 192u : 128u) /* of pointers, in one page */
+
+/* A leaf has a number, table id and entry, whose sums must fit into struct gpage. */
+_Static_assert((uint64_t)MAX_CHUNKS * CHUNK_TABLES * ENTRIES <= 1ull << (32 - GPAGE_NUMBER_SHIFT),
+               "numbers of leaves");
 
 struct shadow_root {
     uint64_t *pdpt; /* 4 entries; directly mapped, below 4 GiB */
@@ -91,47 +79,50 @@ struct shadow_root {
     struct shadow_table *pd[4];
     uint32_t used_stamp;
     bool in_use; /* if not, gcr3 is NO_CR3 */
-    /* The page of gcr3, and dirty_witness() while its rmap is what it was. */
-    const struct gpage *top;
-    const uint64_t *top_ent;
-    uint32_t top_rmap;
-    /* PAE: the low dwords of the four entries when they were looked at, raw[] where
-     * a directory is linked; the high ones were 0. words: where they are, or NULL if
-     * that address does not stay. */
-    bool has_seen;
-    const volatile uint32_t *words;
-    uint32_t seen[4];
     uint32_t pin_esp1, pin_pages, pin_gen; /* this stack is pinned here if pin_gen is m's */
+};
+
+/* What is remembered between exits; remember.h. */
+struct remembered {
+    /* The table that all roots link in this 2 MiB (va >> 21) of the kernel's half, and
+     * which entry SET_PTE cleared there last, or ENTRIES. */
+    uint32_t region;
+    struct shadow_table *table;
+    uint32_t cleared;
+    /* The leaf through which the monitor wrote last, and its page in the current root: where
+     * the next trap frame goes, if the leaf allows it then. 1: none. */
+    uint32_t written_va;
+    uint64_t *written_leaf;
+    uint32_t no_root; /* a CR3 that SET_PTE named and that has no root */
+    uint32_t pin_gen; /* counts what may have unpinned a stack page */
 };
 
 struct shadow_mmu {
     struct guest *guest;
+    struct gpage *pages; /* the guest's */
+    const struct table_format *format; /* of the guest's tables; format.h */
     uint32_t gpte_last; /* the highest low dword of an entry for one of its pages */
-    uint16_t hash[HASH_BUCKETS];
+    struct remembered remembered;
+    uint16_t chains[HASH_BUCKETS]; /* tables by key */
     struct table_chunk *chunks[MAX_CHUNKS];
     uint32_t nr_chunks;
-    uint16_t free_ids; /* list through hash_next; tables with ents, empty */
+    uint16_t free_ids; /* list through chain_next; tables with ents, empty */
     uint32_t nr_tables, nr_tables_max; /* in use; bound */
     uint32_t nr_pages;                 /* table pages owned, in use or free */
     struct shadow_root roots[MAX_ROOTS];
-    struct shadow_root *root_hint[MAX_ROOTS]; /* by page number of CR3 */
-    /* Remembered for speed, dropped by cache_drop() whenever a link or a right
-     * goes: the page of the last gva_write_ptr (1: none), and some tables. */
-    struct write_cache writable;
-    struct link_cache links[LINKS + 1]; /* the last stays empty */
-    uint32_t links_live, link_next; /* bit n: links[n] says something; the next to go */
-    struct nothing_cache nothing;
-    struct kernel_cache kernel;
-    struct watch_list watch;
-    uint32_t pin_gen; /* counts what may have unpinned a stack page */
-    uint32_t no_root; /* a CR3 that SET_PTE named and that has no root */
+    struct shadow_root *root_guess[MAX_ROOTS]; /* by page number of CR3: look there first */
     struct shadow_table *filler; /* top directory of a root without its own */
     uint64_t *pdpt_page;
     uint32_t stamp;
-    uint32_t evictions, drops, resyncs, dir_resyncs;
+    uint32_t rest_after; /* so many flushes of everything, all clean */
+    uint32_t evictions, drops, compared_pages, compared_dirs;
     uint32_t breaks, link_breaks; /* preemption points, and when a link was begun */
-    int32_t may_compare; /* leaves before the next one; a ring may hold many flushes */
+    int32_t work_left; /* until the next one; see mmu_work() */
 };
+_Static_assert(sizeof(struct shadow_mmu) <= HV_PAGE_SIZE, "one page");
+
+/* For the frame of a guest's page: its page number. For that of a shadow table: it. */
+extern uintptr_t *frame_owner;
 
 /* Interrupts are let in, and others run if the slice is over. Devices may write to any
  * page of the guest then, also to one that is no table yet, where nobody notes it: who
@@ -142,59 +133,31 @@ HV_INLINE void mmu_preempt_point(struct shadow_mmu *m)
     sched_point();
 }
 
-/* ---- the cache ---- */
+/* Work of some 25 instructions each, after which everything is consistent. true: it was
+ * time for a preemption point, and pointers into guest memory are void. One ring may
+ * bring many calls, so this counts over all of them. */
+#define WORK_A_STEP 256
+#define WORK_LEAF 1    /* looked at */
+#define WORK_CHANGE 8  /* changed */
+#define WORK_LINK 2    /* looked at */
+#define WORK_TABLE 64  /* begun */
 
-struct shadow_table *table_find(const struct shadow_mmu *m, uint32_t key);
+HV_INLINE bool mmu_work(struct shadow_mmu *m, int32_t amount)
+{
+    m->work_left -= amount;
+    if (hv_likely(m->work_left >= 0))
+        return false;
+    m->work_left = WORK_A_STEP;
+    mmu_preempt_point(m);
+    return true;
+}
 
-/* Finds or makes the table; NULL when the pool is empty, or holds so many whose keys
- * are alike that looking for one would take long: the caller lets go of everything
- * it holds, calls pool_make_room() and starts again. */
-struct shadow_table *table_get(struct shadow_mmu *m, uint32_t key);
+HV_INLINE uint32_t va_l2(uint32_t va)
+{
+    return (va >> 21) & (ENTRIES - 1);
+}
 
-/* One link less; the last one frees the table and what it links. */
-void table_unlink(struct shadow_mmu *m, struct shadow_table *t);
-
-void dir_zap(struct shadow_mmu *m, struct shadow_table *pd, uint32_t i);
-
-/* Makes room: the least recently used root, else everything. */
-void pool_make_room(struct vcpu *v);
-
-struct shadow_root *root_find(struct shadow_mmu *m, uint32_t gcr3);
-struct shadow_root *root_make(struct vcpu *v, uint32_t gcr3);
-void root_release(struct shadow_mmu *m, struct shadow_root *r);
-void root_set_pd(struct shadow_mmu *m, struct shadow_root *r, uint32_t i,
-                 struct shadow_table *pd);
-void root_drop_pd(struct shadow_mmu *m, struct shadow_root *r, uint32_t i);
-
-/* PAE: lets go of the directories whose top-level entry has changed, as a load
- * of CR3 would (SDM 3A 4.4.1). */
-void root_reload_pdptes(struct shadow_mmu *m, struct shadow_root *r);
-
-/* Key of the top directory of the linear root. */
-#define LINEAR_TOP_KEY (KEY_LINEAR | KEY_L2 | KEY_SWITCHER | 0xc0000u)
-
-/* The n-th table, n below PAGE_TABLES, that may be keyed by a guest page; NULL: that
- * one is not there. */
-#define PAGE_TABLES 10u
-struct shadow_table *table_of_page(const struct shadow_mmu *m, uint32_t gfn, uint32_t n);
-
-/* A page that tables are keyed by may be written from now on (quiet.c), because the
- * guest or the monitor is about to. Nothing happens if it may be already. */
-void quiet_end(struct shadow_mmu *m, uint32_t gfn);
-
-/* A table whose page was clean at one flush of everything after the other: from now
- * on such flushes pass it by, unless it cannot be told that nobody writes there. */
-void quiet_begin(struct shadow_mmu *m, uint32_t gfn);
-
-/* Brings all shadows of a guest page up to date with what it holds now. */
-void resync_page(struct shadow_mmu *m, uint32_t gfn);
-
-/* The same for the tables that the first entries of a root's directory link. */
-void resync_below(struct shadow_mmu *m, struct shadow_root *r, uint32_t top,
-                  uint32_t nr_entries);
-
-/* Linear mode (no guest tables yet): VA == PA. */
-bool linear_fault(struct vcpu *v, uint32_t va);
-
-/* A bug of the monitor in the shadow: prints, then panics. */
-#define mmu_assert(e) hv_assert(e)
+HV_INLINE uint32_t va_l1(uint32_t va)
+{
+    return (va >> HV_PAGE_SHIFT) & (ENTRIES - 1);
+}

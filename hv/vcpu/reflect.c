@@ -91,11 +91,11 @@ HV_INLINE void deliver(struct vcpu *v, uint32_t vector, uint32_t hi, bool has_er
 {
     struct guest_regs *r = v->regs;
     uint32_t esp = (from_user ? v->esp1 - 8 : r->esp) - (has_err ? 16 : 12);
+    uint32_t *frame = hv_likely((esp & HV_PAGE_MASK) <= HV_PAGE_SIZE - 24)
+                          ? gva_write_ptr(v, GVA(esp)) : NULL;
 
-    if (hv_likely((esp & ~HV_PAGE_MASK) == v->writable->va &&
-                  (esp & HV_PAGE_MASK) <= HV_PAGE_SIZE - 24)) {
-        put_frame((uint32_t *)(void *)(v->writable->bytes + (esp & HV_PAGE_MASK)), v, r,
-                  has_err, err, from_user);
+    if (hv_likely(frame != NULL)) {
+        put_frame(frame, v, r, has_err, err, from_user);
     } else if (!push_slow(v, esp, vector, has_err, err, from_user)) {
         return;
     }

@@ -14,51 +14,52 @@
  * the order EAX EBX ECX EDX ESI. */
 #define NEW_STATUS 0x18
 #define NEW_SLOTS 0x58
-#define NEW_SLOT_WORDS 5u
+_Static_assert(sizeof(struct hcall) == 20, "a slot");
 _Static_assert(NEW_STATUS + GABI_RING_SLOTS == NEW_SLOTS, "the slots follow at once");
 
-/* Two pointers walk along: registers are few. After each step interrupts are let in,
- * between two entries, and a scan has so many steps if what is executed keeps making
- * entries pending. */
+/* How many SET_PTE are pending one after the other, at most max; their slots are free
+ * from now on. */
+static uint32_t take_set_ptes(uint8_t *status, const struct hcall *slots, uint32_t max)
+{
+    uint32_t n = 0;
+
+    for (; n < max && status[n] != GABI_SLOT_FREE && slots[n].nr == GABI_HCALL_SET_PTE; n++)
+        status[n] = GABI_SLOT_FREE;
+    return n;
+}
+
+/* After each step interrupts are let in, between two entries, and a scan has so many
+ * steps if what is executed keeps making entries pending. */
 HV_INLINE bool ring_run_new(struct vcpu *v)
 {
-    uint8_t *data = (uint8_t *)(uintptr_t)v->lgdata;
-    uint8_t *status = data + NEW_STATUS + v->ring_cursor;
-    const uint32_t *slot =
-        (const uint32_t *)(void *)(data + NEW_SLOTS) + v->ring_cursor * NEW_SLOT_WORDS;
-    const uint8_t *end = status + ENTRIES_A_STEP - v->ring_cursor % ENTRIES_A_STEP;
-    uint32_t steps = (GABI_RING_SLOTS + v->ring_cursor % ENTRIES_A_STEP + ENTRIES_A_STEP - 1) /
-                     ENTRIES_A_STEP, n;
+    uint8_t *data = (uint8_t *)(uintptr_t)v->lgdata, *status = data + NEW_STATUS;
+    const struct hcall *slots = (const struct hcall *)(void *)(data + NEW_SLOTS);
+    uint32_t at = v->ring_cursor, n;
+    uint32_t steps = (GABI_RING_SLOTS + at % ENTRIES_A_STEP + ENTRIES_A_STEP - 1) / ENTRIES_A_STEP;
 
-    while (*status != GABI_SLOT_FREE) {
-        uint32_t nr = hv_read_once(slot[0]);
+    while (status[at] != GABI_SLOT_FREE) {
+        const struct hcall *slot = &slots[at];
 
-        if (nr == GABI_HCALL_SET_PTE && /* what rings are full of, and quick */
-            (n = shadow_set_ptes(v, status, slot,
-                                 (uint32_t)(data + NEW_SLOTS - status))) != 0) {
-            status += n;
-            slot += n * NEW_SLOT_WORDS;
+        n = take_set_ptes(&status[at], slot, ENTRIES_A_STEP - at % ENTRIES_A_STEP);
+        if (n != 0) { /* what rings are full of */
+            shadow_set_ptes(v, slot, n);
+            at += n;
         } else {
-            v->hcall_c = hv_read_once(slot[3]);
-            v->hcall_d = hv_read_once(slot[4]);
-            hcall_execute(v, nr, hv_read_once(slot[1]), hv_read_once(slot[2]));
-            if (hv_unlikely(v->todo & VCPU_TODO_DEAD))
-                return false;
-            *status++ = GABI_SLOT_FREE;
-            slot += NEW_SLOT_WORDS;
+            v->hcall_c = hv_read_once(slot->c);
+            v->hcall_d = hv_read_once(slot->d);
+            hcall_execute(v, hv_read_once(slot->nr), hv_read_once(slot->a),
+                          hv_read_once(slot->b));
+            status[at++] = GABI_SLOT_FREE;
         }
-        if (status < end)
+        if (hv_unlikely(v->todo & VCPU_TODO_DEAD))
+            return false;
+        v->ring_cursor = at %= GABI_RING_SLOTS;
+        if (hv_likely(at % ENTRIES_A_STEP != 0))
             continue;
-        n = (uint32_t)(status - data - NEW_STATUS) % GABI_RING_SLOTS;
-        v->ring_cursor = n;
         sched_point();
         if (hv_unlikely((v->todo & VCPU_TODO_DEAD) || --steps == 0))
             return !(v->todo & VCPU_TODO_DEAD);
-        status = data + NEW_STATUS + n;
-        slot = (const uint32_t *)(void *)(data + NEW_SLOTS) + n * NEW_SLOT_WORDS;
-        end = status + ENTRIES_A_STEP - n % ENTRIES_A_STEP;
     }
-    v->ring_cursor = (uint32_t)(status - data) - NEW_STATUS;
     return true;
 }
 
@@ -98,7 +99,7 @@ static bool ring_run_old(struct vcpu *v)
 
 HV_INLINE bool is_new(const struct vcpu *v)
 {
-    return v->guest->abi && v->guest->abi->slot_bytes == NEW_SLOT_WORDS * 4;
+    return v->guest->abi && v->guest->abi->slot_bytes == sizeof(struct hcall);
 }
 
 void hcall_after_ring(struct vcpu *v)

@@ -78,7 +78,6 @@ void vcpu_load(struct vcpu *v)
 
     if (cpu->loaded == v)
         return;
-    shadow_vcpu_moves(v);
     if (cpu->loaded)
         vcpu_put(cpu->loaded);
     arch_vcpu_load(&v->arch);

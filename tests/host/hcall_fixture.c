@@ -26,15 +26,11 @@ void shadow_set_pte(struct vcpu *who, uint32_t pgd, uint32_t va)
     see("set_pte", pgd, va, who->hcall_c, who->hcall_d);
 }
 
-/* None is easy: each comes one by one. */
-uint32_t shadow_set_ptes(struct vcpu *who, uint8_t *status,
-                         const uint32_t *slots, uint32_t max)
+void shadow_set_ptes(struct vcpu *who, const struct hcall *calls, uint32_t n)
 {
     (void)who;
-    (void)status;
-    (void)slots;
-    (void)max;
-    return 0;
+    for (uint32_t i = 0; i < n; i++)
+        see("set_pte", calls[i].a, calls[i].b, calls[i].c, calls[i].d);
 }
 
 void shadow_set_pgd(struct vcpu *who, uint32_t pgd, uint32_t index)
@@ -143,7 +139,7 @@ void boot(void)
     g->pages = calloc(PAGES, sizeof(*g->pages));
     REQUIRE(g->pages);
     for (uint32_t i = 0; i < PAGES; i++)
-        g->pages[i].frame = FIRST_FRAME + i;
+        g->pages[i].word = FIRST_FRAME + i;
     v->arch.gdt[13] = 0x00cfb3000000ffffull;
     v->flat_ss = 0x69;
     nr_seen = pinned = 0;

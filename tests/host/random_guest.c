@@ -373,6 +373,7 @@ void build_guest(uint32_t tables_max)
 {
     v = sf_guest(PAGES, pae, false, root_gcr3(0));
     v->guest->kernel_address = random_kernel_address();
+    v->guest->mmu->rest_after = 2; /* they are to come there often */
     v->guest->mmu->nr_tables_max = tables_max ? tables_max : v->guest->mmu->nr_tables_max;
     for (uint32_t i = 0; i < PAGES; i++)
         sf_poke(v, (PAGE_TABLE << 12) + i * (pae ? 8 : 4), i << 12 | P | RW);

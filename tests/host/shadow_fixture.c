@@ -24,12 +24,11 @@
 #define FRAME_BITS 0x00ffffffu
 #define TRIES_MAX 4u
 
-/* Pages above 4 GiB, and how many windows there are: two that go round, and those
- * that are kept. Between them and around is nothing. */
+/* Pages above 4 GiB, and how many windows there are, which go round. Between them and
+ * around is nothing. */
 #define HIGH_FIRST 0x100000u
 #define HIGH_FRAMES 256u
-#define ROUND 2u
-#define WINDOWS (ROUND + KEPT_TABLE + FRAME_KEPT_TABLES)
+#define WINDOWS 2u
 
 bool sf_high, sf_untouched;
 
@@ -51,7 +50,7 @@ static uint32_t gfn_of_frame(const struct vcpu *v, uint64_t frame)
     uint32_t gfn = 0;
 
     while (gfn < v->guest->limit_pages &&
-           (v->guest->pages[gfn].frame & FRAME_BITS) != frame)
+           (v->guest->pages[gfn].word & FRAME_BITS) != frame)
         gfn++;
     return gfn;
 }
@@ -100,17 +99,7 @@ static void windows_close(uint32_t first, uint32_t end)
 
 void sf_lose_windows(void)
 {
-    windows_close(0, ROUND);
-}
-
-void sf_lose_kept_windows(void)
-{
-    windows_close(ROUND, WINDOWS);
-}
-
-void *frame_ptr_kept(enum kept_frame which, hfn_t f)
-{
-    return frame_is_direct(f) ? frame_ptr(f) : window_open(ROUND + which, f);
+    windows_close(0, WINDOWS);
 }
 
 uint32_t sf_gfn_at(const struct vcpu *v, const void *p)
@@ -223,7 +212,7 @@ void sf_free(struct vcpu *v)
 
     shadow_destroy(g);
     for (uint32_t i = 0; i < g->limit_pages && !sf_high; i++) {
-        hfn_t f = HFN(g->pages[i].frame & FRAME_BITS);
+        hfn_t f = HFN(g->pages[i].word & FRAME_BITS);
 
         if (hfn_is_none(f))
             continue;
@@ -243,7 +232,7 @@ const uint8_t *sf_page(const struct vcpu *v, uint32_t gfn)
     hfn_t f;
 
     REQUIRE(gfn < v->guest->limit_pages);
-    f = HFN(v->guest->pages[gfn].frame & FRAME_BITS);
+    f = HFN(v->guest->pages[gfn].word & FRAME_BITS);
     if (hfn_is_none(f))
         return zeros;
     return sf_high ? high.all + (f.v - HIGH_FIRST) * HV_PAGE_SIZE : frame_ptr(f);
@@ -385,28 +374,13 @@ struct sf_result sf_store(struct vcpu *v, uint32_t va, uint32_t value)
 
 void sf_set_ptes(struct vcpu *v, const struct sf_pte *ptes, uint32_t n)
 {
-    uint32_t slots[SF_RING * 5 + 3]; /* and what comes behind them */
-    uint8_t status[SF_RING + 1];
+    struct hcall calls[SF_RING];
 
     REQUIRE(n <= SF_RING);
-    memset(slots, 0xee, sizeof(slots));
-    memset(status, 0, sizeof(status));
     for (uint32_t i = 0; i < n; i++)
-        memcpy(&slots[i * 5], (uint32_t[5]){GABI_HCALL_SET_PTE, ptes[i].pgd, ptes[i].va,
-                                            ptes[i].lo, ptes[i].hi}, 20);
-    for (uint32_t at = 0; at < n && !guest_is_dead(v->guest);) {
-        uint32_t done = shadow_set_ptes(v, status + at, slots + at * 5, n - at);
-
-        for (uint32_t i = 0; i < n - at; i++)
-            EXPECT_EQ(status[at + i], i < done ? GABI_SLOT_FREE : 0);
-        at += done;
-        if (!done) { /* the ring has it called the long way */
-            v->hcall_c = ptes[at].lo;
-            v->hcall_d = ptes[at].hi;
-            shadow_set_pte(v, ptes[at].pgd, ptes[at].va);
-            status[at++] = GABI_SLOT_FREE;
-        }
-    }
+        calls[i] = (struct hcall){GABI_HCALL_SET_PTE, ptes[i].pgd, ptes[i].va, ptes[i].lo,
+                                  ptes[i].hi};
+    shadow_set_ptes(v, calls, n);
 }
 
 void sf_set_pte(struct vcpu *v, uint32_t pgd, uint32_t va, uint32_t lo, uint32_t hi)

@@ -24,7 +24,6 @@ extern bool sf_high;
 
 /* What pointers into windows may not survive: an interrupt, and another guest's turn. */
 void sf_lose_windows(void);
-void sf_lose_kept_windows(void);
 
 /* The page that the monitor's pointer leads to. */
 uint32_t sf_gfn_at(const struct vcpu *v, const void *p);

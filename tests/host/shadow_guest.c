@@ -44,6 +44,7 @@ void start(bool as_pae)
     pae = as_pae;
     next_table = FREE;
     v = sf_guest(PAGES, pae, false, root_at(ROOT));
+    v->guest->mmu->rest_after = 2;
     for (uint32_t i = 0; pae && i < 4; i++)
         sf_poke(v, root_at(ROOT) + i * 8, (DIR + i) << 12 | 1);
     for (uint32_t i = 0; i < PAGES; i++)

@@ -3,7 +3,7 @@
  * memory at DIRECT_MAP and whatever a test adds, before or after. */
 #pragma once
 
-#include "../../hv/mmu/walk.h"
+#include "../../hv/mmu/leaf.h"
 
 #include "hv/gmem.h"
 #include "shadow_fixture.h"

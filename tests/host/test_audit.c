@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The audit of the shadow finds what is wrong: each thing that it looks at is spoilt
  * alone, and it must say so.  A check that cannot fail would keep the random guests and
- * audit=N green whatever they do.
- * */
+ * audit=N green whatever they do. */
 #include "shadow_guest.h"
 
 #define VA 0x00400000u
@@ -39,17 +38,17 @@ static void busy_guest(void)
     EXPECT(gva_write_ptr(v, GVA(DIRECT_MAP + 44 * HV_PAGE_SIZE)) != NULL);
     EXPECT(reaches(VA, SF_READ, DATA));
     EXPECT(faults(VA + HV_PAGE_SIZE, SF_READ, 0));
-    EXPECT(m->writable.va != 1 && m->links_live && m->watch.root && m->kernel.region != LINK_NONE);
+    EXPECT(m->remembered.written_va != 1 && m->remembered.region != NO_REGION);
     EXPECT(shadow_audit(v->guest));
 }
 
 static void entries(void)
 {
     struct shadow_table *t, *pd;
-    uint32_t i = va_l1(VA), k = va_l2(VA);
+    uint32_t i = va_l1(VA), k = va_l2(VA), rights;
 
     busy_guest();
-    t = root_l1(v->root, VA);
+    t = root_table(v->root, VA, &rights);
     pd = v->root->pd[VA >> 30];
     SPOILT(t->ents[i], t->ents[i] | 0x100); /* global */
     SPOILT(t->ents[i], t->ents[i] | 1ull << 63);
@@ -62,12 +61,10 @@ static void entries(void)
     SPOILT(v->root->pdpt[0], v->root->pdpt[0] ^ 2);
     SPOILT(v->root->pd[3]->ents[SWITCHER_ENTRY], (uintptr_t)t->ents | 0x23);
     SPOILT(t->present[i / 32], 0);
-    SPOILT(t->words, 0);
     SPOILT(t->links, t->links + 1);
-    SPOILT(v->guest->pages[DATA].rmap, v->guest->pages[DATA].rmap + 1);
-    SPOILT(v->guest->pages[t->key & KEY_GFN].frame,
-           v->guest->pages[t->key & KEY_GFN].frame + GPAGE_PT_ONE);
-    SPOILT(m->chunks[t->id / CHUNK_TABLES]->loose, 0);
+    SPOILT(v->guest->pages[DATA].maps, v->guest->pages[DATA].maps + 1);
+    SPOILT(table_page(m, t)->word, table_page(m, t)->word + GPAGE_ONE_TABLE);
+    SPOILT(m->chunks[t->id / CHUNK_TABLES]->awake, 0);
 }
 
 static void pages(void)
@@ -79,9 +76,9 @@ static void pages(void)
     g = v->guest;
     p = &g->pages[DATA + 3];
     SPOILT(g->untouched_pages, g->untouched_pages + 1);
-    SPOILT(p->frame, 0);                      /* its frame is nobody's now */
-    SPOILT(p->frame, p->frame & ~GPAGE_FRAME); /* flags and no frame */
-    SPOILT(frame_owner[p->frame & GPAGE_FRAME], DATA);
+    SPOILT(p->word, 0);                      /* its frame is nobody's now */
+    SPOILT(p->word, p->word & ~GPAGE_FRAME); /* flags and no frame */
+    SPOILT(frame_owner[p->word & GPAGE_FRAME], DATA);
     SPOILT(g->touched_chunks[0], 0);
 }
 
@@ -101,8 +98,8 @@ static void pool(void)
     SPOILT(m->nr_tables, m->nr_tables + 1);
     SPOILT(m->free_ids, 0);
     for (uint32_t n = 0; n < HASH_BUCKETS; n++) {
-        if (m->hash[n])
-            SPOILT(m->hash[n], 0);
+        if (m->chains[n])
+            SPOILT(m->chains[n], 0);
     }
     SPOILT(table_by_id(m, m->free_ids)->key, 5);
     SPOILT(table_by_id(m, m->free_ids)->pinned, 1);
@@ -121,14 +118,8 @@ static void roots(void)
     r = v->root;
     SPOILT(r->gcr3, NO_CR3);
     SPOILT(r->gcr3, root_at(ROOT2));
-    SPOILT(m->no_root, r->gcr3);
+    SPOILT(m->remembered.no_root, r->gcr3);
     SPOILT(r->raw[pae ? 0 : 1], 5u << 12 | 1);
-    if (!pae) {
-        guest_writes(root_at(ROOT) + 5 * 4, 0);
-        shadow_new_pgtable(v, root_at(ROOT));
-        guest_writes(root_at(ROOT) + 5 * 4, 0);
-        SPOILT(r->top_ent, &never_dirty);
-    }
 }
 
 TEST(the_audit_finds_wrong_roots)
@@ -138,33 +129,14 @@ TEST(the_audit_finds_wrong_roots)
 
 static void caches(void)
 {
-    struct link_cache *l;
-    struct gpage *p;
+    struct remembered *r;
 
     busy_guest();
-    l = &m->links[v->link - m->links];
-    SPOILT(l->table, m->filler);
-    SPOILT(l->ents, l->ents + 1);
-    SPOILT(l->rmap_one, l->rmap_one + RMAP_NEXT);
-    SPOILT(l->pgd, root_at(ROOT2));
-    SPOILT(l->allows, l->allows ^ PT_RW);
-    SPOILT(m->links_live, m->links_live & ~(1u << (l - m->links)));
-
-    p = &v->guest->pages[44];
-    SPOILT(p->frame, p->frame & ~GPAGE_REMEMBERED);
-    SPOILT(m->writable.bytes, m->writable.bytes + HV_PAGE_SIZE);
-    SPOILT(m->writable.frame, m->writable.frame + 2);
-    SPOILT(m->writable.va, VA + HV_PAGE_SIZE);
-
-    SPOILT(m->kernel.table, m->filler);
-    SPOILT(m->kernel.region, 0x3ff00000u >> 21);
-    SPOILT(m->watch.nr, 1);
-    for (uint32_t n = 0; n < m->watch.nr; n++) {
-        if (m->watch.page[n].table[0])
-            SPOILT(m->watch.page[n].table[0], m->filler);
-    }
-    m->nothing.pgd = v->root->gcr3;
-    SPOILT(m->nothing.region, VA >> 21);
+    r = &m->remembered;
+    SPOILT(r->written_leaf, r->written_leaf + 1);
+    SPOILT(r->written_va, VA + HV_PAGE_SIZE);
+    SPOILT(r->table, m->filler);
+    SPOILT(r->region, 0x3ff00000u >> 21);
 }
 
 TEST(the_audit_finds_wrong_caches)
@@ -175,10 +147,10 @@ TEST(the_audit_finds_wrong_caches)
 static void stack(void)
 {
     struct shadow_table *t;
-    uint32_t i = va_l1(STACK - 1);
+    uint32_t i = va_l1(STACK - 1), rights;
 
     busy_guest();
-    t = root_l1(v->root, STACK - 1);
+    t = root_table(v->root, STACK - 1, &rights);
     EXPECT(!(v->todo & VCPU_TODO_PIN));
     SPOILT(t->ents[i], t->ents[i] & ~(uint64_t)PT_RW);
     SPOILT(t->pinned, 0);

@@ -5,7 +5,7 @@
  *
  * real: gpage pmm
  */
-#include "../../hv/mmu/rmap.h"
+#include "../../hv/mmu/mmu.h"
 
 #include "fake.h"
 #include "hv/boot_info.h"
@@ -59,7 +59,7 @@ static void touch(uint32_t gfn)
     gpage_touch(g, gfn);
     f = gpage_frame(&g->pages[gfn]);
     REQUIRE(!gpage_is_untouched(&g->pages[gfn]) && pmm_refcount(f) == 1);
-    REQUIRE(frame_owner[f.v] == gfn && (g->pages[gfn].frame & GPAGE_OURS));
+    REQUIRE(frame_owner[f.v] == gfn && gpage_may_write(&g->pages[gfn]));
     REQUIRE(is_zero(f));
     memset(frame_ptr(f), 0xa5, HV_PAGE_SIZE); /* which nobody may see later */
 }

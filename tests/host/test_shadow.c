@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Shadow paging rule by rule against the manual's walk: the access matrix PT-08 in
- * full, every page number and every flag pattern (PT-01, PT-02, PT-10, PT-18).
- * */
+ * full, every page number and every flag pattern (PT-01, PT-02, PT-10, PT-18). */
 #include "paging_model.h"
 #include "shadow_guest.h"
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Temporary mappings, as kernels with high memory make them all the time: an entry of
  * the kernel's half is written, FLUSH_TLB(1), used, cleared, SET_PTE. The monitor puts
- * the leaf in with the flush, and must not where the CPU could not.
- * */
+ * the leaf in with the flush, and must not where the CPU could not. */
 #include "shadow_guest.h"
 
 #define FIRST 0xd0007000u  /* the second one goes below */

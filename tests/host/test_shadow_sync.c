@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Keeping shadows true: tables that map themselves, every way to write a table,
- * silent clearing, announcements of roots that are not cached, hints that lie.
- * */
+ * silent clearing, announcements of roots that are not cached, hints that lie. */
 #include "fake.h"
 #include "shadow_guest.h"
 
@@ -186,10 +185,9 @@ TEST(every_way_to_write_a_table_at_rest_shows_at_a_flush)
     for_both(hidden_writers_at_rest);
 }
 
-/* GPAGE_OURS is clear while a table is at rest. */
 static bool is_at_rest(uint32_t gpa)
 {
-    return !(v->guest->pages[gpa >> HV_PAGE_SHIFT].frame & GPAGE_OURS);
+    return !gpage_may_write(&v->guest->pages[gpa >> HV_PAGE_SHIFT]);
 }
 
 /* Rest begins after some flushes without a write, and ends with the first one, or
@@ -403,14 +401,14 @@ TEST(set_pte_of_a_root_that_is_not_cached)
 /* S5: A without D is installed read-only, so that D is not lost. */
 static void set_pte_without_d(void)
 {
-    uint32_t va = 0x00400000, pte = pte_at(ROOT, va);
+    uint32_t va = 0x00400000, pte = pte_at(ROOT, va), rights;
 
     EXPECT(faults(va, SF_READ, 0));
     for (uint32_t flags = 0; flags < 128; flags++) {
         guest_writes(pte, DATA << 12 | flags);
         sf_set_pte(v, root_at(ROOT), va, DATA << 12 | flags, 0);
         EXPECT_EQ(sf_hardware(v, va, SF_WRITE).outcome,
-                  (flags & 0x63) == 0x63 && root_l1(v->root, va) ? SF_OK : SF_FAULT);
+                  (flags & 0x63) == 0x63 && root_table(v->root, va, &rights) ? SF_OK : SF_FAULT);
         if ((flags & 3) == 3)
             EXPECT(reaches(va, SF_WRITE, DATA));
         EXPECT_EQ(sf_peek(v, pte), DATA << 12 | flags | ((flags & 3) == 3 ? 0x60 : 0));
@@ -562,6 +560,7 @@ TEST(link_gone_before_it_is_used)
     EXPECT(reaches(0x40000000, SF_READ, sf_peek(v, pde_at(ROOT, 0)) >> 12));
     monitor_writes(pde_at(ROOT, 0x50000000), 0);
     fake_arch.on_preempt = device_ends_links;
+    v->guest->mmu->work_left = 0;
     EXPECT(faults(0x48000000, SF_READ, 0));
     EXPECT(fake_arch.on_preempt == NULL);
     stop();

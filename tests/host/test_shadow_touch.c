@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Pages that nobody has touched: an access gives the page its frame and no other one,
  * announcements, flushes and fault-around leave it alone, and the guest's tables hold
- * zeros there.
- * */
+ * zeros there. */
 #include "shadow_guest.h"
 
 #define VA 0x00400000u
@@ -60,7 +59,7 @@ static void bits(void)
         uint32_t kind = i & 2 ? SF_WRITE : SF_USER;
 
         if (i & 4)
-            shadow_vcpu_moves(v); /* nothing is remembered */
+            shadow_drop_all(v); /* no table is linked */
         EXPECT(reaches(VA + i * 4096, kind, DATA + i));
         EXPECT_EQ(touched(8), (2u << i) - 1);
         EXPECT_EQ(sf_peek(v, pte_at(ROOT, VA + i * 4096)) & 0x60,

@@ -39,12 +39,6 @@ void *frame_ptr(hfn_t f)
     return chunks[chunk] + (size_t)(f.v % CHUNK_FRAMES) * HV_PAGE_SIZE;
 }
 
-void *frame_ptr_kept(enum kept_frame which, hfn_t f)
-{
-    (void)which;
-    return frame_ptr(f);
-}
-
 hfn_t frame_of_ptr(const void *p)
 {
     const uint8_t *b = p;

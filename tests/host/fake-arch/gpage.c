@@ -12,6 +12,6 @@ void gpage_touch(struct guest *g, uint32_t gfn)
     hfn_t f = pmm_alloc_contig(1, 1, 0);
 
     REQUIRE(gfn < g->limit_pages && gpage_is_untouched(&g->pages[gfn]) && !hfn_is_none(f));
-    g->pages[gfn].frame = f.v;
+    g->pages[gfn].word = f.v;
     g->untouched_pages--;
 }

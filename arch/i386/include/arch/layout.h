@@ -26,7 +26,6 @@
 #define LAYOUT_VCPU_STACK_PAGES 4
 #define LAYOUT_WINDOWS 0xffd00000     /* windows onto HIGH frames */
 #define LAYOUT_WINDOW_COUNT 64
-#define LAYOUT_WINDOWS_KEPT 0xffd40000 /* right behind them: arch_window_keep() */
 
 /* Guest-virtual addresses from here up are the switcher's (ABI 7.8). */
 #define LAYOUT_GUEST_TOP 0xffc00000

@@ -13,17 +13,9 @@
  * what wakes from suspend or hibernation write there. */
 #define HV_LOW_END HV_MIB(1)
 
-/* Frames whose pointers are kept beyond the next use of frame_ptr(). */
-#define FRAME_KEPT_TABLES 4u
-enum kept_frame {
-    KEPT_WRITABLE, /* where the guest's last trap frame went */
-    KEPT_TABLE,    /* the first of FRAME_KEPT_TABLES: guest's tables of its last faults */
-};
-
 #ifdef HV_HOST_TEST
 void *frame_ptr(hfn_t f); /* provided by tests/host/fake-arch */
 hfn_t frame_of_ptr(const void *p);
-void *frame_ptr_kept(enum kept_frame which, hfn_t f);
 #else
 /* Slow path: maps a HIGH frame. See arch/i386/window.c. */
 void *arch_window_map(hfn_t f);
@@ -35,18 +27,6 @@ HV_INLINE void *frame_ptr(hfn_t f)
     if (hv_likely(f.v < (HV_DIRECT_END >> HV_PAGE_SHIFT)))
         return (void *)(uintptr_t)(f.v << HV_PAGE_SHIFT);
     return arch_window_map(f);
-}
-
-/* See frame_ptr_kept(). */
-void *arch_window_keep(enum kept_frame which, hfn_t f);
-
-/* The same, but good until the next call of this on this CPU for the same purpose and
- * a HIGH frame: for the vCPU that is loaded, and no other. */
-HV_INLINE void *frame_ptr_kept(enum kept_frame which, hfn_t f)
-{
-    if (hv_likely(f.v < (HV_DIRECT_END >> HV_PAGE_SHIFT)))
-        return (void *)(uintptr_t)(f.v << HV_PAGE_SHIFT);
-    return arch_window_keep(which, f);
 }
 
 /* The frame of a byte in the direct map. */

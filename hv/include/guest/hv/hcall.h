@@ -5,6 +5,11 @@
 #include "guest-abi/hcall.h"
 #include "hv/vcpu.h"
 
+/* A hypercall and its arguments, as it lies in the ring of 2.6.31 and later. */
+struct hcall {
+    uint32_t nr, a, b, c, d;
+};
+
 /* One hypercall's work. The first two arguments come as such, the others in
  * v->hcall_c and v->hcall_d, so that a call is a jump; surplus ones are ignored. */
 #define HCALL_UNUSED __attribute__((unused))

@@ -9,6 +9,7 @@
 struct guest;
 struct vcpu;
 struct gpage;
+struct hcall;
 
 /* Builds the cache and the first (linear or boot) root; g->vcpu exists.
  * 0 or -HV_ENOMEM. */
@@ -19,31 +20,14 @@ void shadow_destroy(struct guest *g);
  * the shadow was filled (or the guest killed), go on.  Else it is the guest's own
  * fault, and this the error code it gets (ABI 7.3). */
 #define SHADOW_FILLED 0xffffffffu
-HV_INLINE uint32_t shadow_fault(struct vcpu *v, gva_t va, uint32_t hw_err);
-
-/* Its two halves: by what the last fault found, or SHADOW_LONG_WAY and nothing
- * done; and by a walk. */
-#define SHADOW_LONG_WAY 0xfffffffeu
-uint32_t shadow_fault_linked(const struct vcpu *v, gva_t va, uint32_t hw_err);
-uint32_t shadow_fault_walk(struct vcpu *v, gva_t va, uint32_t hw_err);
-
-HV_INLINE uint32_t shadow_fault(struct vcpu *v, gva_t va, uint32_t hw_err)
-{
-    uint32_t r = shadow_fault_linked(v, va, hw_err);
-
-    return hv_likely(r != SHADOW_LONG_WAY) ? r : shadow_fault_walk(v, va, hw_err);
-}
+uint32_t shadow_fault(struct vcpu *v, gva_t va, uint32_t hw_err);
 
 /* Hypercalls (ABI 7.4 to 7.6); bad arguments kill the guest. */
 void shadow_new_pgtable(struct vcpu *v, uint32_t gcr3);
 /* The entry is in v->hcall_c (low dword) and v->hcall_d (high, PAE). */
 void shadow_set_pte(struct vcpu *v, uint32_t pgd, uint32_t va);
-
-/* The same for ring entries of five words (number, then the arguments) that lie one
- * after the other: as many of the first max as are SET_PTE and need no long way, each
- * marked free when done. Returns their number; the next one is the caller's. */
-uint32_t shadow_set_ptes(struct vcpu *v, uint8_t *status, const uint32_t *slots,
-                         uint32_t max);
+/* The same for n calls that lie in guest memory, until one kills. */
+void shadow_set_ptes(struct vcpu *v, const struct hcall *calls, uint32_t n);
 
 void shadow_set_pgd(struct vcpu *v, uint32_t pgd, uint32_t index);
 void shadow_set_pmd(struct vcpu *v, uint32_t pmd, uint32_t index);
@@ -52,9 +36,6 @@ void shadow_flush_all(struct vcpu *v);
 
 /* Drops every shadow and starts with an empty root for the same CR3. */
 void shadow_drop_all(struct vcpu *v);
-
-/* Another vCPU has run on this CPU, or this one elsewhere. */
-void shadow_vcpu_moves(struct vcpu *v);
 
 /* Sets VCPU_TODO_PIN unless the vCPU's stack is known to be pinned in its root. */
 void shadow_check_pin(struct vcpu *v);

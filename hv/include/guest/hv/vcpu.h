@@ -12,15 +12,6 @@
 
 struct guest;
 struct shadow_root;
-struct link_cache;
-
-/* The page that ring 1's tables last let the monitor write to (va 1: none). The
- * bytes are frame_ptr_kept(): this CPU's, and for the vCPU that runs on it. */
-struct write_cache {
-    uint32_t va;
-    uint32_t frame;
-    uint8_t *bytes;
-};
 
 /* What is to be done for a vCPU before the next entry. */
 #define VCPU_TODO_VIRQ HV_BIT(0)    /* virq_deliver has something to do */
@@ -39,8 +30,6 @@ struct vcpu {
     uint32_t posted; /* the same from others: vcpu_post() */
     struct guest *guest;
     struct shadow_root *root; /* current; never NULL once running */
-    const struct write_cache *writable; /* kept up to date by shadow paging */
-    const struct link_cache *link;      /* and this, which is its own */
     /* Alias of lguest_data.hcall_status. Before INIT, and for guests with the
      * old register order, a byte that always says "look closer". */
     const volatile uint8_t *hcall_status;
