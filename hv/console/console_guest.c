@@ -261,7 +261,7 @@ void console_guest_write(struct guest *g, const uint8_t *bytes, uint32_t n)
         console_count_dropped(n - room);
         n = room;
     }
-    if (test_mode || g->config.is_test || console_view() == VIEW_ALL) {
+    if (test_mode || g->config.observer || console_view() == VIEW_ALL) {
         write_lines(g, bytes, n);
     } else {
         track_line(line_of(g), bytes, n);

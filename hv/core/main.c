@@ -10,6 +10,7 @@
 #include "hv/frame.h"
 #include "hv/guest.h"
 #include "hv/mail.h"
+#include "hv/observer.h"
 #include "hv/percpu.h"
 #include "hv/pmm.h"
 #include "hv/sched.h"
@@ -18,6 +19,8 @@
 #include "hv/suite.h"
 #include "hv/timerq.h"
 #include "version.h"
+
+const struct observer *observer;
 
 static struct {
     uint32_t nr_configs;
@@ -217,15 +220,15 @@ static void guest_ended(struct guest *g)
     bool bad = g->end == END_CRASH || g->end == END_KILLED;
 
     g->state = GUEST_ENDED;
-    if (bad && !g->config.is_test) {
+    if (bad && !g->config.observer) {
         guest_dump(g);
         if (retry_with_pae(g))
             return;
     }
     log_always("guest %s: ended %s: %s", g->config.name, end_word(g->end), g->reason);
     say_what_may_be_wrong(g);
-    if (g->config.is_test) {
-        suite_guest_ended(g);
+    if (g->config.observer) {
+        g->config.observer->ended(g);
         guest_destroy(g);
         return;
     }
@@ -248,8 +251,8 @@ static void guest_ended(struct guest *g)
 /* It has said why. */
 static void guest_failed(struct guest *g)
 {
-    if (g->config.is_test)
-        suite_guest_ended(g);
+    if (g->config.observer)
+        g->config.observer->ended(g);
     else if (g->restarts > 0)
         hv_count_failure();
     guest_destroy(g);
@@ -284,7 +287,8 @@ static bool any_alive(void)
 /* Once, when nothing is left to run. exit=wait keeps the shell. */
 static void all_ended(void)
 {
-    bool ok = hv.failures == 0 && log_config_errors() == 0 && suite_result() == 0;
+    bool ok = hv.failures == 0 && log_config_errors() == 0 &&
+              !(observer && observer->has_failed());
 
     if (hv.finished)
         return;
@@ -292,7 +296,7 @@ static void all_ended(void)
     if (hv_options.exit_mode != EXIT_WAIT)
         hv_finish(ok);
     console_set_test_mode(false);
-    if (suite_show_report())
+    if (observer && observer->show_result())
         return;
     log_info("all guests have ended; the shell is here (help)");
     console_attach(NULL);
@@ -320,7 +324,7 @@ static void start_guests(void)
     uint32_t started = 0;
 
     if (hv.nr_configs == 0 && !hv.guests_refused && !hv_options.demo_off &&
-        !suite_wanted())
+        !observer)
         add_demo();
     for (uint32_t i = 0; i < hv.nr_configs; i++) {
         struct guest *g = guest_create(hv.configs[i]);
@@ -336,7 +340,7 @@ static void start_guests(void)
         console_attach(only);
     else if (started > 1)
         console_show_all();
-    else if (!suite_wanted())
+    else if (!observer)
         console_attach(NULL);
 }
 
@@ -364,7 +368,6 @@ static void refuse_suite(void)
     log_always("suite done rc=1");
     if (hv_options.exit_mode != EXIT_WAIT)
         hv_finish(false);
-    hv_options.test[0] = '\0';
     hv.guests_refused = true;
 }
 
@@ -375,8 +378,10 @@ void hv_run(void)
     hv_init_free();
     sched_init();
     timer_init_own(&hv.restart_timer, restart_timer_fired);
-    if (hv_options.test_refused || (suite_wanted() && log_config_errors()))
+    if (hv_options.test_refused || (hv_options.test[0] && log_config_errors()))
         refuse_suite();
+    else if (hv_options.test[0])
+        (void)suite_start(hv_options.test);
     while (pmm_clear_ahead())
         arch_preempt_point();
     start_guests();
@@ -392,13 +397,11 @@ void hv_run(void)
         reap();
         if (hv.restart_due)
             restart_waiting();
-        if (suite_wanted() && suite_step())
+        if (observer && observer->step())
             hv.finished = false; /* the shell may start it more than once */
-        else if (suite_wanted() && !any_alive())
+        else if (!any_alive())
             all_ended();
         v = sched_pick();
-        if (!v && !suite_wanted() && !any_alive())
-            all_ended();
         if ((!v && pmm_clear_ahead()) || !mail_away())
             continue;
         if (v)

@@ -14,7 +14,6 @@
 #include "hv/guest.h"
 #include "hv/mail.h"
 #include "hv/percpu.h"
-#include "hv/suite.h"
 
 /* With more that wait slices are shorter, so that a round of all takes ROUND_NS; but not
  * so short that changing over is most of it. */
@@ -205,8 +204,7 @@ struct vcpu *sched_pick(void)
         cpu->charged_ns = 0; /* nobody pays for idling */
         return NULL;
     }
-    /* The suite watches the clock between slices, also with one guest. */
-    if (ready > 1 || suite_wanted())
+    if (ready > 1 || cpu->always_slice)
         timer_arm(&cpu->slice, now + slice_ns(found));
     found->todo = vcpu_todo(found) & ~VCPU_TODO_RESCHED;
     return found;

@@ -10,10 +10,9 @@
 #include "hv/arch_if.h"
 #include "hv/cmdline.h"
 #include "hv/console.h"
-#include "hv/frame.h"
 #include "hv/guest.h"
+#include "hv/observer.h"
 #include "hv/percpu.h"
-#include "hv/pmm.h"
 #include "hv/string.h"
 #include "hv/suite.h"
 #include "suite_pack.h"
@@ -28,6 +27,7 @@
 #define NS_PER_S 1000000000u
 
 enum phase {
+    PHASE_DONE,   /* or never begun */
     PHASE_START,
     PHASE_CANARY, /* wait until it beats */
     PHASE_NEXT,   /* choose a case, take the baseline */
@@ -37,15 +37,13 @@ enum phase {
     PHASE_RUN,
     PHASE_END,    /* guests are on their way out */
     PHASE_CHECK,  /* wait for the canary's next beat, then judge */
-    PHASE_LAST, /* the canary is on its way out */
-    PHASE_DONE,
+    PHASE_LAST,   /* the canary is on its way out */
 };
 
 static struct {
     enum phase phase;
     struct suite_pack pack;
     uint32_t canary_case;
-    struct guest *canary;    /* NULL once it has ended */
     struct guest *main, *peer;
     struct suite_end end, peer_end;
     uint32_t index, number;
@@ -59,19 +57,10 @@ static struct {
     struct suite_share share;
     struct timer alarm; /* so that an idle CPU looks at the deadline */
     struct suite_before before;
-    uint8_t *disk;
     uint8_t selected[SUITE_MAX_CASES];
 } suite;
 
-bool suite_wanted(void)
-{
-    return hv_options.test[0] != '\0';
-}
-
-int suite_result(void)
-{
-    return suite_report_failed() ? 1 : 0;
-}
+static const struct observer suite_observer;
 
 static void alarm_fired(struct timer *t)
 {
@@ -96,65 +85,30 @@ static const struct suite_case *current(void)
 
 static uint32_t canary_word(void)
 {
-    return suite.canary ? suite.canary->test_word : 0;
+    return suite_canary.guest ? suite_canary.word : 0;
 }
 
 /* ---- guests ---- */
 
-static void add_disk(struct guest_config *g)
-{
-    struct guest_disk *d = &g->disks[0];
-
-    if (!suite.disk)
-        return;
-    g->nr_disks = 1;
-    str_copy(d->name, "vda", sizeof(d->name));
-    d->data = suite.disk;
-    d->bytes = SUITE_DISK_BYTES;
-    for (uint32_t i = 0; i < SUITE_DISK_BYTES; i++) {
-        suite.disk[i] = (uint8_t)(i / 512 + i);
-        if (i % 1024 == 0)
-            arch_preempt_point();
-    }
-}
-
 static struct guest *start_guest(uint32_t index, const char *name)
 {
-    static struct guest_config g; /* large */
-    const struct suite_case *c = &suite.pack.cases[index];
-    const struct suite_image *image = &suite.pack.images[c->image];
-
-    guest_config_init(&g);
-    str_copy(g.name, name, sizeof(g.name));
-    str_copy(g.kernel_name, c->entry, sizeof(g.kernel_name));
-    g.kernel.data = suite.pack.blob + image->offset;
-    g.kernel.bytes = image->bytes;
-    g.memory_kib = c->memory_kib ? c->memory_kib : SUITE_MEMORY_KIB;
-    g.on_poweroff = g.on_reboot = g.on_crash = ON_DESTROY;
-    g.abi = (enum abi_revision)c->abi;
-    if (c->abi)
-        g.pae = c->flags & GT_PAE ? 1 : 0;
-    g.is_test = suite.phase != PHASE_DONE; /* the reporter is a guest like any */
-    if (c->flags & GT_DISK)
-        add_disk(&g);
-    hv_snprintf(g.cmdline, sizeof(g.cmdline), "case=%s pae=%u seed=%u", c->entry,
-                c->flags & GT_PAE ? 1u : 0u, suite.seed);
-    return guest_create(&g);
+    return suite_start_guest(&suite.pack, index, name, suite.seed, &suite_observer);
 }
 
 static void start_canary(void)
 {
-    suite.canary = start_guest(suite.canary_case, CANARY_NAME);
+    suite_canary.word = 0;
+    suite_canary.guest = start_guest(suite.canary_case, CANARY_NAME);
     set_deadline(CANARY_WAIT_NS);
     suite.phase = PHASE_CANARY;
 }
 
-void suite_guest_ended(struct guest *g)
+static void guest_ended(struct guest *g)
 {
     struct suite_end *e = NULL;
 
-    if (g == suite.canary)
-        suite.canary = NULL;
+    if (g == suite_canary.guest)
+        suite_canary.guest = NULL;
     else if (g == suite.main)
         e = &suite.end;
     else if (g == suite.peer)
@@ -176,7 +130,7 @@ static uint32_t timers_now(void)
 {
     uint32_t n = timerq_count_guests();
 
-    if (suite.canary && timer_is_armed(&suite.canary->vcpu->clockevent))
+    if (suite_canary.guest && timer_is_armed(&suite_canary.guest->vcpu->clockevent))
         n--;
     return n;
 }
@@ -218,8 +172,7 @@ static void phase_start(void)
         suite_report_case(++suite.number, word, SUITE_FAIL, "no such test or group");
     }
     suite.index = 0;
-    if (!suite.disk)
-        suite.disk = frame_ptr(pmm_alloc_contig(SUITE_DISK_BYTES / HV_PAGE_SIZE, 1, 0));
+    (void)suite_disk(); /* now: no case is to have taken it */
     suite.canary_case = suite_pack_find(&suite.pack, "canary.canary");
     suite.phase = PHASE_NEXT;
     if (n && suite.canary_case != SUITE_NO_CASE)
@@ -238,9 +191,7 @@ static void start_main(void)
     const struct suite_case *c = current();
     uint32_t ms = (c->timeout_s ? c->timeout_s : hv_options.timeout_s) * 1000;
 
-    suite_share_begin(&suite.share, suite.canary, (c->flags & GT_SHARE) != 0,
-                      suite.peer ? 3 : 2);
-
+    suite_share_begin(&suite.share, (c->flags & GT_SHARE) != 0, suite.peer ? 3 : 2);
     if ((suite.runs || suite.whatever || (c->flags & GT_AGAIN)) && !c->timeout_s)
         ms = RUNS_DEFAULT_MS;
     suite.main = start_guest(suite.index, c->name);
@@ -369,7 +320,7 @@ static void phase_end(void)
     if (!past_deadline() && (suite.main || suite.peer || guest_find("peer") ||
                              guest_find(current()->name)))
         return;
-    suite_share_end(&suite.share, suite.canary, current()->name);
+    suite_share_end(&suite.share, current()->name);
     suite.beats_at_end = canary_word();
     set_deadline(CANARY_WAIT_NS);
     suite.phase = PHASE_CHECK;
@@ -383,7 +334,7 @@ static bool aftermath_is_good(char *why, uint32_t bytes)
 
     if (suite.main || suite.peer)
         hv_snprintf(why, bytes, "the guest could not be ended");
-    else if (!suite.canary)
+    else if (!suite_canary.guest)
         hv_snprintf(why, bytes, "the canary is dead");
     else if (word & ~CANARY_BEATS)
         hv_snprintf(why, bytes, "the canary complains: %#x", word);
@@ -442,7 +393,7 @@ static void phase_check(void)
     char why[256] = "";
     enum suite_verdict v;
 
-    if (suite.canary && !past_deadline() &&
+    if (suite_canary.guest && !past_deadline() &&
         (canary_word() == suite.beats_at_end || !timers_are_down()))
         return;
     v = judge(why, sizeof(why));
@@ -458,7 +409,7 @@ static void phase_check(void)
     report(v, why);
     suite.lives = 0;
     suite.index++;
-    if (!suite.canary)
+    if (!suite_canary.guest)
         start_canary();
 }
 
@@ -466,29 +417,19 @@ static void phase_check(void)
 static void phase_last(void)
 {
     timer_cancel(&suite.alarm);
-    if (suite.canary)
-        guest_request_end(suite.canary, "suite: the end");
+    if (suite_canary.guest)
+        guest_request_end(suite_canary.guest, "suite: the end");
     if (guest_find(CANARY_NAME))
         return;
     suite_irqs_totals();
     suite_share_totals();
     suite_report_totals();
     console_set_test_mode(false);
+    this_cpu()->always_slice = false;
     suite.phase = PHASE_DONE;
 }
 
-bool suite_start(const char *test)
-{
-    if (suite_wanted() && suite.phase != PHASE_DONE)
-        return false;
-    (void)str_copy(hv_options.test, test, sizeof(hv_options.test));
-    console_set_test_mode(true);
-    suite.number = 0;
-    suite.phase = PHASE_START;
-    return true;
-}
-
-bool suite_step(void)
+static bool step(void)
 {
     enum phase before;
 
@@ -511,18 +452,39 @@ bool suite_step(void)
     return suite.phase != PHASE_DONE;
 }
 
-bool suite_show_report(void)
+static bool show_report(void)
 {
-    uint32_t index;
+    uint32_t index = suite_pack_find(&suite.pack, "report.page");
     struct guest *g;
 
-    if (suite.phase != PHASE_DONE || !suite.pack.nr_cases || !suite.disk)
+    if (suite.phase != PHASE_DONE || index == SUITE_NO_CASE || !suite_disk())
         return false;
-    index = suite_pack_find(&suite.pack, "report.page");
-    g = index == SUITE_NO_CASE ? NULL : start_guest(index, "report");
+    g = suite_start_guest(&suite.pack, index, "report", 0, NULL); /* a guest like any */
     if (!g)
         return false;
-    suite_report_text((char *)suite.disk, SUITE_DISK_BYTES); /* it has not run yet */
+    suite_report_text((char *)suite_disk(), SUITE_DISK_BYTES); /* it has not run yet */
     console_attach(g);
+    return true;
+}
+
+static const struct observer suite_observer = {
+    .step = step,
+    .ended = guest_ended,
+    .port_in = suite_port_in,
+    .port_out = suite_port_out,
+    .has_failed = suite_report_failed,
+    .show_result = show_report,
+};
+
+bool suite_start(const char *test)
+{
+    if (suite.phase != PHASE_DONE)
+        return false;
+    (void)str_copy(hv_options.test, test, sizeof(hv_options.test));
+    console_set_test_mode(true);
+    observer = &suite_observer;
+    this_cpu()->always_slice = true; /* deadlines are looked at between slices */
+    suite.number = 0;
+    suite.phase = PHASE_START;
     return true;
 }

@@ -161,33 +161,35 @@ void suite_irqs_totals(void)
 
 static uint32_t longest_wait;
 
-void suite_share_begin(struct suite_share *s, struct guest *canary, bool greedy,
-                       uint32_t guests)
+void suite_share_begin(struct suite_share *s, bool greedy, uint32_t guests)
 {
-    *s = (struct suite_share){arch_time_ns(), 0, guests, greedy};
+    struct guest *canary = suite_canary.guest;
+
+    *s = (struct suite_share){arch_time_ns(), 0, guests};
+    suite_canary.greedy = greedy;
     if (!canary)
         return;
     s->run_ns = canary->vcpu->run_ns;
     canary->vcpu->longest_wait_ns = 0;
-    canary->test_greedy = greedy;
 }
 
 /* Which of it is too much and whether time is virtual, tools/run-suite knows. */
-void suite_share_end(const struct suite_share *s, struct guest *canary, const char *name)
+void suite_share_end(const struct suite_share *s, const char *name)
 {
+    const struct guest *canary = suite_canary.guest;
     uint32_t all = (uint32_t)(arch_time_ns() - s->start_ns), had, waited;
 
     if (!canary)
         return;
-    canary->test_greedy = false;
     had = (uint32_t)div64((canary->vcpu->run_ns - s->run_ns) * 1000, all ? all : 1, NULL);
     waited = (uint32_t)canary->vcpu->longest_wait_ns;
     longest_wait = waited > longest_wait ? waited : longest_wait;
-    if (s->greedy)
+    if (suite_canary.greedy)
         log_raw("# %s: the canary had %u of %u per mille and waited %u ns\n", name, had,
                 1000 / s->guests, waited);
     else if (waited > WAIT_NS)
         log_raw("# %s: the canary waited %u ns\n", name, waited);
+    suite_canary.greedy = false;
 }
 
 void suite_share_totals(void)

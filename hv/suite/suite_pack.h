@@ -83,6 +83,24 @@ enum suite_verdict { SUITE_PASS, SUITE_FAIL, SUITE_SKIP };
 enum suite_verdict suite_judge(const struct suite_case *c, const struct suite_end *e,
                                char *why, uint32_t bytes);
 
+/* suite_guests.c: a guest of this case, whose is said by o; NULL if it could not be made. */
+struct guest *suite_start_guest(const struct suite_pack *p, uint32_t index, const char *name,
+                                uint32_t seed, const struct observer *o);
+
+/* Memory for the disk of a case that wants one, and of the reporter; NULL: there is none. */
+uint8_t *suite_disk(void);
+
+/* Hooks of struct observer. */
+bool suite_port_in(struct guest *g, uint16_t port, uint32_t width, uint32_t *value);
+bool suite_port_out(struct guest *g, uint16_t port, uint32_t value);
+
+/* The guest that runs beside all cases and must not notice them. */
+extern struct suite_canary {
+    struct guest *guest; /* NULL: it has ended */
+    uint32_t word;       /* the last one that it wrote to its port */
+    bool greedy;         /* it is to want all of the CPU, and reads that there */
+} suite_canary;
+
 /* suite_after.c: what a case may not change (P2 to P4). Both are called with the
  * same guests alive; why (bytes long) gets the sentence when false. */
 struct suite_before {
@@ -101,15 +119,13 @@ void suite_irqs_totals(void);
 
 /* P1: what the canary had of the CPU between the two, and how long it was kept
  * waiting. One that is greedy was to have its part of so many guests: then the line is
- * printed in any case, else if it waited longer than it may. canary: NULL if dead. */
+ * printed in any case, else if it waited longer than it may. */
 struct suite_share {
     uint64_t start_ns, run_ns;
     uint32_t guests;
-    bool greedy;
 };
-void suite_share_begin(struct suite_share *s, struct guest *canary, bool greedy,
-                       uint32_t guests);
-void suite_share_end(const struct suite_share *s, struct guest *canary, const char *name);
+void suite_share_begin(struct suite_share *s, bool greedy, uint32_t guests);
+void suite_share_end(const struct suite_share *s, const char *name);
 void suite_share_totals(void);
 
 /* KTAP. */

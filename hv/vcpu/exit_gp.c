@@ -6,6 +6,7 @@
 #include "hv/exit.h"
 #include "hv/guest.h"
 #include "hv/insn.h"
+#include "hv/observer.h"
 #include "hv/reflect.h"
 #include "hv/shadow.h"
 #include "hv/vdev.h"
@@ -53,24 +54,19 @@ static uint32_t width_mask(uint32_t width)
 
 static uint32_t port_in(struct vcpu *v, uint16_t port, uint32_t width)
 {
-    if (port == GABI_TEST_PORT && v->guest->config.is_test)
-        return width == 1 ? v->guest->test_greedy : vcpu_exits(v);
-#if HV_CFG_INJECT
-    if (port == GABI_INJECT_PORT && v->guest->config.is_test)
-        return 1;
-#endif
+    const struct observer *o = v->guest->config.observer;
+    uint32_t value;
+
+    if (o && o->port_in(v->guest, port, width, &value))
+        return value;
     return vdev_port_in(v->guest, port, width);
 }
 
 static void port_out(struct vcpu *v, uint16_t port, uint32_t width, uint32_t value)
 {
-    if (port == GABI_TEST_PORT && v->guest->config.is_test)
-        v->guest->test_word = value;
-#if HV_CFG_INJECT
-    else if (port == GABI_INJECT_PORT && v->guest->config.is_test)
-        v->guest->copies_to_fault = value;
-#endif
-    else
+    const struct observer *o = v->guest->config.observer;
+
+    if (!o || !o->port_out(v->guest, port, value))
         vdev_port_out(v->guest, port, width, value);
 }
 

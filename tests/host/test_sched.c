@@ -13,7 +13,6 @@
 #include "hv/gmem.h"
 #include "hv/percpu.h"
 #include "hv/sched.h"
-#include "hv/suite.h"
 
 #include <string.h>
 
@@ -28,11 +27,6 @@ static void (*in_turn)(struct vcpu *v); /* and what happens in it */
 static uint32_t left, loads;
 
 /* ---- instead of the machine ---- */
-
-bool suite_wanted(void)
-{
-    return false;
-}
 
 bool gmem_read32(struct guest *g, gpa_t a, uint32_t *v)
 {

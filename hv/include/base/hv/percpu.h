@@ -25,6 +25,7 @@ struct percpu {
     struct list run_queue;
     struct vcpu *running; /* whose stack we are on; NULL: the CPU's own */
     struct timer slice;
+    bool always_slice; /* also for one that is alone: somebody watches the clock between slices */
     uint64_t charged_ns; /* until when running has been charged */
     uint64_t floor_ns;   /* no ready vCPU had a smaller used_ns when it was last looked */
     struct list timers;

@@ -70,10 +70,8 @@ struct guest {
     uint32_t hasty_ends; /* lives in a row, this one too, that were over at once */
     uint64_t restart_at_ns; /* ended, and waits for its next life; 0: does not */
     uint64_t started_ns;
-    uint32_t test_word; /* suite guests: last value written to port 0xe8 */
-    bool test_greedy;   /* the canary: it is to want all of the CPU (a byte of port 0xe8) */
 #if HV_CFG_INJECT
-    uint32_t copies_to_fault; /* suite guests: set by port 0xe9, 0: none */
+    uint32_t copies_to_fault; /* 0: none */
 #endif
 };
 

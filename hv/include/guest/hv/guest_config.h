@@ -29,6 +29,8 @@ struct blob {
     uint32_t bytes;
 };
 
+struct observer;
+
 struct guest_disk {
     char name[8]; /* "vda" */
     bool read_only;
@@ -52,8 +54,7 @@ struct guest_config {
     int pae; /* -1 auto, 0, 1 */
     char kernel_name[64]; /* for "started kernel=" */
     char cmdline[GUEST_CMDLINE_BYTES];
-    /* Suite guests only: */
-    bool is_test;    /* output appears as "# [NAME] text" */
+    const struct observer *observer; /* whose guest this is; NULL: the user's */
     uint32_t memory_kib; /* not 0: instead of memory_mib */
 };
 
