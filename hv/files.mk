@@ -1,3 +1,3 @@
 # Sources of hv/: the hypervisor proper, all of each room.
-hv-rooms := core guest vcpu mmu vdev console console/shell suite lib
+hv-rooms := core control guest vcpu mmu vdev console console/shell suite lib
 monitor-src += $(foreach r,$(hv-rooms),$(wildcard hv/$(r)/*.c))

@@ -19,8 +19,7 @@
 static uint32_t panic_depth;
 static uint32_t panic_cpu;
 
-/* Does what exit= says; what should end the machine may not exist. */
-static HV_NORETURN void finish(void)
+void hv_finish(bool ok)
 {
     console_flush();
     switch (hv_options.exit_mode) {
@@ -29,7 +28,7 @@ static HV_NORETURN void finish(void)
     case EXIT_REBOOT:
         arch_reboot();
     case EXIT_DEBUG:
-        arch_debug_exit(1);
+        arch_debug_exit(ok ? 0 : 1); /* may not exist */
         break;
     case EXIT_WAIT:
     case EXIT_HALT:
@@ -49,7 +48,7 @@ static void begin(const char *text)
         arch_halt();
     if (depth > 0) {
         log_emergency("PANIC in a panic: %s", text);
-        finish();
+        hv_finish(false);
     }
     panic_cpu = arch_cpu_index();
     console_panic_mode();
@@ -125,7 +124,7 @@ void hv_panic(const char *fmt, ...)
     print_guest();
     log_always("backtrace:");
     hv_backtrace((uintptr_t)__builtin_frame_address(0), 0);
-    finish();
+    hv_finish(false);
 }
 
 void hv_panic_trap(const struct trap_frame *tf, const char *what)
@@ -154,7 +153,7 @@ void hv_panic_trap(const struct trap_frame *tf, const char *what)
         && arch_stack_bounds((uintptr_t)&tf->esp, &bottom, &top))
         print_return(tf->esp); /* a call into nowhere: who called is on top */
     hv_backtrace(tf->ebp, tf->eip);
-    finish();
+    hv_finish(false);
 }
 
 void hv_assert_failed(const char *expr, const char *file, int line)

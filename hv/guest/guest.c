@@ -6,6 +6,7 @@
 #include "hv/arch_if.h"
 #include "hv/cmdline.h"
 #include "hv/console.h"
+#include "hv/control.h"
 #include "hv/exit.h"
 #include "hv/frame.h"
 #include "hv/hcall.h"
@@ -64,17 +65,12 @@ void guest_request_end(struct guest *g, const char *why)
     guest_kill(g, "%s", why);
 }
 
-void guest_pause(struct guest *g)
+void guest_set_paused(struct guest *g, bool paused)
 {
-    if (g->state == GUEST_RUNNING) {
+    if (paused && g->state == GUEST_RUNNING) {
         g->state = GUEST_PAUSED;
-        vcpu_post(g->vcpu, VCPU_TODO_RESCHED);
-    }
-}
-
-void guest_resume(struct guest *g)
-{
-    if (g->state == GUEST_PAUSED) {
+        g->vcpu->todo |= VCPU_TODO_RESCHED;
+    } else if (!paused && g->state == GUEST_PAUSED) {
         g->state = GUEST_RUNNING;
         sched_wake(g->vcpu);
     }
@@ -180,7 +176,7 @@ static void build_and_start(struct guest *g)
                (g->ram_pages + 255) / 256);
     if (g->advice)
         log_always("guest %s: %s", g->config.name, g->advice);
-    g->state = g->config.paused ? GUEST_PAUSED : GUEST_RUNNING;
+    g->state = g->wish.paused ? GUEST_PAUSED : GUEST_RUNNING;
 }
 
 struct guest *guest_create(const struct guest_config *c)
@@ -194,6 +190,8 @@ struct guest *guest_create(const struct guest_config *c)
         g->id = new_id();
         g->owner = this_cpu()->index;
         g->state = GUEST_BUILDING;
+        mail_init(&g->wish.mail, control_grant);
+        g->wish.paused = c->paused;
         g->started_ns = arch_time_ns();
         g->ram_pages = c->memory_kib ? c->memory_kib / 4 : c->memory_mib * 256;
         g->limit_pages = g->ram_pages + vdev_pages(c);
@@ -285,13 +283,29 @@ static void print_exits(const struct vcpu *v)
     log_raw("%s\n", line);
 }
 
+const char *guest_state_word(const struct guest *g)
+{
+    switch (g->state) {
+    case GUEST_BUILDING:
+        return "building";
+    case GUEST_LEAVING:
+    case GUEST_GONE:
+        return "leaving";
+    case GUEST_PAUSED:
+        return "paused";
+    default:
+        break;
+    }
+    if (guest_is_dead(g))
+        return g->restart_at_ns != 0 ? "waits" : "ended";
+    return (g->vcpu->todo & VCPU_TODO_HALTED) ? "idle" : "running";
+}
+
 void guest_print_info(struct guest *g)
 {
-    static const char *const states[] = {"built", "failed", "running", "paused", "ended",
-                                         "leaving", "gone"};
     const struct vcpu *v = g->vcpu;
 
-    log_raw("%s: %s%s%s\n", g->config.name, states[g->state],
+    log_raw("%s: %s%s%s\n", g->config.name, guest_state_word(g),
             g->end ? ", " : "", g->end ? g->reason : "");
     log_raw("  memory %u KiB, overhead %u KiB, touched %u KiB, abi %s, pae %d, restarts %u\n",
             g->ram_pages * 4, overhead_frames(g) * 4,

@@ -110,6 +110,23 @@ def test_pause_and_resume():
         poweroff(vm)
 
 
+def test_pause_while_it_is_built():
+    """Both commands are there before the guest has its first turn."""
+    with vmlib.boot("exit=wait") as vm:
+        expect_demo(vm)
+        to_shell(vm)
+        ask(vm, "destroy demo")
+        for _ in range(20):
+            if re.search(r"demo +off", ask(vm, "list")):
+                break
+        vm.send("start demo\rpause demo\r")
+        vm.expect(r"guest demo: started[^\n]*\n", 10)
+        vm.expect(r"\(RS\) > ", 5)
+        assert re.search(r"demo +paused", ask(vm, "list"))
+        vm.send("poweroff\r")
+        assert vm.finish(15) == 0
+
+
 def test_shell_poweroff():
     with vmlib.boot("exit=wait") as vm:
         expect_demo(vm)

@@ -7,6 +7,7 @@
 #include "hv/arch_if.h"
 #include "hv/cmdline.h"
 #include "hv/console.h"
+#include "hv/control.h"
 #include "hv/exit.h"
 #include "hv/log.h"
 #include "hv/main.h"
@@ -115,22 +116,17 @@ uint32_t console_dropped(void)
     return 0;
 }
 
-void guest_pause(struct guest *g)
+void guest_set_paused(struct guest *g, bool paused)
 {
-    called("pause", g);
-    g->state = GUEST_PAUSED;
+    if (g->state != (paused ? GUEST_RUNNING : GUEST_PAUSED))
+        return;
+    called(paused ? "pause" : "resume", g);
+    g->state = paused ? GUEST_PAUSED : GUEST_RUNNING;
 }
 
-void guest_resume(struct guest *g)
+const char *guest_state_word(const struct guest *g)
 {
-    called("resume", g);
-    g->state = GUEST_RUNNING;
-}
-
-void guest_request_end(struct guest *g, const char *why)
-{
-    (void)why;
-    called("end", g);
+    return g->state == GUEST_PAUSED ? "paused" : "running";
 }
 
 void guest_destroy(struct guest *g)
@@ -235,6 +231,7 @@ static void set_up(void)
     web->state = GUEST_RUNNING;
     web->ram_pages = 16384;
     (void)snprintf(web->config.name, sizeof(web->config.name), "web");
+    mail_init(&web->wish.mail, control_grant);
     list_add_tail(&guest_list, &web->link);
     (void)snprintf(fake_guest_configs[0].name, sizeof(fake_guest_configs[0].name),
                    "web");
@@ -250,6 +247,7 @@ static void keys(const char *s)
     for (; *s != '\0'; s++) {
         shell_input((uint8_t)*s);
         shell_run_pending();
+        mail_read();
     }
 }
 
@@ -372,14 +370,16 @@ TEST(shell_ignores_odd_bytes)
 TEST(shell_guest_commands)
 {
     set_up();
-    keys("pause web\rresume web\rinfo web\rbt web\rdestroy web\rconsole web\r"
-         "console all\r  log   7  \rlog\rstart db\r");
-    EXPECT_STR(done(), "pause(web) resume(web) info(web) dump(web) end(web) "
-                       "attach(web) all() log(7) log(20) create(db) ");
-    EXPECT_EQ(web->config.on_crash, ON_DESTROY);
+    keys("pause web\rresume web\rinfo web\rbt web\rconsole web\r"
+         "console all\r  log   7  \rlog\rstart db\rdestroy web\r");
+    EXPECT_STR(done(), "pause(web) resume(web) info(web) dump(web) attach(web) all() "
+                       "log(7) log(20) create(db) ");
+    EXPECT_EQ(web->end, END_KILLED);
+    EXPECT_EQ(web->after, AFTER_NOTHING);
+    web->end = END_NONE;
     keys("restart web\r");
     EXPECT_EQ(web->end, END_REBOOT);
-    EXPECT(web->restart_asked);
+    EXPECT_EQ(web->after, AFTER_RESTART);
     keys("test tr,fl\r");
     EXPECT_STR(hv_options.test, "tr,fl");
     EXPECT_STR(done(), "suite() ");
@@ -429,8 +429,9 @@ TEST(shell_bad_input_is_one_line_and_changes_nothing)
     EXPECT_EQ(web->state, GUEST_RUNNING);
     EXPECT_EQ(web->end, END_NONE);
     EXPECT_STR(hv_options.test, "");
-    web->state = GUEST_PAUSED;
-    EXPECT_EQ(lines_in(answer("pause web")), 1);
+    keys("pause web\r");
+    EXPECT_STR(done(), "pause(web) ");
+    EXPECT_STR(answer("pause web"), "(RS) guest web is paused already\n");
     web->state = GUEST_RUNNING;
     web->end = END_CRASH;
     EXPECT_EQ(lines_in(answer("pause web")), 1);

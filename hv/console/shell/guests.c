@@ -3,6 +3,7 @@
 #include "shell.h"
 
 #include "hv/console.h"
+#include "hv/control.h"
 #include "hv/exit.h"
 #include "hv/guest.h"
 #include "hv/main.h"
@@ -10,26 +11,20 @@
 
 #define NS_PER_SECOND 1000000000u
 
+/* Why a wish was not granted. */
+static void answer(const char *name, enum control_result r)
+{
+    if (r != CONTROL_OK)
+        shell_say("guest %s %s", name, control_text(r));
+}
+
 static struct guest *guest_named(const char *name)
 {
     struct guest *g = guest_find(name);
 
     if (g == NULL)
-        shell_say("no guest \"%s\", list shows them", name);
+        answer(name, CONTROL_NO_SUCH_GUEST);
     return g;
-}
-
-static const char *state_name(const struct guest *g)
-{
-    if (g->state == GUEST_PAUSED)
-        return "paused";
-    if (g->restart_at_ns != 0)
-        return "waits";
-    if (g->state == GUEST_ENDED || guest_is_dead(g))
-        return "ended";
-    if (g->state == GUEST_BUILDING)
-        return "built";
-    return g->vcpu != NULL && (g->vcpu->todo & VCPU_TODO_HALTED) ? "idle" : "running";
 }
 
 static uint32_t exits_of(const struct guest *g)
@@ -53,7 +48,7 @@ static void cmd_list(uint32_t nr_args, char *const *args)
         struct guest *g = HV_CONTAINER_OF(p, struct guest, link);
 
         shell_say("%3u %-16s %-8s %4uMiB %7us %9u %s", g->id + 1,
-                  g->config.name, state_name(g), g->ram_pages >> 8,
+                  g->config.name, guest_state_word(g), g->ram_pages >> 8,
                   uptime_s(g),
                   exits_of(g),
                   g->abi != NULL ? g->abi->name : "?");
@@ -77,97 +72,46 @@ static void cmd_info(uint32_t nr_args, char *const *args)
 
 static void cmd_pause(uint32_t nr_args, char *const *args)
 {
-    struct guest *g = guest_named(args[0]);
-
     (void)nr_args;
-    if (g == NULL)
-        return;
-    if (g->state == GUEST_ENDED || guest_is_dead(g))
-        shell_say("guest %s has ended", g->config.name);
-    else if (g->state == GUEST_PAUSED)
-        shell_say("guest %s is paused already", g->config.name);
-    else
-        guest_pause(g);
+    answer(args[0], control_pause(args[0]));
 }
 
 static void cmd_resume(uint32_t nr_args, char *const *args)
 {
-    struct guest *g = guest_named(args[0]);
-
     (void)nr_args;
-    if (g == NULL)
-        return;
-    if (g->state != GUEST_PAUSED)
-        shell_say("guest %s is not paused", g->config.name);
-    else
-        guest_resume(g);
+    answer(args[0], control_resume(args[0]));
 }
 
 static void cmd_destroy(uint32_t nr_args, char *const *args)
 {
-    struct guest *g = guest_named(args[0]);
+    const struct guest *g = guest_find(args[0]);
 
     (void)nr_args;
-    if (g == NULL)
-        return;
-    g->again = g->restart_asked = false; /* it may be on its way to another life */
-    if (g->state == GUEST_ENDED) { /* kept by preserve */
-        guest_destroy(g);
+    answer(args[0], control_destroy(args[0]));
+    if (g != NULL && g->state == GUEST_ENDED) /* kept: its end is no news */
         shell_say("%s is gone", args[0]);
-        return;
-    }
-    g->config.on_crash = ON_DESTROY;
-    guest_request_end(g, "destroyed from the shell");
 }
 
 static void cmd_start(uint32_t nr_args, char *const *args)
 {
     (void)nr_args;
-    if (guest_find(args[0]) != NULL) {
-        shell_say("guest %s is there already", args[0]);
-        return;
-    }
-    for (uint32_t i = 0; i < hv_nr_configured(); i++) {
-        const struct guest_config *c = hv_configured(i);
-
-        if (strcmp(c->name, args[0]) == 0) {
-            (void)guest_create(c);
-            return;
-        }
-    }
-    shell_say("no guest \"%s\" is configured, list shows them", args[0]);
+    answer(args[0], control_start(args[0]));
 }
 
 /* The same way that the guest's own restart goes, whatever on_reboot= says. */
 static void cmd_restart(uint32_t nr_args, char *const *args)
 {
-    struct guest *g = guest_named(args[0]);
-
     (void)nr_args;
-    if (g == NULL)
-        return;
-    g->restart_asked = true;
-    g->hasty_ends = 0;
-    g->restart_at_ns = 0;
-    if (g->state == GUEST_ENDED) { /* kept by preserve: it ends once more */
-        g->state = GUEST_PAUSED;
-        g->end = END_NONE;
-    }
-    guest_end(g, END_REBOOT, "restarted from the shell");
+    answer(args[0], control_restart(args[0]));
 }
 
 static void cmd_console(uint32_t nr_args, char *const *args)
 {
-    struct guest *g;
-
     (void)nr_args;
-    if (strcmp(args[0], "all") == 0) {
+    if (strcmp(args[0], "all") == 0)
         console_show_all();
-        return;
-    }
-    g = guest_named(args[0]);
-    if (g != NULL)
-        console_attach(g);
+    else
+        answer(args[0], control_attach(args[0]));
 }
 
 static void print_exits(const struct guest *g)

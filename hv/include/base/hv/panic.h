@@ -21,3 +21,6 @@ void hv_backtrace(uintptr_t ebp, uintptr_t eip);
 /* Looks an address up in the embedded symbol table.  Returns the name and
  * writes the offset, or NULL when the address is in no function. */
 const char *symtab_lookup(uintptr_t addr, uint32_t *off_bytes);
+
+/* Does what exit= says. ok: all went well, as docs/usage.md defines it. */
+HV_NORETURN void hv_finish(bool ok);

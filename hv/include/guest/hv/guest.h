@@ -8,6 +8,7 @@
 #include "hv/guest_config.h"
 #include "hv/list.h"
 #include "hv/log.h"
+#include "hv/mail.h"
 #include "hv/vcpu.h"
 
 struct shadow_mmu;
@@ -24,6 +25,21 @@ enum guest_state {
 };
 
 enum guest_end { END_NONE, END_POWEROFF, END_REBOOT, END_CRASH, END_KILLED };
+
+/* What comes after its end. */
+enum guest_after {
+    AFTER_POLICY,  /* what its configuration says */
+    AFTER_NOTHING, /* whatever that says, it does not come back and is not kept */
+    AFTER_RESTART, /* or is made anew */
+};
+
+/* What others wish of a guest. They write the words, atomically, and post the letter; its
+ * owner grants them (hv/control.h). */
+struct guest_wish {
+    struct mail mail;
+    bool paused;
+    enum guest_after after; /* AFTER_POLICY: no end is wished for */
+};
 
 struct guest {
     struct list link; /* in guest_list */
@@ -65,8 +81,8 @@ struct guest {
 
     struct log_limit log_limit;
     uint32_t restarts;
-    bool restart_asked; /* from the shell, whatever on_reboot= says */
-    bool again; /* when it is gone it is made anew */
+    struct guest_wish wish;
+    enum guest_after after;
     uint32_t hasty_ends; /* lives in a row, this one too, that were over at once */
     uint64_t restart_at_ns; /* ended, and waits for its next life; 0: does not */
     uint64_t started_ns;
@@ -109,8 +125,11 @@ void guest_destroy(struct guest *g);
 /* Frees what is left of one that is gone. */
 void guest_free(struct guest *g);
 
-void guest_pause(struct guest *g);
-void guest_resume(struct guest *g);
+/* What it is doing, in one word. */
+const char *guest_state_word(const struct guest *g);
+
+/* Only a guest that runs can be paused, and only one that is paused can go on. */
+void guest_set_paused(struct guest *g, bool paused);
 /* Asks for an end from outside (shell `destroy`, suite timeout). */
 void guest_request_end(struct guest *g, const char *why);
 

@@ -13,9 +13,3 @@ const struct guest_config *hv_configured(uint32_t i);
 
 /* Starts what is configured (or the demo, or the suite) and runs for good. */
 HV_NORETURN void hv_run(void);
-
-/* exit= action. ok: all went well as docs/usage.md defines it. */
-HV_NORETURN void hv_finish(bool ok);
-
-/* Guests that crashed or were killed without a declaration. */
-void hv_count_failure(void);

@@ -8,6 +8,9 @@
 
 struct vcpu;
 
+/* Runs this CPU for good. */
+HV_NORETURN void cpu_loop(void);
+
 void sched_init(void);
 void sched_add(struct vcpu *v);
 void sched_remove(struct vcpu *v);
