@@ -76,9 +76,8 @@ _NAME = re.compile(r"(\w+)\s*\(")
 
 
 def functions(name):
-    """[(function, first line, lines, text)] with the length counted from the
-    opening to the closing brace, both included."""
-    raw = read(name).split("\n")
+    """[(function, first line, lines)] from the signature to the closing brace, both
+    included."""
     code = strip_comments(read(name), keep_strings=False).split("\n")
     out = []
     i = 0
@@ -100,9 +99,7 @@ def functions(name):
         m = _NAME.search(re.sub(r"\bHV_\w+\s*\([^)]*\)", " ", text)) \
             or _NAME.search(text)
         if m and k < len(code) and "=" not in text.split("(")[0]:
-            start = max(0, j)
-            out.append((m.group(1), i + 1, k - i + 1,
-                        "\n".join(raw[start:k + 1])))
+            out.append((m.group(1), j + 2, k - j))
         i = k + 1
     return out
 
