@@ -94,15 +94,6 @@ def build_rstest():
     return path
 
 
-def build_counter():
-    """The plugin that counts executed instructions; see there."""
-    path = os.path.join(BUILD, "count.so")
-    subprocess.run(["gcc", "-shared", "-fPIC", "-O2", "-fvisibility=hidden",
-                    "-Wall", "-Wextra", "-Werror", "-o", path,
-                    "tests/linux/plugin/count.c"], cwd=vmlib.TOP, check=True)
-    return path
-
-
 class Cpio:
     """A newc archive, written by hand so that device nodes need no root."""
 

@@ -212,6 +212,16 @@ def have_plugins():
     return re.search(r"^-plugin ", out.stdout, re.M) is not None
 
 
+def build_plugin(name):
+    """build/plugin/NAME.so of tests/plugin/NAME.c."""
+    path = os.path.join(TOP, "build", "plugin", name + ".so")
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O2", "-fvisibility=hidden", "-Wall",
+                    "-Wextra", "-Werror", "-o", path, f"tests/plugin/{name}.c"],
+                   cwd=TOP, check=True)
+    return path
+
+
 def qemu_version():
     out = subprocess.run([QEMU, "--version"], capture_output=True, text=True)
     m = re.search(r"version (\S+)", out.stdout)

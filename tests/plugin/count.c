@@ -3,36 +3,13 @@
  * first one to the first one of /init, guest kernel and monitor together. A
  * halted CPU executes none. Both ends are known by what stands there, so that
  * any image at any address will do, native or as a guest. QEMU ends at /init. */
-#include <stddef.h>
-#include <stdint.h>
+#include "plugin.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-/* What is used of the plugin interface, version 1 (QEMU's own documentation,
- * "QEMU TCG Plugins"); distributions do not package the header. */
-struct qemu_plugin_tb;
-struct qemu_plugin_insn;
-enum { PLUGIN_INLINE_ADD_U64 = 0, PLUGIN_CB_NO_REGS = 0 };
-size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
-struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb,
-                                                 size_t index);
-const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
-size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
-void qemu_plugin_register_vcpu_tb_trans_cb(
-    uint64_t id, void (*cb)(uint64_t id, struct qemu_plugin_tb *tb));
-void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *insn,
-                                                int op, void *counter,
-                                                uint64_t add);
-void qemu_plugin_register_vcpu_insn_exec_cb(
-    struct qemu_plugin_insn *insn, void (*cb)(unsigned int cpu, void *data),
-    int flags, void *data);
-
-#define EXPORT __attribute__((visibility("default")))
-EXPORT extern int qemu_plugin_version;
-EXPORT int qemu_plugin_version = 1;
-EXPORT int qemu_plugin_install(uint64_t id, const void *info, int argc,
-                               char **argv);
+int qemu_plugin_version = 1;
 
 /* testb $KEEP_SEGMENTS, loadflags(%esi): first or second in startup_32 of every
  * kernel from 2.6.24 on. The unpacker of a bzImage has it too, but earlier: the
