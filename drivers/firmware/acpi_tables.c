@@ -58,44 +58,48 @@ HV_INIT bool acpi_root_entry(const uint8_t *table, uint32_t n, bool is_xsdt,
 
 /* ---- FADT (5.2.9) ---- */
 
-enum {
-    FADT_DSDT = 40,
-    FADT_SMI_CMD = 48,
-    FADT_ACPI_ENABLE = 52,
-    FADT_PM1A_EVT = 56,
-    FADT_PM1B_EVT = 60,
-    FADT_PM1A_CNT = 64,
-    FADT_PM1B_CNT = 68,
-    FADT_PM_TIMER = 76,
-    FADT_BOOT_ARCH = 109,
-    FADT_FLAGS = 112,
-    FADT_V1_BYTES = 116,
-    FADT_RESET = 116,
-    FADT_RESET_VALUE = 128,
-    FADT_X_DSDT = 140,
-    FADT_X_PM1A_EVT = 148,
-    FADT_X_PM1B_EVT = 160,
-    FADT_X_PM1A_CNT = 172,
-    FADT_X_PM1B_CNT = 184,
-    FADT_X_PM_TIMER = 208,
-    FADT_SLEEP_CONTROL = 244,
-};
+/* A generic address (5.2.3.2). */
+struct gas {
+    uint8_t space, bits, offset, access;
+    uint64_t address;
+} HV_PACKED;
 
-#define GAS_BYTES 12u
+/* 64-bit forms of the registers that have a port too. */
+struct fadt {
+    uint8_t header[ACPI_HEADER_BYTES];
+    uint32_t facs, dsdt;
+    uint16_t profile, sci;
+    uint32_t smi_command;
+    uint8_t acpi_enable, acpi_disable, s4, pstate;
+    uint32_t pm1_event[2], pm1_control[2], pm2_control, pm_timer, gpe[2];
+    uint8_t lengths_and_latencies[21];
+    uint16_t boot_arch;
+    uint8_t reserved;
+    uint32_t flags;
+    struct gas reset; /* from here on not in every revision */
+    uint8_t reset_value, arm[3];
+    uint64_t x_facs, x_dsdt;
+    struct gas x_pm1_event[2], x_pm1_control[2], x_pm2_control, x_pm_timer, x_gpe[2];
+    struct gas sleep_control;
+} HV_PACKED;
+
+_Static_assert(offsetof(struct fadt, boot_arch) == 109, "table 5.9");
+_Static_assert(offsetof(struct fadt, reset) == 116, "table 5.9");
+_Static_assert(offsetof(struct fadt, sleep_control) == 244, "table 5.9");
+
 #define MAX_PORT 0xffffu
 
-/* A generic address (5.2.3.2), none if it lies behind the end of the table or
- * where no register can be. */
+/* The register at a place in a table, none if it lies behind the table's end or where no
+ * register can be. */
 HV_INIT static struct acpi_reg get_gas(const uint8_t *t, uint32_t n, uint32_t at)
 {
+    const struct gas *g = (const void *)(t + at);
     struct acpi_reg r = {0};
 
-    if (!range_fits(at, GAS_BYTES, n) || t[at] > ACPI_PCI)
+    if (!range_fits(at, sizeof(*g), n) || g->space > ACPI_PCI)
         return r;
-    r.space = (enum acpi_space)t[at];
-    r.address = get64(t + at + 4);
-    if (r.space == ACPI_IO && r.address > MAX_PORT - 3)
-        r.address = 0;
+    r.space = (enum acpi_space)g->space;
+    r.address = r.space == ACPI_IO && g->address > MAX_PORT - 3 ? 0 : g->address;
     return r;
 }
 
@@ -107,35 +111,35 @@ HV_INIT static struct acpi_reg get_block(const uint8_t *t, uint32_t n,
 
     if (r.address != 0 && r.space != ACPI_PCI)
         return r;
-    r = (struct acpi_reg){.address = get32(t + port), .space = ACPI_IO};
-    if (r.address > MAX_PORT - 3)
-        r.address = 0;
-    return r;
+    return (struct acpi_reg){.address = port > MAX_PORT - 3 ? 0 : port, .space = ACPI_IO};
 }
 
 HV_INIT bool acpi_parse_fadt(struct acpi_info *info, const uint8_t *t, uint32_t n)
 {
-    if (n < FADT_V1_BYTES)
+    const struct fadt *f = (const void *)t;
+
+    if (n < offsetof(struct fadt, reset))
         return false;
     info->has_fadt = true;
     info->fadt_revision = t[8];
-    info->dsdt[0] = range_fits(FADT_X_DSDT, 8, n) ? get64(t + FADT_X_DSDT) : 0;
-    info->dsdt[1] = get32(t + FADT_DSDT) != info->dsdt[0] ? get32(t + FADT_DSDT) : 0;
-    if (get32(t + FADT_SMI_CMD) <= MAX_PORT)
-        info->smi_command = (uint16_t)get32(t + FADT_SMI_CMD);
-    info->acpi_enable = t[FADT_ACPI_ENABLE];
-    info->boot_arch = get16(t + FADT_BOOT_ARCH);
-    info->fadt_flags = get32(t + FADT_FLAGS);
-    info->pm1_event[0] = get_block(t, n, FADT_X_PM1A_EVT, FADT_PM1A_EVT);
-    info->pm1_event[1] = get_block(t, n, FADT_X_PM1B_EVT, FADT_PM1B_EVT);
-    info->pm1_control[0] = get_block(t, n, FADT_X_PM1A_CNT, FADT_PM1A_CNT);
-    info->pm1_control[1] = get_block(t, n, FADT_X_PM1B_CNT, FADT_PM1B_CNT);
+    info->dsdt[0] = n >= offsetof(struct fadt, x_pm1_event) ? f->x_dsdt : 0;
+    info->dsdt[1] = f->dsdt != info->dsdt[0] ? f->dsdt : 0;
+    info->smi_command = f->smi_command <= MAX_PORT ? (uint16_t)f->smi_command : 0;
+    info->acpi_enable = f->acpi_enable;
+    info->boot_arch = f->boot_arch;
+    info->fadt_flags = f->flags;
+    for (uint32_t i = 0; i < 2; i++) {
+        info->pm1_event[i] = get_block(t, n, offsetof(struct fadt, x_pm1_event[i]),
+                                       f->pm1_event[i]);
+        info->pm1_control[i] = get_block(t, n, offsetof(struct fadt, x_pm1_control[i]),
+                                         f->pm1_control[i]);
+    }
     if (!(info->fadt_flags & FADT_HW_REDUCED))
-        info->pm_timer = get_block(t, n, FADT_X_PM_TIMER, FADT_PM_TIMER);
-    info->sleep_control = get_gas(t, n, FADT_SLEEP_CONTROL);
-    if ((info->fadt_flags & FADT_RESET_REG) && n > FADT_RESET_VALUE) {
-        info->reset = get_gas(t, n, FADT_RESET);
-        info->reset_value = t[FADT_RESET_VALUE];
+        info->pm_timer = get_block(t, n, offsetof(struct fadt, x_pm_timer), f->pm_timer);
+    info->sleep_control = get_gas(t, n, offsetof(struct fadt, sleep_control));
+    if ((info->fadt_flags & FADT_RESET_REG) && n > offsetof(struct fadt, reset_value)) {
+        info->reset = get_gas(t, n, offsetof(struct fadt, reset));
+        info->reset_value = f->reset_value;
     }
     return true;
 }
