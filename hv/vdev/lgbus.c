@@ -12,8 +12,6 @@
 #include "hv/log.h"
 #include "hv/string.h"
 
-_Static_assert(sizeof(struct gabi_device_desc) == 5, "ABI 10a");
-_Static_assert(sizeof(struct gabi_vqconfig) == 8, "ABI 10a");
 _Static_assert(GABI_VRING_BYTES(VDEV_QUEUE_NUM) <=
                    VDEV_QUEUE_PAGES * HV_PAGE_SIZE, "ring fits its pages");
 

@@ -19,8 +19,6 @@
 #define REQUEST_MAX_BYTES HV_MIB(16)
 #define PIECE_BYTES HV_KIB(16)
 
-_Static_assert(sizeof(struct gabi_blk_req) == 16, "ABI 10b");
-
 static uint64_t capacity_sectors(const struct vdev *d)
 {
     return d->disk->bytes >> SECTOR_SHIFT;

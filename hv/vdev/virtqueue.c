@@ -9,11 +9,6 @@
 #include "hv/sched.h"
 #include "hv/string.h"
 
-_Static_assert(sizeof(struct gabi_vring_desc) == 16, "ring format");
-_Static_assert(offsetof(struct gabi_vring_desc, len) == 8, "ring format");
-_Static_assert(offsetof(struct gabi_vring_desc, flags) == 12, "ring format");
-_Static_assert(offsetof(struct gabi_vring_desc, next) == 14, "ring format");
-_Static_assert(sizeof(struct gabi_vring_used_elem) == 8, "ring format");
 _Static_assert((VQ_MAX_NUM & (VQ_MAX_NUM - 1)) == 0, "indices are masked");
 
 /* Offsets common to avail and used: u16 flags, u16 idx, then the ring. */
