@@ -42,29 +42,15 @@ HV_INLINE uint8_t *leaf_bytes(uint64_t ent, gva_t at)
     return (uint8_t *)frame_ptr(HFN(ent >> HV_PAGE_SHIFT)) + gva_offset(at);
 }
 
-static HV_NOINLINE uint64_t *find_written(struct vcpu *v, uint32_t va)
+void *gva_find_writable(struct vcpu *v, gva_t dst)
 {
-    struct remembered *r = &v->guest->mmu->remembered;
-    uint64_t *leaf = get_leaf(v, va, PT_RW);
+    uint64_t *leaf = get_leaf(v, dst.v, PT_RW);
 
-    r->written_va = leaf ? va & ~HV_PAGE_MASK : 1;
-    r->written_leaf = leaf;
-    return leaf;
-}
-
-void *gva_write_ptr(struct vcpu *v, gva_t dst)
-{
-    const struct remembered *r = &v->guest->mmu->remembered;
-    uint64_t *leaf = r->written_leaf;
-
-    if (hv_unlikely(r->written_va != gva_page(dst) ||
-                    ((uint32_t)*leaf & (PT_P | PT_RW)) != (PT_P | PT_RW))) {
-        leaf = find_written(v, dst.v);
-        if (!leaf)
-            return NULL;
-    }
-    leaf_note_write(leaf);
-    return leaf_bytes(*leaf, dst);
+    if (!leaf)
+        return NULL;
+    v->shadow.written_va = gva_page(dst);
+    v->shadow.written_leaf = leaf;
+    return gva_write_ptr(v, dst);
 }
 
 bool gva_read(struct vcpu *v, void *dst, gva_t src, uint32_t len)

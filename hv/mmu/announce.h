@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:332 What the guest announces: SET_PTE, SET_PGD and SET_PMD (ABI 7.4 to 7.6).  The
+/* T:332 What the guest announces: SET_PTE (ABI 7.5).  The
  * value in a call is a hint; guest memory decides (hv/mmu/README.md, rule 7). For one
  * geometry. */
 #pragma once
@@ -90,14 +90,6 @@ static HV_NOINLINE void set_other_pte(struct vcpu *v, uint32_t pgd, uint32_t va)
         announce(m, t, va, lo);
 }
 
-/* The table of a user address in the current root. */
-HV_INLINE struct shadow_table *user_table(const struct vcpu *v, uint32_t va)
-{
-    uint32_t rights;
-
-    return va < v->guest->kernel_address ? root_table(v->root, va, &rights) : NULL;
-}
-
 /* An announcement for entry i of a table that is what most are: the guest's own entry, e,
  * is used and says the same. */
 HV_INLINE bool announce_same(struct shadow_mmu *m, struct shadow_table *t, uint32_t i,
@@ -112,67 +104,40 @@ HV_INLINE bool announce_same(struct shadow_mmu *m, struct shadow_table *t, uint3
 static void set_pte(struct vcpu *v, uint32_t pgd, uint32_t va)
 {
     struct shadow_mmu *m = v->guest->mmu;
-    struct shadow_table *t = pgd == v->root->gcr3 ? user_table(v, va) : NULL;
+    struct shadow_table *t = NULL;
 
+    if (hv_likely(pgd == v->root->gcr3 && va < v->guest->kernel_address))
+        t = current_table(v, va);
     if (hv_unlikely(!t) || announced_high(v->hcall_d) ||
         !announce_same(m, t, va_l1(va), v->hcall_c, table_entry(m->guest, t, va_l1(va))))
         set_other_pte(v, pgd, va);
 }
 
-/* The table of the last announcement, in the current root. */
-struct same_table {
-    uint32_t region; /* va >> 21, or NO_REGION */
-    struct shadow_table *table;
-    const uint32_t *gents;
-};
-
-/* It is that of va as well, or is from now on. false: there is none. */
-HV_INLINE bool same_table(struct same_table *s, const struct vcpu *v, uint32_t va)
-{
-    if (hv_likely(va >> 21 == s->region))
-        return true;
-    s->table = user_table(v, va);
-    s->region = s->table ? va >> 21 : NO_REGION;
-    if (!s->table)
-        return false;
-    s->gents = table_entry(v->guest, s->table, 0);
-    return true;
-}
-
+/* Many are of the same table. */
 static void set_ptes(struct vcpu *v, const struct hcall *c, uint32_t n)
 {
     struct shadow_mmu *m = v->guest->mmu;
-    struct same_table same = {.region = NO_REGION};
-    uint32_t root = v->root->gcr3;
+    uint32_t region = NO_REGION, root = v->root->gcr3;
+    struct shadow_table *t = NULL; /* of that region */
+    const uint32_t *gents = NULL;
 
     for (const struct hcall *end = c + n; c != end; c++) {
         uint32_t va = hv_read_once(c->b);
 
-        if (hv_likely(same_table(&same, v, va)) && hv_likely(hv_read_once(c->a) == root) &&
-            !announced_high(c->d) &&
-            hv_likely(announce_same(m, same.table, va_l1(va), hv_read_once(c->c),
-                                    same.gents + va_l1(va) * ENTRY_DWORDS)))
+        if (hv_unlikely(va >> 21 != region)) {
+            t = va < v->guest->kernel_address ? current_table(v, va) : NULL;
+            region = va >> 21;
+            gents = t ? table_entry(m->guest, t, 0) : NULL;
+        }
+        if (hv_likely(t && hv_read_once(c->a) == root && !announced_high(c->d)) &&
+            hv_likely(announce_same(m, t, va_l1(va), hv_read_once(c->c),
+                                    gents + va_l1(va) * ENTRY_DWORDS)))
             continue;
         v->hcall_c = hv_read_once(c->c);
         v->hcall_d = hv_read_once(c->d);
         set_other_pte(v, hv_read_once(c->a), hv_read_once(c->b));
         if (guest_is_dead(v->guest))
             return;
-        same.region = NO_REGION; /* the table may be gone */
-    }
-}
-
-/* Forgets guest directory entry i of every table that stands for this page. */
-static void set_pmd(struct shadow_mmu *m, uint32_t pmd, uint32_t index)
-{
-    for (uint32_t sw = 0; sw <= KEY_SWITCHER; sw += KEY_SWITCHER) {
-        for (uint32_t n = 0; n < HALVES; n++) {
-            uint32_t k = index * HALVES + n; /* of all quadrants */
-            struct shadow_table *t =
-                table_find(m, pmd >> HV_PAGE_SHIFT | KEY_L2 | sw | KEY_QUADRANT(k / ENTRIES));
-
-            if (t && entry_present(t, k % ENTRIES))
-                link_clear(m, t, k % ENTRIES);
-        }
+        region = NO_REGION; /* the table may be gone */
     }
 }

@@ -287,18 +287,24 @@ static void check_pool(struct audit *a)
         wrong(a, "tables that are neither used nor free", m->nr_pages - used - unused);
 }
 
-/* The leaf of the last write is that of its page in the current root. */
-static void check_written(struct audit *a)
+/* The table of the last fault and the leaf of the last write are those that the current
+ * root has there. */
+static void check_last(struct audit *a)
 {
-    const struct remembered *r = &a->m->remembered;
+    const struct vcpu_shadow *s = &a->g->vcpu->shadow;
     const struct shadow_table *t;
     uint64_t pde;
 
-    if (r->written_va == 1)
-        return;
-    current_leaf(a, r->written_va, &pde, &t);
-    if (!t || !(pde & 2) || r->written_leaf != &t->ents[r->written_va >> 12 & 511])
-        wrong(a, "the page of the last write has another leaf", r->written_va);
+    if (s->region != NO_REGION) {
+        current_leaf(a, s->region << 21, &pde, &t);
+        if (!t || t != s->table || (pde & 6) != (s->rights & 6))
+            wrong(a, "the last table is not linked there", s->region << 21);
+    }
+    if (s->written_va != 1) {
+        current_leaf(a, s->written_va, &pde, &t);
+        if (!t || !(pde & 2) || s->written_leaf != &t->ents[s->written_va >> 12 & 511])
+            wrong(a, "the page of the last write has another leaf", s->written_va);
+    }
 }
 
 /* No root has another table where SET_PTE believes that all share one. */
@@ -362,7 +368,7 @@ static void check_pages(struct audit *a, const uint32_t *rmap, const uint8_t *sh
 /* This goes by the entries, which are right. */
 static void check_remembered(struct audit *a)
 {
-    check_written(a);
+    check_last(a);
     check_stack(a);
     if (a->g->linear)
         return;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* T:330 Keeping shadow tables true: comparing one with the guest's after that was
- * written, and the flushes. For one geometry.
+ * written. For one geometry.
  *
  * A flush need not drop anything.  The CPU sets D in the leaf through which the guest
  * writes a page-table page; every other way to write there (the monitor's own writes,
@@ -94,62 +94,17 @@ static void compare_dir(struct shadow_mmu *m, struct shadow_root *r, uint32_t to
     }
 }
 
-/* ---- flushes ---- */
-
-static void flush_user(struct vcpu *v)
+/* Forgets guest directory entry i of every table that stands for this page. */
+static void forget_pde(struct shadow_mmu *m, uint32_t pmd, uint32_t index)
 {
-    struct shadow_mmu *m = v->guest->mmu;
-    struct shadow_root *r = v->root;
-    uint32_t end = v->guest->kernel_address >> 21;
+    for (uint32_t sw = 0; sw <= KEY_SWITCHER; sw += KEY_SWITCHER) {
+        for (uint32_t n = 0; n < HALVES; n++) {
+            uint32_t k = index * HALVES + n; /* of all quadrants */
+            struct shadow_table *t =
+                table_find(m, pmd >> HV_PAGE_SHIFT | KEY_L2 | sw | KEY_QUADRANT(k / ENTRIES));
 
-    m->format->reload(m, r);
-    for (uint32_t top = 0; top * ENTRIES < end; top++) {
-        if (r->pd[top])
-            compare_dir(m, r, top, hv_min_u32(end - top * ENTRIES, ENTRIES));
-    }
-}
-
-/* Comparing a page may end tables, which are then awake no longer. */
-static void flush_chunk(struct shadow_mmu *m, const struct table_chunk *c)
-{
-    uint32_t left = c->awake;
-
-    while ((left &= c->awake) != 0) {
-        uint32_t i = (uint32_t)__builtin_ctz(left), gfn = c->table[i].key & KEY_GFN;
-        struct shadow_table *t = table_by_id(m, c->table[i].id);
-
-        left &= left - 1;
-        if (page_is_written(m, &m->pages[gfn])) {
-            t->clean_flushes = 0;
-            compare_page(m, gfn);
-        } else if (++t->clean_flushes == m->rest_after) {
-            rest_begin(m, gfn);
+            if (t && entry_present(t, k % ENTRIES))
+                link_clear(m, t, k % ENTRIES);
         }
     }
-}
-
-/* A kernel that maps a page for a while writes an entry where it has cleared one, and
- * all it says is FLUSH_TLB(1): the leaf is put in before it faults. */
-static void fill_mapped(struct shadow_mmu *m)
-{
-    struct shadow_table *t = m->remembered.table;
-    uint32_t i = m->remembered.cleared;
-
-    if (i < ENTRIES && entry_present(t, i))
-        i--; /* it is mapped: a second one goes below */
-    if (i < ENTRIES && !entry_present(t, i))
-        leaf_set(m, t, i, entry_read(table_entry(m->guest, t, i)));
-}
-
-static void flush_all(struct vcpu *v)
-{
-    struct shadow_mmu *m = v->guest->mmu;
-
-    m->format->reload(m, v->root); /* the others when they are loaded */
-    for (uint32_t c = 0; c < m->nr_chunks; c++) {
-        flush_chunk(m, m->chunks[c]);
-        (void)mmu_work(m, WORK_TABLE); /* all may have come to rest at once */
-    }
-    if (m->remembered.region != NO_REGION)
-        fill_mapped(m);
 }

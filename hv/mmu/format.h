@@ -9,23 +9,18 @@
 
 struct table_format {
     uint32_t top_entries;  /* of the page that CR3 names, for SET_PGD */
-    uint32_t cr3_reserved; /* bits of CR3 that must be 0 */
 
     /* The key of the directory for the top GiB that a new root begins with. */
     uint32_t (*first_key)(uint32_t gcr3);
 
     /* shadow_fault() and the others of hv/shadow.h; the arguments were checked but for the
      * entry of SET_PTE. */
-    uint32_t (*fault)(struct vcpu *v, uint32_t va, uint32_t hw_err);
-    void (*set_pte)(struct vcpu *v, uint32_t pgd, uint32_t va);
-    void (*set_ptes)(struct vcpu *v, const struct hcall *calls, uint32_t n);
+    struct shadow_calls calls;
+    void (*new_pgtable)(struct vcpu *v, uint32_t gcr3);
     void (*set_pgd)(struct shadow_mmu *m, uint32_t pgd, uint32_t index);
     void (*set_pmd)(struct shadow_mmu *m, uint32_t pmd, uint32_t index);
     void (*flush_user)(struct vcpu *v);
     void (*flush_all)(struct vcpu *v);
-
-    /* The root is loaded again: what its top-level page says now counts. */
-    void (*reload)(struct shadow_mmu *m, struct shadow_root *r);
 
     /* Where a new table's guest entries are, as long as it lives; NULL: at no one place. */
     uint32_t *(*first_entry)(const struct guest *g, const struct shadow_table *t);

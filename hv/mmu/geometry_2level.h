@@ -8,6 +8,7 @@
 #include "format.h"
 
 #define FORMAT format_2level
+#define TOP_LEVEL "top_2level.h"
 #define TOP_ENTRIES 1024u
 #define CR3_RESERVED HV_PAGE_MASK
 #define ENTRY_DWORDS 1u

@@ -7,6 +7,7 @@
 #include "format.h"
 
 #define FORMAT format_pae
+#define TOP_LEVEL "top_pae.h"
 #define TOP_ENTRIES 4u
 #define CR3_RESERVED 31u
 #define ENTRY_DWORDS 2u

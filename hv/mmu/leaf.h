@@ -110,12 +110,6 @@ void leaf_set(struct shadow_mmu *m, struct shadow_table *t, uint32_t i, uint32_t
 
 /* ---- */
 
-/* The monitor writes where a writable leaf says: it notes that as the CPU would. */
-HV_INLINE void leaf_note_write(uint64_t *leaf)
-{
-    *(uint32_t *)leaf |= PT_D;
-}
-
 /* The leaf that is the only mapping of a page. */
 HV_INLINE uint64_t *only_leaf(const struct shadow_mmu *m, const struct gpage *p)
 {

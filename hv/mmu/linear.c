@@ -38,10 +38,10 @@ static struct shadow_table *linear_table(struct shadow_mmu *m, struct shadow_roo
     return t;
 }
 
-static uint32_t fault(struct vcpu *v, uint32_t va, uint32_t hw_err)
+static uint32_t fault(struct vcpu *v, gva_t gva, uint32_t hw_err)
 {
     struct guest *g = v->guest;
-    uint32_t gfn = va >> HV_PAGE_SHIFT;
+    uint32_t va = gva.v, gfn = va >> HV_PAGE_SHIFT;
     struct shadow_table *t;
 
     if (hw_err & PT_US)
@@ -89,10 +89,13 @@ static void flush(struct vcpu *v)
     (void)v;
 }
 
-static void reload(struct shadow_mmu *m, struct shadow_root *r)
+/* The first table: here the format is chosen. */
+static void new_pgtable(struct vcpu *v, uint32_t gcr3)
 {
-    (void)m;
-    (void)r;
+    if (cr3_kills(v->guest, gcr3, v->guest->pae ? 31u : HV_PAGE_MASK))
+        return;
+    leave_linear_mode(v);
+    shadow_new_pgtable(v, gcr3);
 }
 
 static bool look(const struct guest *g, uint32_t gcr3, uint32_t va, uint32_t *gpte)
@@ -105,15 +108,12 @@ static bool look(const struct guest *g, uint32_t gcr3, uint32_t va, uint32_t *gp
 
 const struct table_format format_linear = {
     .top_entries = 1024, /* SET_PGD and the others name tables that nobody uses yet */
-    .cr3_reserved = HV_PAGE_MASK,
     .first_key = first_key,
-    .fault = fault,
-    .set_pte = set_pte,
-    .set_ptes = set_ptes,
+    .calls = {fault, set_pte, set_ptes},
+    .new_pgtable = new_pgtable,
     .set_pgd = set_directory,
     .set_pmd = set_directory,
     .flush_user = flush,
     .flush_all = flush,
-    .reload = reload,
     .look = look,
 };

@@ -12,18 +12,10 @@
 #include "hv/frame.h"
 #include "hv/guest.h"
 #include "hv/pmm.h"
+#include "hv/pt.h"
 #include "hv/sched.h"
 #include "hv/shadow.h"
 #include "hv/string.h"
-
-/* Guest and shadow entries share the low bits (SDM 3A 4.3, 4.4). */
-#define PT_P 0x001u
-#define PT_RW 0x002u
-#define PT_US 0x004u
-#define PT_A 0x020u
-#define PT_D 0x040u
-#define PT_PS 0x080u
-#define PT_LOW 0xfffu
 
 /* Key of a table. Those of linear mode have the page number of their first address
  * instead of a guest frame. */
@@ -82,17 +74,13 @@ struct shadow_root {
     uint32_t pin_esp1, pin_pages, pin_gen; /* this stack is pinned here if pin_gen is m's */
 };
 
-/* What is remembered between exits; remember.h. */
+/* What is remembered between exits, and in struct vcpu_shadow; remember.h. */
 struct remembered {
     /* The table that all roots link in this 2 MiB (va >> 21) of the kernel's half, and
      * which entry SET_PTE cleared there last, or ENTRIES. */
     uint32_t region;
     struct shadow_table *table;
     uint32_t cleared;
-    /* The leaf through which the monitor wrote last, and its page in the current root: where
-     * the next trap frame goes, if the leaf allows it then. 1: none. */
-    uint32_t written_va;
-    uint64_t *written_leaf;
     uint32_t no_root; /* a CR3 that SET_PTE named and that has no root */
     uint32_t pin_gen; /* counts what may have unpinned a stack page */
 };

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Private to hv/mmu/: what is remembered between exits, in struct remembered, and when
- * it is forgotten. Nothing here is needed; the audit compares it with a look.
- *
- * The tables of the last faults are not: the shadow directories say the same. */
+/* Private to hv/mmu/: what is remembered between exits, in struct remembered and struct
+ * vcpu_shadow, and when it is forgotten. Nothing here is needed; the audit compares it
+ * with a look. */
 #pragma once
 
 #include "mmu.h"
@@ -18,15 +17,18 @@ enum forget_reason {
 HV_INLINE void forget(struct shadow_mmu *m, enum forget_reason why)
 {
     struct remembered *r = &m->remembered;
+    struct vcpu *v = m->guest->vcpu;
 
     if (why == ROOT_ADDED)
         r->no_root = NO_CR3;
-    if (why == ROOT_CHANGED || why == LINK_GONE)
-        r->written_va = 1;
+    if (why == ROOT_CHANGED || why == LINK_GONE) {
+        v->shadow.region = NO_REGION;
+        v->shadow.written_va = 1;
+    }
     if (why == ROOT_ADDED || why == LINK_ADDED || why == LINK_GONE)
         r->region = NO_REGION;
     if (why == LINK_GONE || why == PIN_GONE) {
         r->pin_gen++;
-        m->guest->vcpu->todo |= VCPU_TODO_PIN;
+        v->todo |= VCPU_TODO_PIN;
     }
 }

@@ -128,10 +128,11 @@ static struct shadow_root *root_unused(struct shadow_mmu *m)
 }
 
 /* A root with a directory for the top GiB, for the switcher's sake. */
-static struct shadow_root *root_make(struct vcpu *v, uint32_t gcr3)
+struct shadow_root *root_make(struct vcpu *v, uint32_t gcr3)
 {
     struct shadow_mmu *m = v->guest->mmu;
 
+    (void)mmu_work(m, WORK_TABLE); /* the page may be touched, 64 times in a ring */
     if (!v->guest->linear)
         (void)gmem_frame(v->guest, gpa_to_gfn(GPA(gcr3)));
     for (;;) {
@@ -153,27 +154,13 @@ static struct shadow_root *root_make(struct vcpu *v, uint32_t gcr3)
 
 void shadow_check_pin(struct vcpu *v)
 {
-    const struct shadow_root *r = v->root;
-
-    if (hv_likely(r->pin_esp1 == v->esp1 && r->pin_pages == v->stack_pages &&
-                  r->pin_gen == v->guest->mmu->remembered.pin_gen))
-        v->todo &= ~VCPU_TODO_PIN;
-    else
-        v->todo |= VCPU_TODO_PIN;
-}
-
-static void use_root(struct vcpu *v, struct shadow_root *r)
-{
-    v->root = r;
-    forget(v->guest->mmu, ROOT_CHANGED);
-    r->used_stamp = ++v->guest->mmu->stamp;
-    v->arch.cr3 = r->hcr3;
-    shadow_check_pin(v);
+    check_pin(v);
 }
 
 static void choose_format(struct guest *g)
 {
     g->mmu->format = g->linear ? &format_linear : g->pae ? &format_pae : &format_2level;
+    g->vcpu->shadow.calls = &g->mmu->format->calls;
 }
 
 void shadow_drop_all(struct vcpu *v)
@@ -185,39 +172,20 @@ void shadow_drop_all(struct vcpu *v)
     use_root(v, root_make(v, gcr3));
 }
 
-/* A CR3 without a root; NULL: the guest was killed. */
-static HV_NOINLINE struct shadow_root *root_new(struct vcpu *v, uint32_t gcr3)
+bool cr3_kills(struct guest *g, uint32_t gcr3, uint32_t reserved)
 {
-    struct guest *g = v->guest;
-    const struct table_format *format = g->pae ? &format_pae : &format_2level;
-
-    if (gcr3 >> HV_PAGE_SHIFT >= g->limit_pages || (gcr3 & format->cr3_reserved)) {
-        guest_kill(g, "bad page directory address %#x", gcr3);
-        return NULL;
-    }
-    if (g->linear) {
-        v->root = NULL;
-        release_all(g->mmu);
-        g->linear = false;
-        choose_format(g);
-    }
-    (void)mmu_work(g->mmu, WORK_TABLE); /* its page may be touched now, 64 times in a ring */
-    return root_make(v, gcr3);
+    if (gcr3 >> HV_PAGE_SHIFT < g->limit_pages && !(gcr3 & reserved))
+        return false;
+    guest_kill(g, "bad page directory address %#x", gcr3);
+    return true;
 }
 
-/* A root that is there is looked up, not flushed: its tables are up to date unless the
- * top-level page itself was written. */
-void shadow_new_pgtable(struct vcpu *v, uint32_t gcr3)
+void leave_linear_mode(struct vcpu *v)
 {
-    struct shadow_mmu *m = v->guest->mmu;
-    struct shadow_root *r = root_find(m, gcr3);
-
-    if (hv_likely(r != NULL))
-        m->format->reload(m, r);
-    else
-        r = root_new(v, gcr3);
-    if (hv_likely(r != NULL))
-        use_root(v, r);
+    v->root = NULL;
+    release_all(v->guest->mmu);
+    v->guest->linear = false;
+    choose_format(v->guest);
 }
 
 /* ---- creation ---- */
@@ -235,6 +203,7 @@ int shadow_create(struct guest *g)
     m->rest_after = 16;
     m->work_left = WORK_A_STEP;
     forget(m, ROOT_ADDED);
+    forget(m, ROOT_CHANGED);
     choose_format(g);
     m->pdpt_page = pmm_alloc_page();
     if (!m->pdpt_page || !pool_create(m))
@@ -284,11 +253,6 @@ void shadow_print(struct guest *g)
 
 /* ---- by the format of the tables ---- */
 
-uint32_t shadow_fault(struct vcpu *v, gva_t va, uint32_t hw_err)
-{
-    return v->guest->mmu->format->fault(v, va.v, hw_err);
-}
-
 bool pte_kills(struct guest *g, uint32_t va, uint32_t lo, uint32_t hi)
 {
     bool bad = (lo & PT_PS) || lo > g->mmu->gpte_last || hi;
@@ -302,14 +266,9 @@ bool pte_kills(struct guest *g, uint32_t va, uint32_t lo, uint32_t hi)
     return true;
 }
 
-void shadow_set_pte(struct vcpu *v, uint32_t pgd, uint32_t va)
+void shadow_new_pgtable(struct vcpu *v, uint32_t gcr3)
 {
-    v->guest->mmu->format->set_pte(v, pgd, va);
-}
-
-void shadow_set_ptes(struct vcpu *v, const struct hcall *calls, uint32_t n)
-{
-    v->guest->mmu->format->set_ptes(v, calls, n);
+    v->guest->mmu->format->new_pgtable(v, gcr3);
 }
 
 void shadow_set_pgd(struct vcpu *v, uint32_t pgd, uint32_t index)

@@ -40,6 +40,15 @@ struct shadow_table *table_find(const struct shadow_mmu *m, uint32_t key)
     return chain_find(m, key, &others);
 }
 
+struct shadow_table *current_table_found(struct vcpu *v, uint32_t va)
+{
+    struct vcpu_shadow *s = &v->shadow;
+
+    s->table = root_table(v->root, va, &s->rights);
+    s->region = s->table ? va >> 21 : NO_REGION;
+    return s->table;
+}
+
 struct shadow_table *table_of_page(const struct shadow_mmu *m, uint32_t gfn, uint32_t n)
 {
     /* 2 quadrants as table, 4 as directory, 4 with the switcher. */

@@ -47,8 +47,8 @@ HV_INLINE uint32_t next_present(const struct shadow_table *t, uint32_t i)
     return i < ENTRIES ? i + (uint32_t)__builtin_ctz(bits) : ENTRIES;
 }
 
-/* The table that a root has for an address of the guest's, or NULL. *rights: RW and US of the directory
- * entry that links it. */
+/* The table that a root has for an address of the guest's, or NULL. *rights: RW and US of
+ * the directory entry that links it. */
 HV_INLINE struct shadow_table *root_table(const struct shadow_root *r, uint32_t va,
                                           uint32_t *rights)
 {
@@ -58,6 +58,15 @@ HV_INLINE struct shadow_table *root_table(const struct shadow_root *r, uint32_t 
         return NULL;
     *rights = (uint32_t)pd->ents[va_l2(va)];
     return hv_likely(*rights & PT_P) ? table_of(*rights) : NULL;
+}
+
+/* The same for the current root: most often it is the last one again. */
+struct shadow_table *current_table_found(struct vcpu *v, uint32_t va);
+
+HV_INLINE struct shadow_table *current_table(struct vcpu *v, uint32_t va)
+{
+    return hv_likely(va >> 21 == v->shadow.region) ? v->shadow.table
+                                                   : current_table_found(v, va);
 }
 
 struct shadow_table *table_find(const struct shadow_mmu *m, uint32_t key);

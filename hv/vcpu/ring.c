@@ -40,8 +40,8 @@ HV_INLINE bool ring_run_new(struct vcpu *v)
     while (status[at] != GABI_SLOT_FREE) {
         const struct hcall *slot = &slots[at];
 
-        n = take_set_ptes(&status[at], slot, ENTRIES_A_STEP - at % ENTRIES_A_STEP);
-        if (n != 0) { /* what rings are full of */
+        if (slot->nr == GABI_HCALL_SET_PTE) { /* what rings are full of */
+            n = take_set_ptes(&status[at], slot, ENTRIES_A_STEP - at % ENTRIES_A_STEP);
             shadow_set_ptes(v, slot, n);
             at += n;
         } else {

@@ -21,17 +21,19 @@ void shadow_new_pgtable(struct vcpu *who, uint32_t gcr3)
     see("new_pgtable", gcr3, 0, 0, 0);
 }
 
-void shadow_set_pte(struct vcpu *who, uint32_t pgd, uint32_t va)
+static void set_pte(struct vcpu *who, uint32_t pgd, uint32_t va)
 {
     see("set_pte", pgd, va, who->hcall_c, who->hcall_d);
 }
 
-void shadow_set_ptes(struct vcpu *who, const struct hcall *calls, uint32_t n)
+static void set_ptes(struct vcpu *who, const struct hcall *calls, uint32_t n)
 {
     (void)who;
     for (uint32_t i = 0; i < n; i++)
         see("set_pte", calls[i].a, calls[i].b, calls[i].c, calls[i].d);
 }
+
+static const struct shadow_calls calls = {NULL, set_pte, set_ptes};
 
 void shadow_set_pgd(struct vcpu *who, uint32_t pgd, uint32_t index)
 {
@@ -134,6 +136,7 @@ void boot(void)
     v = g->vcpu;
     mem = fake_gmem_bytes(g);
     v->hcall_status = hcall_look_closer;
+    v->shadow.calls = &calls;
     v->arch.idt = idt;
     g->linear = true;
     g->pages = calloc(PAGES, sizeof(*g->pages));

@@ -38,7 +38,8 @@ static void busy_guest(void)
     EXPECT(gva_write_ptr(v, GVA(DIRECT_MAP + 44 * HV_PAGE_SIZE)) != NULL);
     EXPECT(reaches(VA, SF_READ, DATA));
     EXPECT(faults(VA + HV_PAGE_SIZE, SF_READ, 0));
-    EXPECT(m->remembered.written_va != 1 && m->remembered.region != NO_REGION);
+    EXPECT(v->shadow.written_va != 1 && v->shadow.region != NO_REGION &&
+           m->remembered.region != NO_REGION);
     EXPECT(shadow_audit(v->guest));
 }
 
@@ -133,8 +134,11 @@ static void caches(void)
 
     busy_guest();
     r = &m->remembered;
-    SPOILT(r->written_leaf, r->written_leaf + 1);
-    SPOILT(r->written_va, VA + HV_PAGE_SIZE);
+    SPOILT(v->shadow.table, m->filler);
+    SPOILT(v->shadow.rights, v->shadow.rights ^ PT_RW);
+    SPOILT(v->shadow.region, 0x3ff00000u >> 21);
+    SPOILT(v->shadow.written_leaf, v->shadow.written_leaf + 1);
+    SPOILT(v->shadow.written_va, VA + HV_PAGE_SIZE);
     SPOILT(r->table, m->filler);
     SPOILT(r->region, 0x3ff00000u >> 21);
 }

@@ -36,7 +36,7 @@ static void start(void)
     g.ram_pages = PAGES - 1;
     g.pages = pages;
     for (uint32_t i = 0; i < PAGES; i++)
-        pages[i].frame = (f.v + order[i] * 2u) | 0xfb000000u;
+        pages[i].word = (f.v + order[i] * 2u) | 0xfb000000u;
     for (uint32_t i = 0; i < PAGES * 2; i++)
         memset(frame_ptr(HFN(f.v + i)), 0xee, HV_PAGE_SIZE);
     noted = 0;
@@ -44,7 +44,7 @@ static void start(void)
 
 static uint8_t *page(uint32_t i)
 {
-    return frame_ptr(HFN(pages[i].frame & 0xffffff));
+    return frame_ptr(HFN(pages[i].word & 0xffffff));
 }
 
 static const uint32_t edges[] = {0, 1, 2, 4094, 4095, 4096, 4097, LIMIT - 4097,

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The asynchronous ring (ABI 2.4, AR-01, AR-02, AR-04): both slot sizes and orders,
  * the cursor's wrap, status values, the bound of 64, and a guest that changes
- * what was read.
- */
+ * what was read. */
 #include "fake.h"
 #include "hv/hcall.h"
 #include "hv/shadow.h"
@@ -36,7 +35,7 @@ static void record(struct vcpu *who, uint32_t nr, uint32_t a, uint32_t b)
         record(v, n, a, b); \
     }
 
-void shadow_set_ptes(struct vcpu *who, const struct hcall *c, uint32_t n)
+static void set_ptes(struct vcpu *who, const struct hcall *c, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++, c++) {
         who->hcall_c = c->c;
@@ -44,6 +43,8 @@ void shadow_set_ptes(struct vcpu *who, const struct hcall *c, uint32_t n)
         record(who, GABI_HCALL_SET_PTE, c->a, c->b);
     }
 }
+
+static const struct shadow_calls shadow_calls = {NULL, NULL, set_ptes};
 
 RECORD(0) RECORD(1) RECORD(2) RECORD(3) RECORD(4) RECORD(5) RECORD(6)
 RECORD(7) RECORD(8) RECORD(9) RECORD(10) RECORD(11) RECORD(12) RECORD(13)
@@ -87,6 +88,7 @@ static void start(enum abi_revision rev)
     cpu.lgdata = (volatile struct gabi_data_head *)(void *)data;
     cpu.hcall_status = data + row->hcall_status;
     cpu.regs = &regs;
+    cpu.shadow.calls = &shadow_calls;
     nr_calls = nr_old = 0;
     meddle = NULL;
 }

@@ -5,11 +5,20 @@
 
 #include "guest-abi/hcall.h"
 #include "hv/addr.h"
+#include "hv/frame.h"
+#include "hv/pt.h"
+#include "hv/vcpu.h"
 
 struct guest;
-struct vcpu;
 struct gpage;
 struct hcall;
+
+/* What most exits are for, by the format of the guest's tables. */
+struct shadow_calls {
+    uint32_t (*fault)(struct vcpu *v, gva_t va, uint32_t hw_err);
+    void (*set_pte)(struct vcpu *v, uint32_t pgd, uint32_t va);
+    void (*set_ptes)(struct vcpu *v, const struct hcall *calls, uint32_t n);
+};
 
 /* Builds the cache and the first (linear or boot) root; g->vcpu exists.
  * 0 or -HV_ENOMEM. */
@@ -20,14 +29,24 @@ void shadow_destroy(struct guest *g);
  * the shadow was filled (or the guest killed), go on.  Else it is the guest's own
  * fault, and this the error code it gets (ABI 7.3). */
 #define SHADOW_FILLED 0xffffffffu
-uint32_t shadow_fault(struct vcpu *v, gva_t va, uint32_t hw_err);
+HV_INLINE uint32_t shadow_fault(struct vcpu *v, gva_t va, uint32_t hw_err)
+{
+    return v->shadow.calls->fault(v, va, hw_err);
+}
 
 /* Hypercalls (ABI 7.4 to 7.6); bad arguments kill the guest. */
 void shadow_new_pgtable(struct vcpu *v, uint32_t gcr3);
 /* The entry is in v->hcall_c (low dword) and v->hcall_d (high, PAE). */
-void shadow_set_pte(struct vcpu *v, uint32_t pgd, uint32_t va);
+HV_INLINE void shadow_set_pte(struct vcpu *v, uint32_t pgd, uint32_t va)
+{
+    v->shadow.calls->set_pte(v, pgd, va);
+}
+
 /* The same for n calls that lie in guest memory, until one kills. */
-void shadow_set_ptes(struct vcpu *v, const struct hcall *calls, uint32_t n);
+HV_INLINE void shadow_set_ptes(struct vcpu *v, const struct hcall *calls, uint32_t n)
+{
+    v->shadow.calls->set_ptes(v, calls, n);
+}
 
 void shadow_set_pgd(struct vcpu *v, uint32_t pgd, uint32_t index);
 void shadow_set_pmd(struct vcpu *v, uint32_t pmd, uint32_t index);
@@ -64,9 +83,22 @@ bool gva_peek(struct vcpu *v, void *dst, gva_t src, uint32_t len) HV_MUST_CHECK;
 bool gva_patch(struct vcpu *v, gva_t dst, const void *src, uint32_t len)
     HV_MUST_CHECK;
 
+/* The same by a look at the tables, or NULL. */
+void *gva_find_writable(struct vcpu *v, gva_t dst);
+
 /* A pointer to one aligned-enough word range inside one page that ring 1 may
  * write, or NULL. Good until the next call of anything here. */
-void *gva_write_ptr(struct vcpu *v, gva_t dst);
+HV_INLINE void *gva_write_ptr(struct vcpu *v, gva_t dst)
+{
+    uint32_t *leaf = (uint32_t *)v->shadow.written_leaf;
+
+    if (hv_unlikely(v->shadow.written_va != gva_page(dst) ||
+                    (leaf[0] & (PT_P | PT_RW)) != (PT_P | PT_RW)))
+        return gva_find_writable(v, dst);
+    leaf[0] |= PT_D; /* as the CPU would */
+    return (uint8_t *)frame_ptr(HFN(leaf[0] >> HV_PAGE_SHIFT | leaf[1] << (32 - HV_PAGE_SHIFT))) +
+           gva_offset(dst);
+}
 
 /* For gmem.c: the monitor wrote to this guest page. */
 void shadow_note_write(struct guest *g, gfn_t f);

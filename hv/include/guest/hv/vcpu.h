@@ -12,6 +12,8 @@
 
 struct guest;
 struct shadow_root;
+struct shadow_table;
+struct shadow_calls;
 
 /* What is to be done for a vCPU before the next entry. */
 #define VCPU_TODO_VIRQ HV_BIT(0)    /* virq_deliver has something to do */
@@ -24,12 +26,26 @@ struct shadow_root;
 #define VCPU_TODO_DEBUG HV_BIT(7)   /* breakpoints are, or were, armed: a #DB may have come late */
 #define VCPU_TODO_MAIL HV_BIT(8)    /* mail_read() has something for this CPU */
 
+/* What hv/mmu/ keeps of a vCPU, for its current root. */
+struct vcpu_shadow {
+    const struct shadow_calls *calls; /* for the format of the guest's tables */
+    /* The table of the last fault or SET_PTE, and RW and US of its directory entry, for
+     * these 2 MiB (va >> 21); NO_REGION: none. */
+    uint32_t region, rights;
+    struct shadow_table *table;
+    /* The leaf through which the monitor wrote last, and its page: where the next trap
+     * frame goes, if the leaf allows it then. 1: none. */
+    uint32_t written_va;
+    uint64_t *written_leaf;
+};
+
 struct vcpu {
     struct guest_regs *regs; /* directly mapped; valid while the vCPU lives */
     uint32_t todo;   /* VCPU_TODO_*, its owner's only: no other CPU reads or writes it */
     uint32_t posted; /* the same from others: vcpu_post() */
     struct guest *guest;
     struct shadow_root *root; /* current; never NULL once running */
+    struct vcpu_shadow shadow;
     /* Alias of lguest_data.hcall_status. Before INIT, and for guests with the
      * old register order, a byte that always says "look closer". */
     const volatile uint8_t *hcall_status;

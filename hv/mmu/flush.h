@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* T:331 NEW_PGTABLE and the flushes: what was written is compared. For one geometry. */
+#pragma once
+
+#include "geometry.h"
+
+#include TOP_LEVEL
+
+/* A root that is there is looked up, not flushed: its tables are up to date unless the
+ * top-level page itself was written. */
+static void new_pgtable(struct vcpu *v, uint32_t gcr3)
+{
+    struct shadow_root *r = root_find(v->guest->mmu, gcr3);
+
+    if (hv_likely(r != NULL))
+        reload(v->guest->mmu, r);
+    else if (!cr3_kills(v->guest, gcr3, CR3_RESERVED))
+        r = root_make(v, gcr3);
+    if (hv_likely(r != NULL))
+        use_root(v, r);
+}
+
+static void flush_user(struct vcpu *v)
+{
+    struct shadow_mmu *m = v->guest->mmu;
+    struct shadow_root *r = v->root;
+    uint32_t end = v->guest->kernel_address >> 21;
+
+    reload(m, r);
+    for (uint32_t top = 0; top * ENTRIES < end; top++) {
+        if (r->pd[top])
+            compare_dir(m, r, top, hv_min_u32(end - top * ENTRIES, ENTRIES));
+    }
+}
+
+/* Comparing a page may end tables, which are then awake no longer. */
+static void flush_chunk(struct shadow_mmu *m, const struct table_chunk *c)
+{
+    uint32_t left = c->awake;
+
+    while ((left &= c->awake) != 0) {
+        uint32_t i = (uint32_t)__builtin_ctz(left), gfn = c->table[i].key & KEY_GFN;
+        struct shadow_table *t = table_by_id(m, c->table[i].id);
+
+        left &= left - 1;
+        if (page_is_written(m, &m->pages[gfn])) {
+            t->clean_flushes = 0;
+            compare_page(m, gfn);
+        } else if (++t->clean_flushes == m->rest_after) {
+            rest_begin(m, gfn);
+        }
+    }
+}
+
+/* A kernel that maps a page for a while writes an entry where it has cleared one, and
+ * all it says is FLUSH_TLB(1): the leaf is put in before it faults. */
+static void fill_mapped(struct shadow_mmu *m)
+{
+    struct shadow_table *t = m->remembered.table;
+    uint32_t i = m->remembered.cleared;
+
+    if (i < ENTRIES && entry_present(t, i))
+        i--; /* it is mapped: a second one goes below */
+    if (i < ENTRIES && !entry_present(t, i))
+        leaf_set(m, t, i, entry_read(table_entry(m->guest, t, i)));
+}
+
+static void flush_all(struct vcpu *v)
+{
+    struct shadow_mmu *m = v->guest->mmu;
+
+    reload(m, v->root); /* the others when they are loaded */
+    for (uint32_t c = 0; c < m->nr_chunks; c++) {
+        flush_chunk(m, m->chunks[c]);
+        (void)mmu_work(m, WORK_TABLE); /* all may have come to rest at once */
+    }
+    if (m->remembered.region != NO_REGION)
+        fill_mapped(m);
+}
