@@ -34,7 +34,7 @@ monitor-cflags := -m32 -march=i686 -mtune=generic -std=gnu11 -O2 -g -ffreestandi
   -fno-pie -fno-stack-protector -fno-omit-frame-pointer -fno-strict-aliasing \
   -fno-asynchronous-unwind-tables -fno-unwind-tables -fcf-protection=none \
   -mno-sse -mno-mmx -mno-80387 -msoft-float -mregparm=3 -freg-struct-return \
-  -ffile-prefix-map=$(CURDIR)=. \
+  -ffunction-sections -fdata-sections -ffile-prefix-map=$(CURDIR)=. \
   -Wall -Wextra -Werror -Wconversion -Wshadow -Wstrict-prototypes \
   -Wmissing-prototypes -Wvla -Wundef -Wcast-qual -Wframe-larger-than=512 \
   $(if $(DEBUG),-DHV_DEBUG)
@@ -132,7 +132,7 @@ $$(build)/$(2)/drivers/console/font.c.o: $$(gen)/font_glyphs.h
 
 $$(build)/$(2)/boot/embedded.asm.o: $$(gen)/embedded.inc $$(embedded-guests)
 
-$$(build)/$(2)/$(1).1.elf: $$($(1)-obj) link.ld Makefile
+$$(build)/$(2)/$(1).1.elf: $$($(1)-obj) link.ld $$(wildcard link/*.ld) Makefile
 	@tools/gen-symtab < /dev/null > $$(build)/$(2)/symtab0.asm
 	$$(Q)$$(NASM) $$(nasm-flags) -o $$(build)/$(2)/symtab0.o $$(build)/$(2)/symtab0.asm
 	$$(Q)$$(LD) $$(monitor-ldflags) $$(LDFLAGS_EXTRA) -T link.ld -o $$@ $$($(1)-obj) $$(build)/$(2)/symtab0.o

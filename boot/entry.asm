@@ -304,7 +304,7 @@ text_cx8:    db "CX8", 0
 text_cmov:   db "CMOV", 0
 text_fxsr:   db "FXSR", 0
 
-section .bss.init nobits alloc noexec write align=4096
+section .bss..init nobits alloc noexec write align=4096
 
 global boot_stack_bottom, boot_stack_top
 boot_stack_bottom:

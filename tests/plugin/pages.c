@@ -10,8 +10,9 @@
  *
  * out: a line per measured operation of the bench guest (ops.asm there: START and STOP):
  * address of its START, exits, and the sums over these exits of blocks, pages of code, of
- * data, tables. blocks: a line per block that an exit has run: its address and how often,
- * in the order in which they first came. */
+ * data, tables. blocks: a line per block that exits of measured operations have
+ * run, in the order in which they first came, and how many of these exits; then one per
+ * word of the monitor's image that they have read or written, and how often. */
 #include "plugin.h"
 
 #include <stdbool.h>
@@ -51,6 +52,7 @@ static uint32_t exit_number;
 static bool in_exit, behind_rdtsc;
 
 static struct block *first_block, **last_block = &first_block;
+static uint64_t *word_times; /* below small */
 
 static struct {
     uint32_t start; /* 0: none is open */
@@ -104,11 +106,13 @@ static void run_block(unsigned int cpu, void *data)
     }
     if (!in_exit)
         return;
-    if (!b->times++) {
-        *last_block = b;
-        last_block = &b->next;
+    if (window.start && once(&b->in_exit)) {
+        window.blocks++;
+        if (!b->times++) {
+            *last_block = b;
+            last_block = &b->next;
+        }
     }
-    window.blocks += once(&b->in_exit);
     touch(b->address, code_seen, &window.code);
     touch(b->address + b->bytes - 1, code_seen, &window.code);
 }
@@ -118,8 +122,11 @@ static void touch_data(unsigned int cpu, uint32_t info, uint64_t vaddr, void *da
     (void)cpu;
     (void)info;
     (void)data;
-    if (in_exit)
-        touch((uint32_t)vaddr, data_seen, &window.data);
+    if (!in_exit)
+        return;
+    if (window.start && vaddr < small)
+        word_times[vaddr / 4]++;
+    touch((uint32_t)vaddr, data_seen, &window.data);
 }
 
 static void leave(unsigned int cpu, void *data)
@@ -175,12 +182,14 @@ static void finish(uint64_t id, void *data)
 {
     (void)id;
     (void)data;
-    for (struct block *b = first_block; b && blocks_out; b = b->next)
+    for (struct block *b = first_block; b; b = b->next)
         fprintf(blocks_out, "%x %llu\n", b->address, (unsigned long long)b->times);
-    if (blocks_out)
-        fclose(blocks_out);
-    if (out)
-        fclose(out);
+    for (uint32_t i = 0; i < small / 4; i++) {
+        if (word_times[i])
+            fprintf(blocks_out, "%x %llu\n", i * 4, (unsigned long long)word_times[i]);
+    }
+    fclose(blocks_out);
+    fclose(out);
 }
 
 int qemu_plugin_install(uint64_t id, const void *info, int argc, char **argv)
@@ -202,7 +211,8 @@ int qemu_plugin_install(uint64_t id, const void *info, int argc, char **argv)
         else if (strncmp(argv[i], "small=", 6) == 0)
             small = (uint32_t)strtoul(value, NULL, 16);
     }
-    if (!out || !stubs || !entry)
+    word_times = calloc(small / 4 + 1, sizeof(*word_times));
+    if (!out || !blocks_out || !stubs || !entry || !word_times)
         return 1;
     qemu_plugin_register_vcpu_tb_trans_cb(id, translate);
     qemu_plugin_register_atexit_cb(id, finish, NULL);

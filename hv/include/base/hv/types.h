@@ -34,7 +34,7 @@
 #define HV_INIT_BSS
 #define HV_RO_AFTER_INIT
 #else
-#define HV_INIT_BSS __attribute__((section(".bss.init")))
+#define HV_INIT_BSS __attribute__((section(".bss..init")))
 #define HV_RO_AFTER_INIT __attribute__((section(".data.ro_after_init")))
 #endif
 
