@@ -41,14 +41,16 @@ struct guest_wish {
     enum guest_after after; /* AFTER_POLICY: no end is wished for */
 };
 
+/* What exits read comes first, within one page. */
 struct guest {
     struct list link; /* in guest_list */
-    struct guest_config config;
+    struct vcpu *vcpu;
+    struct shadow_mmu *mmu;
+    struct vdev_set *vdevs;
     uint32_t id; /* small, reused; 0..GUEST_MAX-1 */
     uint32_t owner; /* the CPU that runs it: nobody else touches what is the guest's */
     enum guest_state state;
     enum guest_end end;
-    char reason[192]; /* first one wins */
 
     /* Memory: pages [0, ram_pages) are RAM, [ram_pages, limit_pages) the
      * device pages of the lguest bus (ABI 1.6). */
@@ -56,7 +58,6 @@ struct guest {
     struct gpage *pages;
     uint32_t pages_order_frames; /* size of the array, for freeing it */
     uint32_t untouched_pages;    /* their frames are set aside, see hv/gpage.h */
-    uint32_t touched_chunks[GPAGE_CHUNKS / 32]; /* bit n: some page of chunk n is not */
 
     const struct abi_row *abi; /* NULL before INIT */
     enum abi_revision image_abi;
@@ -75,10 +76,6 @@ struct guest {
      * present. Their selector is always the kernel's. */
     uint32_t vidt_eip[256], vidt_hi[256];
 
-    struct vcpu *vcpu;
-    struct shadow_mmu *mmu;
-    struct vdev_set *vdevs;
-
     struct log_limit log_limit;
     uint32_t restarts;
     struct guest_wish wish;
@@ -89,7 +86,13 @@ struct guest {
 #if HV_CFG_INJECT
     uint32_t copies_to_fault; /* 0: none */
 #endif
+
+    uint32_t touched_chunks[GPAGE_CHUNKS / 32]; /* bit n: chunk n has one that is touched */
+    char reason[192]; /* of its end; the first one wins */
+    struct guest_config config;
 };
+
+_Static_assert(offsetof(struct guest, config) <= 4096, "what exits read lies in one page");
 
 extern struct list guest_list;
 
