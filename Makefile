@@ -217,6 +217,7 @@ help:
 	@echo "make check-slow   what takes longer"
 	@echo "make check-linux KERNELS=DIR [BENCH=1]   your own kernels as guests"
 	@echo "make check-linux KERNELS=DIR FUZZ_USER=seconds   their programs attack them"
+	@echo "make check-linux KERNELS=DIR HOSTTIME=3   host CPU time of a boot with work"
 	@echo "tools/run-guest-tests KERNEL [args]      one kernel that tests itself"
 	@echo "make bench        instructions per operation; build/bench.json"
 	@echo "make fuzz [FUZZ_SECONDS=N]   every fuzz target"

@@ -24,7 +24,7 @@ check-linux:
 	@[ -z "$(KERNELS)" ] || { tools/setup && \
 	  MAKEFLAGS= $(MAKE) --no-print-directory all; }
 	@KERNELS="$(KERNELS)" BENCH="$(BENCH)" ONLY="$(ONLY)" QUICK="$(QUICK)" \
-	  MEMORY="$(MEMORY)" FUZZ_USER="$(FUZZ_USER)" FUZZ_SEED="$(FUZZ_SEED)" \
+	  MEMORY="$(MEMORY)" HOSTTIME="$(HOSTTIME)" FUZZ_USER="$(FUZZ_USER)" FUZZ_SEED="$(FUZZ_SEED)" \
 	  AUDIT="$(or $(AUDIT),1000)" tools/check-linux
 
 # The figures of build/bench.json against tests/bench-baseline.json, row by row;
