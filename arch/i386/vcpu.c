@@ -132,14 +132,6 @@ void arch_vcpu_put(struct arch_vcpu *a)
         cpu->not_golden = golden_difference();
 }
 
-void arch_vcpu_set_gdt(struct arch_vcpu *a, uint32_t index, uint64_t desc)
-{
-    hv_assert(gdt_index_is_guests(index));
-    a->gdt[index] = desc;
-    if (a->loaded)
-        state_gdt()[index] = desc;
-}
-
 void arch_vcpu_set_idt(struct arch_vcpu *a, uint32_t vector, uint64_t gate)
 {
     hv_assert(vector < 256);

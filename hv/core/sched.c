@@ -50,20 +50,16 @@ void sched_remove(struct vcpu *v)
     list_remove(&v->run_link);
 }
 
-/* The alias is only there while the vCPU is loaded. */
-static uint32_t blocked_lines(const struct vcpu *v)
+/* A pending line could go in. The alias is only there while the vCPU is loaded. */
+static bool may_interrupt(const struct vcpu *v)
 {
-    uint32_t blocked = 0;
+    struct gabi_data_head data = {0};
 
-    if (!v->guest->abi)
-        return 0xffffffffu;
-    if (v->arch.loaded)
-        return v->lgdata->blocked_interrupts;
-    if (!gmem_read32(v->guest,
-                     GPA(v->guest->lguest_data +
-                         offsetof(struct gabi_data_head, blocked_interrupts)), &blocked))
-        return 0xffffffffu;
-    return blocked;
+    if (v->arch.loaded || !v->guest->abi)
+        data = *v->lgdata;
+    else if (!gmem_read(v->guest, &data, GPA(v->guest->lguest_data), sizeof(data)))
+        return false;
+    return (data.irq_enabled & GABI_IF) && (v->irq_pending & ~data.blocked_interrupts);
 }
 
 bool sched_runnable(const struct vcpu *v)
@@ -78,10 +74,7 @@ bool sched_runnable(const struct vcpu *v)
         return false;
     if (!(v->todo & VCPU_TODO_HALTED) || (v->todo & VCPU_TODO_VDEV))
         return true;
-    /* Halted: some line that is not blocked must be pending. */
-    if (!v->irq_pending || v->hlt_forever || !(v->todo & VCPU_TODO_VIRQ))
-        return false;
-    return (v->irq_pending & ~blocked_lines(v)) != 0;
+    return (v->todo & VCPU_TODO_VIRQ) && may_interrupt(v);
 }
 
 /* ---- the account ---- */

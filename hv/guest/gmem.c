@@ -53,26 +53,16 @@ bool gmem_copy(struct guest *g, void *dst, const void *src, uint32_t n)
 
 bool gmem_read(struct guest *g, void *dst, gpa_t src, uint32_t len)
 {
-    uint32_t bytes = len;
-    uint8_t *to = dst;
+    uint32_t left = len, n;
+    bool ok = gmem_range_ok(g, src, len);
 
-    if (!gmem_range_ok(g, src, len)) {
+    for (uint8_t *to = dst; ok && left; to += n, left -= n, src = GPA(src.v + n)) {
+        n = hv_min_u32(left, HV_PAGE_SIZE - gpa_offset(src));
+        ok = gmem_copy(g, to, bytes_at(g, src), n); /* the copy is what gets checked */
+    }
+    if (!ok)
         memset(dst, 0, len);
-        return false;
-    }
-    while (len) {
-        uint32_t n = hv_min_u32(len, HV_PAGE_SIZE - gpa_offset(src));
-
-        /* The copy is what gets checked. */
-        if (!gmem_copy(g, to, bytes_at(g, src), n)) {
-            memset(dst, 0, bytes);
-            return false;
-        }
-        to += n;
-        len -= n;
-        src = GPA(src.v + n);
-    }
-    return true;
+    return ok;
 }
 
 bool gmem_write(struct guest *g, gpa_t dst, const void *src, uint32_t len)

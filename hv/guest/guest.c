@@ -113,8 +113,8 @@ static int create_vcpu(struct guest *g)
     v = frame_ptr(f);
     g->vcpu = v;
     v->guest = g;
-    v->hcall_status = hcall_look_closer;
     v->lgdata = &v->before_init;
+    v->before_init.blocked_interrupts = 0xffffffff;
     list_init(&v->run_link);
     vtime_init(v);
     v->regs = arch_vcpu_init(&v->arch);

@@ -7,14 +7,12 @@
 #include "hv/arch_if.h"
 #include "hv/guest.h"
 #include "hv/reflect.h"
-#include "hv/virq.h"
 
 void exit_debug_trap(struct vcpu *v, uint32_t dr6)
 {
     if (guest_is_dead(v->guest))
         return;
-    if (v->todo & VCPU_TODO_HALTED)
-        virq_wake(v); /* no CPU sleeps while a #DB is pending */
+    v->todo &= ~VCPU_TODO_HALTED; /* no CPU sleeps while a #DB is pending */
     arch_vcpu_add_dr6(dr6);
     reflect_plain(v, VEC_DB);
 }

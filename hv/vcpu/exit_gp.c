@@ -140,14 +140,6 @@ static enum outcome emulate_string(struct vcpu *v, const struct insn *in, uint32
     return AGAIN;
 }
 
-static void emulate_hlt(struct vcpu *v)
-{
-    /* Unlike HALT it does not open interrupts: with them off it sleeps for good. */
-    v->todo |= VCPU_TODO_HALTED;
-    if (!(v->lgdata->irq_enabled & GABI_IF))
-        v->hlt_forever = true;
-}
-
 #define OPCODE_HLT 0xf4u
 
 /* STI opens interrupts behind the next instruction (SDM 2B). To none but HLT does it
@@ -253,7 +245,7 @@ static enum outcome emulate(struct vcpu *v, const struct insn *in, uint32_t *dr6
         break;
     case INSN_HLT:
         if (!(r->eflags & EFLAGS_TF)) /* no CPU sleeps with a #DB to come */
-            emulate_hlt(v);
+            v->todo |= VCPU_TODO_HALTED; /* unlike HALT: for good if the flag is off */
         break;
     case INSN_RDMSR:
         if (v->guest->abi)

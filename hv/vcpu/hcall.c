@@ -48,40 +48,8 @@ static void hcall_set_clockevent(HCALL_ARGS)
 
 static void hcall_halt(HCALL_ARGS)
 {
+    v->lgdata->irq_enabled = GABI_IF; /* HALT implies sti */
     v->todo |= VCPU_TODO_HALTED;
-}
-
-HV_INLINE void use_stack(struct vcpu *v, uint32_t ss1, uint32_t esp1)
-{
-    v->ss1 = (uint16_t)ss1;
-    v->esp1 = esp1;
-    v->stack_pages = (uint8_t)v->hcall_c;
-    arch_vcpu_set_stack(ss1, esp1);
-    shadow_check_pin(v);
-}
-
-void hcall_use_stack(struct vcpu *v, uint32_t ss1, uint32_t esp1)
-{
-    use_stack(v, ss1, esp1);
-}
-
-static void hcall_set_stack(HCALL_ARGS)
-{
-    if (hv_likely(a == GABI_KERNEL_DS && a == v->flat_ss && v->hcall_c <= 2 &&
-                  b - 1 < LAYOUT_GUEST_TOP))
-        use_stack(v, GABI_KERNEL_DS, b);
-    else
-        hcall_set_stack_slow(v, a, b);
-}
-
-static void hcall_load_tls(HCALL_ARGS)
-{
-    const volatile uint32_t *words = gmem_tls_words(v->guest, GPA(a));
-
-    if (hv_likely(words != NULL))
-        vgdt_load_tls(v, words);
-    else
-        hcall_load_tls_slow(v, a, b);
 }
 
 static void hcall_set_pmd(HCALL_ARGS)
@@ -116,8 +84,6 @@ static void hcall_12(HCALL_ARGS)
     hcall_bad(v, 12);
 }
 
-const uint8_t hcall_look_closer[64] = {0};
-
 const hcall_fn_t hcall_table[32] = {
     [11] = hcall_11,
     [12] = hcall_12,
@@ -146,45 +112,14 @@ void hcall_bad(struct vcpu *v, uint32_t nr)
     guest_kill(v->guest, "bad hypercall %u", nr);
 }
 
-/* Before INIT, and the interface of 2.6.24 to 2.6.30: with the registers of 2.6.29
- * and before nothing may be taken for empty that is not looked at. */
-void hcall_old(struct vcpu *v)
-{
-    const struct guest_regs *r = v->regs;
-    const struct abi_row *abi = v->guest->abi;
-
-    if (hv_unlikely(!abi)) {
-        hcall_first(v);
-        return;
-    }
-    if (hv_unlikely(!ring_run(v)))
-        return;
-    if (!abi->edx_order) {
-        hcall_direct(v);
-        return;
-    }
-    v->hcall_c = r->ecx;
-    hcall_execute(v, r->eax, r->edx, r->ebx);
-}
-
-HV_INLINE void call(struct vcpu *v)
-{
-    if (hv_likely(v->hcall_status[v->ring_cursor] == 0xff))
-        hcall_direct(v);
-    else
-        hcall_after_ring(v);
-}
-
-static HV_NOINLINE void call_stepped(struct vcpu *v)
-{
-    call(v);
-    exit_insn_done(v, 0);
-}
-
 void exit_hcall(struct vcpu *v)
 {
     if (hv_unlikely(v->regs->eflags & EFLAGS_TF))
-        call_stepped(v);
+        v->todo |= VCPU_TODO_STEP;
+    if (hv_unlikely(!v->guest->abi))
+        hcall_first(v);
+    else if (ring_is_pending(v))
+        hcall_after_ring(v);
     else
-        call(v);
+        hcall_direct(v);
 }

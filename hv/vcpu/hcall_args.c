@@ -99,7 +99,7 @@ static bool stack_selector_ok(const struct vcpu *v, uint32_t sel)
            (DESC_P | DESC_DPL(1) | DESC_S | DESC_WRITABLE);
 }
 
-void hcall_set_stack_slow(HCALL_ARGS)
+void hcall_set_stack(HCALL_ARGS)
 {
     struct guest *g = v->guest;
 
@@ -115,20 +115,32 @@ void hcall_set_stack_slow(HCALL_ARGS)
         guest_kill(g, "bad stack page %#x", b);
         return;
     }
-    hcall_use_stack(v, a, b);
+    v->ss1 = (uint16_t)a;
+    v->esp1 = b;
+    v->stack_pages = (uint8_t)v->hcall_c;
+    arch_vcpu_set_stack(a, b);
+    shadow_check_pin(v);
 }
 
-void hcall_load_tls_slow(HCALL_ARGS)
+static HV_NOINLINE void load_tls_copied(struct vcpu *v, uint32_t at)
 {
-    uint32_t words[6];
+    uint32_t words[2 * GABI_TLS_ENTRIES];
 
-    (void)b;
-    if (gmem_read(v->guest, words, GPA(a), sizeof(words)))
+    if (gmem_read(v->guest, words, GPA(at), sizeof(words)))
         vgdt_load_tls(v, words);
     else
-        guest_kill(v->guest, "bad read address %#x len %u", a,
-                   (uint32_t)sizeof(words));
+        guest_kill(v->guest, "bad read address %#x len %u", at, (uint32_t)sizeof(words));
     arch_preempt_point(); /* it may have touched two pages, 64 times in the ring */
+}
+
+void hcall_load_tls(HCALL_ARGS)
+{
+    const volatile uint32_t *words = gmem_tls_words(v->guest, GPA(a));
+
+    if (hv_likely(words != NULL))
+        vgdt_load_tls(v, words);
+    else
+        load_tls_copied(v, a);
 }
 
 void hcall_load_gdt(HCALL_ARGS)

@@ -45,9 +45,6 @@ static void map_alias(struct vcpu *v)
     arch_vcpu_map_lguest_data(&v->arch, f[0], f[1]);
     v->lgdata = (volatile struct gabi_data_head *)(uintptr_t)(
         SW_LGDATA + (g->lguest_data & HV_PAGE_MASK));
-    if (!g->abi->edx_order)
-        v->hcall_status =
-            (const volatile uint8_t *)v->lgdata + g->abi->hcall_status;
 }
 
 static void read_window(struct guest *g)

@@ -2,20 +2,30 @@
 /* T:230 The asynchronous ring (ABI 2.4): scanned when a real hypercall arrives, in
  * cursor order, at most 64 entries.  The cursor is the monitor's own.  Arguments
  * are copied before anything looks at them. */
-#include "hv/arch_if.h"
 #include "hv/guest.h"
 #include "hv/hcall.h"
 #include "hv/sched.h"
 #include "hv/shadow.h"
 
 #define ENTRIES_A_STEP 16u /* between two preemption points */
+_Static_assert(GABI_RING_SLOTS % ENTRIES_A_STEP == 0, "a step ends with the ring");
 
-/* The rows from 2.6.31 on: the same offsets and 20-byte slots in all of them, in
- * the order EAX EBX ECX EDX ESI. */
-#define NEW_STATUS 0x18
-#define NEW_SLOTS 0x58
-_Static_assert(sizeof(struct hcall) == 20, "a slot");
-_Static_assert(NEW_STATUS + GABI_RING_SLOTS == NEW_SLOTS, "the slots follow at once");
+_Static_assert(sizeof(struct hcall) == sizeof(struct gabi_slot20), "a slot");
+
+/* Where a row has its ring, and how: in all rows from 2.6.31 on alike. */
+struct ring_form {
+    uint32_t status, slots, slot_bytes;
+};
+#define RING_FORM(type) \
+    {offsetof(struct type, hcall_status), offsetof(struct type, hcalls), \
+     sizeof(((struct type *)0)->hcalls[0])}
+#define RING_LIKE_2_6_31(type) \
+    _Static_assert(offsetof(struct type, hcalls) == \
+                   offsetof(struct gabi_data_2_6_31, hcalls) && \
+                   offsetof(struct type, hcall_status) == \
+                   offsetof(struct gabi_data_2_6_31, hcall_status), #type)
+RING_LIKE_2_6_31(gabi_data_3_1);
+RING_LIKE_2_6_31(gabi_data_4_1);
 
 /* How many SET_PTE are pending one after the other, at most max; their slots are free
  * from now on. */
@@ -28,89 +38,57 @@ static uint32_t take_set_ptes(uint8_t *status, const struct hcall *slots, uint32
     return n;
 }
 
-/* After each step interrupts are let in, between two entries, and a scan has so many
- * steps if what is executed keeps making entries pending. */
-HV_INLINE bool ring_run_new(struct vcpu *v)
+/* One entry. With 16 bytes there is no fourth argument; in EDX order the words stand for
+ * call, arg2, arg3, arg1. */
+HV_INLINE void run_entry(struct vcpu *v, const uint32_t *slot, uint32_t bytes, bool edx_order)
 {
-    uint8_t *data = (uint8_t *)(uintptr_t)v->lgdata, *status = data + NEW_STATUS;
-    const struct hcall *slots = (const struct hcall *)(void *)(data + NEW_SLOTS);
-    uint32_t at = v->ring_cursor, n;
-    uint32_t steps = (GABI_RING_SLOTS + at % ENTRIES_A_STEP + ENTRIES_A_STEP - 1) / ENTRIES_A_STEP;
+    uint32_t nr = hv_read_once(slot[0]), x = hv_read_once(slot[1]);
+    uint32_t y = hv_read_once(slot[2]), z = hv_read_once(slot[3]);
 
-    while (status[at] != GABI_SLOT_FREE) {
-        const struct hcall *slot = &slots[at];
-
-        if (slot->nr == GABI_HCALL_SET_PTE) { /* what rings are full of */
-            n = take_set_ptes(&status[at], slot, ENTRIES_A_STEP - at % ENTRIES_A_STEP);
-            shadow_set_ptes(v, slot, n);
-            at += n;
-        } else {
-            v->hcall_c = hv_read_once(slot->c);
-            v->hcall_d = hv_read_once(slot->d);
-            hcall_execute(v, hv_read_once(slot->nr), hv_read_once(slot->a),
-                          hv_read_once(slot->b));
-            status[at++] = GABI_SLOT_FREE;
-        }
-        if (hv_unlikely(v->todo & VCPU_TODO_DEAD))
-            return false;
-        v->ring_cursor = at %= GABI_RING_SLOTS;
-        if (hv_likely(at % ENTRIES_A_STEP != 0))
-            continue;
-        sched_point();
-        if (hv_unlikely((v->todo & VCPU_TODO_DEAD) || --steps == 0))
-            return !(v->todo & VCPU_TODO_DEAD);
-    }
-    return true;
+    v->hcall_c = edx_order ? y : z;
+    v->hcall_d = bytes == sizeof(struct hcall) ? hv_read_once(slot[4]) : 0;
+    hcall_execute(v, nr, edx_order ? z : x, edx_order ? x : y);
 }
 
-/* 2.6.24 to 2.6.30: 16-byte slots, up to 2.6.29 in the order EAX EBX ECX EDX of
- * registers that mean call, arg2, arg3, arg1. */
-static bool ring_run_old(struct vcpu *v)
+/* SET_PTE is what rings are full of: those that follow each other are done at once, up to
+ * the end of a step. */
+HV_INLINE bool run(struct vcpu *v, const struct ring_form form, bool edx_order)
 {
-    const struct abi_row *abi = v->guest->abi;
-    volatile uint8_t *data = (volatile uint8_t *)v->lgdata;
-    volatile uint8_t *status = data + abi->hcall_status;
+    uint8_t *data = (uint8_t *)(uintptr_t)v->lgdata, *status = data + form.status;
+    uint32_t at = v->ring_cursor, left = GABI_RING_SLOTS, n;
 
-    for (uint32_t left = GABI_RING_SLOTS; left; left--) {
-        uint32_t at = v->ring_cursor;
-        const volatile uint32_t *slot =
-            (const volatile uint32_t *)(const volatile void *)(data + abi->hcalls +
-                at * abi->slot_bytes);
-        uint32_t nr, x, y, z;
+    for (; left != 0 && status[at] != GABI_SLOT_FREE; left -= n) {
+        const void *slot = data + form.slots + at * form.slot_bytes;
 
-        if (status[at] == GABI_SLOT_FREE)
-            break;
-        nr = slot[0];
-        x = slot[1];
-        y = slot[2];
-        z = slot[3];
-        v->ring_cursor = (at + 1) % GABI_RING_SLOTS;
-        v->hcall_c = abi->edx_order ? y : z;
-        v->hcall_d = 0;
-        hcall_execute(v, nr, abi->edx_order ? z : x, abi->edx_order ? x : y);
-        if (hv_unlikely(v->todo & VCPU_TODO_DEAD))
+        n = 0;
+        if (form.slot_bytes == sizeof(struct hcall))
+            n = take_set_ptes(&status[at], slot, ENTRIES_A_STEP - at % ENTRIES_A_STEP);
+        if (n != 0) {
+            shadow_set_ptes(v, slot, n);
+        } else {
+            run_entry(v, slot, form.slot_bytes, edx_order);
+            status[at] = GABI_SLOT_FREE;
+            n = 1;
+        }
+        if (v->todo & VCPU_TODO_DEAD)
             return false;
-        status[at] = GABI_SLOT_FREE;
+        at = (at + n) % GABI_RING_SLOTS;
         if (at % ENTRIES_A_STEP == 0)
             sched_point();
     }
+    v->ring_cursor = at;
     return !(v->todo & VCPU_TODO_DEAD);
-}
-
-HV_INLINE bool is_new(const struct vcpu *v)
-{
-    return v->guest->abi && v->guest->abi->slot_bytes == sizeof(struct hcall);
 }
 
 void hcall_after_ring(struct vcpu *v)
 {
-    if (hv_unlikely(!is_new(v)))
-        hcall_old(v);
-    else if (hv_likely(ring_run_new(v)))
-        hcall_direct(v);
-}
+    const struct abi_row *abi = v->guest->abi;
+    bool alive;
 
-bool ring_run(struct vcpu *v)
-{
-    return is_new(v) ? ring_run_new(v) : ring_run_old(v);
+    if (hv_likely(abi->rev >= ABI_2_6_31))
+        alive = run(v, (struct ring_form)RING_FORM(gabi_data_2_6_31), false);
+    else
+        alive = run(v, (struct ring_form)RING_FORM(gabi_data_2_6_24), abi->edx_order);
+    if (alive)
+        hcall_direct(v);
 }

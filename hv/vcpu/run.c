@@ -29,28 +29,40 @@ static HV_NOINLINE void look_for_debug(struct vcpu *v)
         exit_debug_trap(v, 0);
 }
 
-/* True: enter the guest. false: leave the run loop. */
-static bool attend(struct vcpu *v)
+/* What comes seldom. false: leave the run loop. */
+static HV_NOINLINE bool attend_to_the_rest(struct vcpu *v)
 {
     if (v->todo & VCPU_TODO_AUDIT)
         audit(v);
-    if (v->todo & (VCPU_TODO_DEAD | VCPU_TODO_RESCHED))
-        return false;
-    if (v->todo & VCPU_TODO_DEBUG)
-        look_for_debug(v);
     if (v->todo & VCPU_TODO_MAIL) {
         v->todo &= ~VCPU_TODO_MAIL; /* first: what is posted from here on sets it anew */
         mail_read();
     }
+    if (v->todo & VCPU_TODO_STEP) {
+        v->todo &= ~VCPU_TODO_STEP;
+        exit_debug_trap(v, DR6_BS);
+    }
+    if (v->todo & VCPU_TODO_DEBUG)
+        look_for_debug(v);
+    if (v->todo & (VCPU_TODO_DEAD | VCPU_TODO_RESCHED))
+        return false;
     if (v->todo & VCPU_TODO_VDEV)
         vdev_poll(v->guest);
+    return true;
+}
+
+/* True: enter the guest. false: leave the run loop. */
+static bool attend(struct vcpu *v)
+{
+    const uint32_t often = VCPU_TODO_VIRQ | VCPU_TODO_PIN | VCPU_TODO_HALTED;
+
+    if ((vcpu_todo(v) & ~often) && !attend_to_the_rest(v))
+        return false;
     if (v->todo & VCPU_TODO_VIRQ)
         virq_deliver(v);
-    if (v->todo & VCPU_TODO_HALTED)
+    if (v->todo & (VCPU_TODO_DEAD | VCPU_TODO_HALTED))
         return false;
-    if ((v->todo & VCPU_TODO_PIN) && !shadow_pin_stack(v))
-        return false;
-    return !(v->todo & VCPU_TODO_DEAD);
+    return !(v->todo & VCPU_TODO_PIN) || shadow_pin_stack(v);
 }
 
 /* The number on the entry stack is no vector as it stands: the stubs push those
@@ -100,7 +112,7 @@ void vcpu_run(struct vcpu *v)
     for (;;) {
         uint32_t vec;
 
-        if (hv_unlikely(vcpu_todo(v)) && !attend(v))
+        if (hv_unlikely(vcpu_has_todo(v)) && !attend(v))
             return;
         vec = arch_vcpu_run(v->arch.cr3);
         if (hv_unlikely(vec >= EXIT_REASONS)) {

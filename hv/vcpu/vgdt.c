@@ -7,63 +7,50 @@
 #include "hv/arch_if.h"
 #include "hv/vcpu.h"
 
-uint64_t vgdt_sanitise(uint64_t desc)
+/* The high dword of what is installed; 0: nothing is. */
+HV_INLINE uint32_t sanitised(uint32_t hi)
 {
-    uint32_t hi = (uint32_t)(desc >> 32);
-    uint32_t dpl = desc_dpl(hi);
-
-    if (!(hi & DESC_S))
-        return 0; /* a gate, TSS or LDT; an absent segment stays: #NP is its due */
-    if (hi & DESC_L)
-        return 0; /* 64-bit code, or a reserved bit of data */
-    if (dpl == 2)
-        return 0;
-    if (dpl == 0)
-        dpl = 1;
+    if (hv_likely((hi & (DESC_S | DESC_L | DESC_DPL(3))) == (DESC_S | DESC_DPL(3))))
+        return hi | DESC_ACCESSED; /* an absent one, too: #NP is its due */
+    if ((hi & (DESC_S | DESC_L | DESC_DPL(2))) != DESC_S)
+        return 0; /* a gate, TSS or LDT, 64-bit code, ring 2 */
     /* A conforming segment would run at the caller's level: it is as harmless
      * as any, but ring 3 must not find ring-1 code it can simply call. */
-    if ((hi & DESC_CODE) && (hi & DESC_CONFORMING) && dpl != 3)
+    if ((hi & (DESC_CODE | DESC_CONFORMING)) == (DESC_CODE | DESC_CONFORMING))
         return 0;
-    hi = (hi & ~DESC_DPL(3)) | DESC_DPL(dpl) | DESC_ACCESSED;
-    return ((uint64_t)hi << 32) | (uint32_t)desc;
+    return hi | DESC_DPL(1) | DESC_ACCESSED;
+}
+
+uint64_t vgdt_sanitise(uint64_t desc)
+{
+    uint32_t hi = sanitised((uint32_t)(desc >> 32));
+
+    return hi ? (uint64_t)hi << 32 | (uint32_t)desc : 0;
+}
+
+HV_INLINE void install(struct vcpu *v, uint32_t index, uint32_t lo, uint32_t hi)
+{
+    hi = sanitised(hi);
+    arch_vcpu_set_gdt(&v->arch, index, hi ? lo : 0, hi);
 }
 
 void vgdt_load_entry(struct vcpu *v, uint32_t index, uint64_t desc)
 {
     if (!gdt_index_is_guests(index))
         return;
-    desc = vgdt_sanitise(desc);
-    arch_vcpu_set_gdt(&v->arch, index, desc);
+    install(v, index, (uint32_t)desc, (uint32_t)(desc >> 32));
     if (index == GABI_KERNEL_DS >> 3)
-        v->flat_ss = desc == seg_desc_make(0, 0xffffffff, SEG_DATA_RW, 1) ? GABI_KERNEL_DS : 0;
+        v->flat_ss = v->arch.gdt[index] == seg_desc_make(0, 0xffffffff, SEG_DATA_RW, 1)
+                         ? GABI_KERNEL_DS : 0;
 }
 
-static HV_NOINLINE void change_tls(struct vcpu *v, uint32_t i, uint32_t lo, uint32_t hi)
+void vgdt_load_tls(struct vcpu *v, const volatile uint32_t words[2 * GABI_TLS_ENTRIES])
 {
-    uint64_t d = vgdt_sanitise(((uint64_t)hi << 32) | lo);
-
-    arch_vcpu_set_tls(&v->arch, i, (uint32_t)d, (uint32_t)(d >> 32));
+    install(v, GABI_TLS_FIRST, words[0], words[1]);
+    install(v, GABI_TLS_FIRST + 1, words[2], words[3]);
+    install(v, GABI_TLS_FIRST + 2, words[4], words[5]);
 }
-
-/* Present user data, the only kind that there is every day, needs no more than the
- * accessed bit; it is not even compared with what is there. */
-HV_INLINE void load_one_tls(struct vcpu *v, uint32_t i, uint32_t lo, uint32_t hi)
-{
-    const uint32_t *now = (const uint32_t *)&v->arch.gdt[GABI_TLS_FIRST + i];
-
-    if ((hi & (DESC_P | DESC_S | DESC_CODE | DESC_L | DESC_DPL(3))) ==
-        (DESC_P | DESC_S | DESC_DPL(3)))
-        arch_vcpu_set_tls(&v->arch, i, lo, hi | DESC_ACCESSED);
-    else if (lo != now[0] || hi != now[1]) /* what is there is sanitised */
-        change_tls(v, i, lo, hi);
-}
-
-void vgdt_load_tls(struct vcpu *v, const volatile uint32_t words[6])
-{
-    load_one_tls(v, 0, words[0], words[1]);
-    load_one_tls(v, 1, words[2], words[3]);
-    load_one_tls(v, 2, words[4], words[5]);
-}
+_Static_assert(GABI_TLS_ENTRIES == 3, "each is loaded");
 
 static uint32_t limit_of(uint32_t lo, uint32_t hi)
 {
@@ -102,8 +89,6 @@ void vgdt_init(struct vcpu *v)
 {
     for (uint32_t i = 1; i < GABI_GDT_ENTRIES; i++)
         vgdt_load_entry(v, i, 0);
-    vgdt_load_entry(v, GABI_KERNEL_CS >> 3,
-                    seg_desc_make(0, 0xffffffff, SEG_CODE_RX, 1));
-    vgdt_load_entry(v, GABI_KERNEL_DS >> 3,
-                    seg_desc_make(0, 0xffffffff, SEG_DATA_RW, 1));
+    vgdt_load_entry(v, GABI_KERNEL_CS >> 3, seg_desc_make(0, 0xffffffff, SEG_CODE_RX, 1));
+    vgdt_load_entry(v, GABI_KERNEL_DS >> 3, seg_desc_make(0, 0xffffffff, SEG_DATA_RW, 1));
 }

@@ -21,18 +21,6 @@ void virq_raise(struct guest *g, uint32_t line)
     sched_wake(v);
 }
 
-enum virq_action virq_decide(bool pending, uint32_t irq_enabled, bool halted, bool kept_out,
-                             bool gate_present)
-{
-    if (!pending)
-        return VIRQ_NONE;
-    if (kept_out)
-        return VIRQ_POSTPONE;
-    if (!halted && !(irq_enabled & GABI_IF))
-        return VIRQ_MARK_PENDING;
-    return gate_present ? VIRQ_INJECT : VIRQ_POSTPONE;
-}
-
 /* No interrupt between "flag set" and "iret done" (ABI 4.3), nor in the thunk,
  * where the flag is about to be cleared. User code at such an address is none. */
 static bool in_window(const struct vcpu *v)
@@ -52,22 +40,6 @@ static void show_pending(struct vcpu *v, bool waits)
 
     if (at != ABI_NO_FIELD)
         *(volatile uint32_t *)((uintptr_t)v->lgdata + at) = waits ? GABI_IF : 0;
-}
-
-static void inject(struct vcpu *v, uint32_t line)
-{
-    v->irq_pending &= ~(1u << line);
-    reflect_plain(v, GABI_IRQ_VECTOR + line);
-    vtime_write_wallclock(v);
-    show_pending(v, (v->irq_pending & ~v->lgdata->blocked_interrupts) != 0);
-}
-
-void virq_wake(struct vcpu *v)
-{
-    if (!v->hlt_forever)
-        v->lgdata->irq_enabled = GABI_IF; /* HALT implies sti */
-    v->hlt_forever = false;
-    v->todo &= ~VCPU_TODO_HALTED;
 }
 
 /* Exits before that instruction is over, a page fault that is filled and a hardware
@@ -92,37 +64,36 @@ static bool is_held(struct vcpu *v)
     return true;
 }
 
+static void inject(struct vcpu *v, uint32_t line)
+{
+    v->todo &= ~VCPU_TODO_HALTED;
+    v->irq_pending &= ~(1u << line);
+    reflect_plain(v, GABI_IRQ_VECTOR + line);
+    vtime_write_wallclock(v);
+    show_pending(v, (v->irq_pending & ~v->lgdata->blocked_interrupts) != 0);
+}
+
 void virq_deliver(struct vcpu *v)
 {
-    const struct guest *g = v->guest;
-    bool halted = v->todo & VCPU_TODO_HALTED, kept_out;
     uint32_t can, line;
 
-    if (!g->abi || v->hlt_forever)
-        return; /* before INIT, or asleep for good: nothing */
     can = v->irq_pending & ~v->lgdata->blocked_interrupts;
-    line = (uint32_t)__builtin_ctz(can | HV_BIT(GABI_IRQ_LINES - 1));
-    kept_out = in_window(v) || is_held(v);
-    switch (virq_decide(can != 0, v->lgdata->irq_enabled, halted, kept_out,
-                        vidt_present(g, GABI_IRQ_VECTOR + line))) {
-    case VIRQ_INJECT:
-        if (halted)
-            virq_wake(v);
-        halted = false;
-        inject(v, line);
-        break;
-    case VIRQ_MARK_PENDING:
-        show_pending(v, true);
-        break;
-    case VIRQ_NONE:
-    case VIRQ_POSTPONE:
-    default:
-        break;
+    if (can && !in_window(v) && !is_held(v)) {
+        line = (uint32_t)__builtin_ctz(can);
+        if (!(v->lgdata->irq_enabled & GABI_IF))
+            show_pending(v, true);
+        else if (vidt_present(v->guest, GABI_IRQ_VECTOR + line))
+            inject(v, line);
     }
-    /* A halted guest is not tried again before the retry: nothing that it waits
-     * for changes while it sleeps. */
-    if (!v->irq_pending || halted)
+    if (!v->irq_pending) {
         v->todo &= ~VCPU_TODO_VIRQ;
-    if (v->irq_pending && (!halted || can))
+    } else if (!(v->todo & VCPU_TODO_HALTED)) {
         vtime_expect_retry(v);
+    } else {
+        /* It is not tried again before the retry: nothing that a halted guest waits for
+         * changes while it sleeps. */
+        v->todo &= ~VCPU_TODO_VIRQ;
+        if (can)
+            vtime_expect_retry(v);
+    }
 }

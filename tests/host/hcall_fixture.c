@@ -135,8 +135,8 @@ void boot(void)
     g = fake_gmem_guest(PAGES, 0);
     v = g->vcpu;
     mem = fake_gmem_bytes(g);
-    v->hcall_status = hcall_look_closer;
     v->shadow.calls = &calls;
+    v->lgdata = &v->before_init;
     v->arch.idt = idt;
     g->linear = true;
     g->pages = calloc(PAGES, sizeof(*g->pages));
@@ -209,8 +209,6 @@ void init_with(enum abi_revision rev)
         return;
     /* The fixed alias of the switcher area is not there on the host. */
     v->lgdata = (volatile struct gabi_data_head *)(void *)(mem + LGDATA);
-    if (!row->edx_order)
-        v->hcall_status = mem + LGDATA + row->hcall_status;
     nr_seen = 0;
 }
 

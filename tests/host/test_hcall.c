@@ -54,6 +54,7 @@ TEST(arguments_arrive)
         EXPECT(!v->ts && !fake_arch.ts);
         call(GABI_HCALL_HALT, 0, 0, 0, 0);
         EXPECT(v->todo & VCPU_TODO_HALTED);
+        EXPECT_EQ(get32(0), 0x200); /* HALT opens interrupts */
         EXPECT_EQ(nr_seen, 5);
         EXPECT(!guest_is_dead(g));
     }

@@ -62,15 +62,6 @@ void hcall_bad(struct vcpu *who, uint32_t nr)
     guest_kill(who->guest, "bad hypercall %u", nr);
 }
 
-/* A guest that has not said INIT, or of 2.6.30 and before. */
-static uint32_t nr_old;
-
-void hcall_old(struct vcpu *who)
-{
-    EXPECT(who == &cpu);
-    nr_old++;
-}
-
 static struct guest_regs regs;
 
 static void start(enum abi_revision rev)
@@ -86,10 +77,9 @@ static void start(enum abi_revision rev)
     cpu.guest = &g;
     g.abi = row;
     cpu.lgdata = (volatile struct gabi_data_head *)(void *)data;
-    cpu.hcall_status = data + row->hcall_status;
     cpu.regs = &regs;
     cpu.shadow.calls = &shadow_calls;
-    nr_calls = nr_old = 0;
+    nr_calls = 0;
     meddle = NULL;
 }
 
@@ -112,13 +102,24 @@ static void put(uint32_t i, uint32_t nr, uint32_t a, uint32_t b, uint32_t c, uin
     *status(i) = 0;
 }
 
+/* The ring alone: the call that brought the monitor here is taken off what was recorded. */
+static void scan(void)
+{
+    regs = (struct guest_regs){.eax = 19};
+    hcall_after_ring(&cpu);
+    if (guest_is_dead(&g))
+        return;
+    nr_calls--;
+    EXPECT_EQ(calls[nr_calls].nr, 19);
+}
+
 TEST(each_revision_in_its_order)
 {
     for (uint32_t rev = ABI_2_6_24; rev < ABI_NR; rev++) {
         start(rev);
         for (uint32_t i = 0; i < 64; i++)
             put(i, i % 20, 0x100 + i, 0x200 + i, 0x300 + i, 0x400 + i);
-        ring_run(&cpu);
+        scan();
         EXPECT_EQ(nr_calls, 64);
         for (uint32_t i = 0; i < 64; i++) {
             EXPECT_EQ(calls[i].nr, i % 20);
@@ -142,7 +143,7 @@ TEST(runs_of_set_pte)
             cpu.ring_cursor = from;
             for (uint32_t i = 0; i < 64; i++)
                 put((from + i) % 64, i % n == n / 2 ? 5 : GABI_HCALL_SET_PTE, i, 2, 3, 4);
-            ring_run(&cpu);
+            scan();
             EXPECT_EQ(nr_calls, 64);
             for (uint32_t i = 0; i < 64; i++) {
                 EXPECT_EQ(calls[i].a, i);
@@ -157,7 +158,7 @@ TEST(runs_of_set_pte)
 TEST(empty_ring)
 {
     start(ABI_3_1);
-    ring_run(&cpu);
+    scan();
     EXPECT_EQ(nr_calls, 0);
     EXPECT_EQ(cpu.ring_cursor, 0);
 }
@@ -169,7 +170,7 @@ TEST(status_values)
         start(ABI_3_1);
         put(0, 5, 1, 0, 0, 0);
         *status(0) = (uint8_t)value;
-        ring_run(&cpu);
+        scan();
         EXPECT_EQ(nr_calls, value != 0xff);
         EXPECT_EQ(*status(0), 0xff);
         EXPECT_EQ(cpu.ring_cursor, value != 0xff);
@@ -184,7 +185,7 @@ TEST(starts_at_each_index_and_wraps)
         for (uint32_t i = 0; i < 5; i++)
             put((from + i) % 64, 8, i, 0, 0, 0);
         put((from + 6) % 64, 9, 0, 0, 0, 0); /* behind a gap */
-        ring_run(&cpu);
+        scan();
         EXPECT_EQ(nr_calls, 5);
         EXPECT_EQ(calls[4].a, 4);
         EXPECT_EQ(cpu.ring_cursor, (from + 5) % 64);
@@ -205,7 +206,7 @@ TEST(at_most_64)
     for (uint32_t i = 0; i < 64; i++)
         put(i, 0, 0, 0, 0, 0);
     meddle = refill;
-    ring_run(&cpu);
+    scan();
     EXPECT_EQ(nr_calls, 64);
     EXPECT_EQ(cpu.ring_cursor, 0);
 }
@@ -219,7 +220,7 @@ TEST(a_kill_ends_it)
         put(0, 5, 0, 0, 0, 0);
         put(1, bad[i], 0, 0, 0, 0);
         put(2, 5, 0, 0, 0, 0);
-        ring_run(&cpu);
+        scan();
         EXPECT_EQ(nr_calls, 2);
         EXPECT(guest_is_dead(&g));
         EXPECT_EQ(*status(2), 0);
@@ -238,12 +239,12 @@ TEST(slots_are_read_once)
     start(ABI_3_1);
     put(0, 5, 0x11, 0x22, 0x33, 0x44);
     meddle = scribble;
-    ring_run(&cpu);
+    scan();
     EXPECT_EQ(nr_calls, 1);
     EXPECT_EQ(calls[0].a, 0x11);
     EXPECT_EQ(*status(0), 0xff);
     put(1, 6, 1, 2, 3, 4);
-    ring_run(&cpu);
+    scan();
     EXPECT_EQ(calls[1].nr, 6);
 }
 
@@ -271,15 +272,4 @@ TEST(no_direct_call_after_a_kill)
     hcall_after_ring(&cpu);
     EXPECT_EQ(nr_calls, 1);
     EXPECT(guest_is_dead(&g));
-}
-
-TEST(old_guests_and_those_before_init_go_elsewhere)
-{
-    start(ABI_2_6_30);
-    put(0, 5, 0, 0, 0, 0);
-    hcall_after_ring(&cpu);
-    g.abi = NULL;
-    hcall_after_ring(&cpu);
-    EXPECT_EQ(nr_old, 2);
-    EXPECT_EQ(nr_calls, 0);
 }

@@ -155,14 +155,9 @@ uint64_t arch_stub_gate(uint32_t vector, uint32_t dpl)
     return 0x57ab000000000000ull | vector << 8 | dpl;
 }
 
-void arch_vcpu_set_gdt(struct arch_vcpu *a, uint32_t index, uint64_t desc)
+void arch_vcpu_set_gdt(struct arch_vcpu *a, uint32_t index, uint32_t lo, uint32_t hi)
 {
-    a->gdt[index] = desc;
-}
-
-void arch_vcpu_set_tls(struct arch_vcpu *a, uint32_t i, uint32_t lo, uint32_t hi)
-{
-    a->gdt[GABI_TLS_FIRST + i] = (uint64_t)hi << 32 | lo;
+    a->gdt[index] = (uint64_t)hi << 32 | lo;
 }
 
 void arch_vcpu_set_idt(struct arch_vcpu *a, uint32_t vector, uint64_t gate)

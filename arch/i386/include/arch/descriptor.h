@@ -44,8 +44,10 @@ static inline uint32_t desc_type(uint32_t hi)
 /* The entries of the GDT that a guest may load: not null, not the host's (ABI 6.2). */
 static inline bool gdt_index_is_guests(uint32_t i)
 {
-    return i != 0 && i < GABI_GDT_ENTRIES && i != GDT_HOST_CS && i != GDT_HOST_DS &&
-           i != GDT_TSS && i != GDT_DF_TSS;
+    const uint32_t others = HV_BIT(0) | HV_BIT(GDT_HOST_CS) | HV_BIT(GDT_HOST_DS) |
+                            HV_BIT(GDT_TSS) | HV_BIT(GDT_DF_TSS);
+
+    return i < GABI_GDT_ENTRIES && !(others >> i & 1);
 }
 
 /* A 32-bit code or data segment. limit is in bytes, inclusive; above 1 MiB it

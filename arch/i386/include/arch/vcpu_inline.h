@@ -7,18 +7,21 @@
 #include "arch/descriptor.h"
 #include "arch/layout.h"
 #include "arch/vcpu.h"
+#include "hv/assert.h"
 #include "hv/percpu.h"
 
-HV_INLINE void arch_vcpu_set_tls(struct arch_vcpu *a, uint32_t i, uint32_t lo, uint32_t hi)
+HV_INLINE void arch_vcpu_set_gdt(struct arch_vcpu *a, uint32_t index, uint32_t lo, uint32_t hi)
 {
-    uint32_t *save = (uint32_t *)&a->gdt[GABI_TLS_FIRST + i];
-    volatile uint32_t *live =
-        (volatile uint32_t *)(SW_STATE + STATE_GDT + (GABI_TLS_FIRST + i) * 8);
+    uint32_t *save = (uint32_t *)&a->gdt[index];
+    volatile uint32_t *live = (volatile uint32_t *)(STATE_GDT_VA + index * 8);
 
+    hv_assert(gdt_index_is_guests(index));
     save[0] = lo;
     save[1] = hi;
-    live[0] = lo;
-    live[1] = hi;
+    if (a->loaded) {
+        live[0] = lo;
+        live[1] = hi;
+    }
 }
 
 HV_INLINE void arch_vcpu_set_stack(uint32_t ss1, uint32_t esp1)

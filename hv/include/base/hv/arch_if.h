@@ -74,16 +74,14 @@ void arch_vcpu_put(struct arch_vcpu *a);
  * are in its regs page. */
 #define ARCH_EXIT_BAD_IRET 256u
 
-/* Writes one entry of its real GDT/IDT (and of this CPU's, if loaded). The
- * caller has sanitised it. */
-void arch_vcpu_set_gdt(struct arch_vcpu *a, uint32_t index, uint64_t desc);
+/* Writes one entry of its real IDT (and of this CPU's, if loaded). The caller has
+ * sanitised it. */
 void arch_vcpu_set_idt(struct arch_vcpu *a, uint32_t vector, uint64_t gate);
 
-/* On the way of a context switch of the vCPU that is loaded: TLS entry 0 to 2 of
- * the real GDT, in words; the ring-1 stack for direct gates, ss1:esp1 of the
- * TSS; CR0.TS. */
+/* The same of its GDT; and of the vCPU that is loaded the ring-1 stack for direct gates,
+ * ss1:esp1 of the TSS, and CR0.TS. */
 #ifdef HV_HOST_TEST
-void arch_vcpu_set_tls(struct arch_vcpu *a, uint32_t i, uint32_t lo, uint32_t hi);
+void arch_vcpu_set_gdt(struct arch_vcpu *a, uint32_t index, uint32_t lo, uint32_t hi);
 void arch_vcpu_set_stack(uint32_t ss1, uint32_t esp1);
 void arch_vcpu_set_ts(bool ts);
 #else

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "guest-abi/hcall.h"
-#include "hv/vcpu.h"
+#include "hv/guest.h"
 
 /* A hypercall and its arguments, as it lies in the ring of 2.6.31 and later. */
 struct hcall {
@@ -21,9 +21,6 @@ typedef void (*hcall_fn_t)(HCALL_ARGS);
  * masked and a mispredicted check reads nothing else. */
 extern const hcall_fn_t hcall_table[32];
 
-/* What v->hcall_status points to before INIT. */
-extern const uint8_t hcall_look_closer[64];
-
 HV_COLD void hcall_bad(struct vcpu *v, uint32_t nr);
 
 /* Executes one hypercall after INIT; everything invalid kills. */
@@ -35,36 +32,40 @@ HV_INLINE void hcall_execute(struct vcpu *v, uint32_t nr, uint32_t a, uint32_t b
         hcall_bad(v, nr);
 }
 
-/* The call that the guest makes by int 0x1f, from 2.6.30 on. */
+/* The call that the guest makes itself: arguments where its row has them. */
 HV_INLINE void hcall_direct(struct vcpu *v)
 {
     const struct guest_regs *r = v->regs;
 
+    if (hv_unlikely(v->guest->abi->edx_order)) {
+        v->hcall_c = r->ecx;
+        hcall_execute(v, r->eax, r->edx, r->ebx);
+        return;
+    }
     v->hcall_c = r->edx;
     v->hcall_d = r->esi;
     hcall_execute(v, r->eax, r->ebx, r->ecx);
 }
 
-/* Runs pending ring entries in cursor order: all that are there, at most 64 or as
- * many as end at the next multiple of 16. false: one of them killed the guest. */
-bool ring_run(struct vcpu *v);
+/* After INIT: the next entry of the ring is pending. */
+HV_INLINE bool ring_is_pending(const struct vcpu *v)
+{
+    const volatile uint8_t *data = (const volatile uint8_t *)v->lgdata;
 
-/* The same and then the direct call. */
+    return data[v->guest->abi->hcall_status + v->ring_cursor] != GABI_SLOT_FREE;
+}
+
+/* Runs pending ring entries in cursor order, at most 64, and then the call itself; but
+ * nothing more once one of them, or what came between two, has killed the guest. */
 void hcall_after_ring(struct vcpu *v);
 
-/* That for a guest which has not said INIT, or is of 2.6.30 or before. */
-void hcall_old(struct vcpu *v);
-
-/* The ones that need more than a line; hv/vcpu/hcall_args.c. */
+/* The ones with arguments to check; hv/vcpu/hcall_args.c. */
 void hcall_new_pgtable(HCALL_ARGS);
-void hcall_set_stack_slow(HCALL_ARGS);
-void hcall_load_tls_slow(HCALL_ARGS);
+void hcall_set_stack(HCALL_ARGS);
+void hcall_load_tls(HCALL_ARGS);
 void hcall_load_gdt(HCALL_ARGS);
 void hcall_load_gdt_entry(HCALL_ARGS);
 void hcall_shutdown(HCALL_ARGS);
-
-/* SET_STACK with arguments that were checked. */
-void hcall_use_stack(struct vcpu *v, uint32_t ss1, uint32_t esp1);
 
 /* The first hypercall (hv/vcpu/hcall_init.c): finds the ABI row and does INIT (ABI 3.3, 3.4). */
 void hcall_first(struct vcpu *v);

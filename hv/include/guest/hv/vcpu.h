@@ -20,11 +20,12 @@ struct shadow_calls;
 #define VCPU_TODO_PIN HV_BIT(1)     /* kernel stack must be pinned again */
 #define VCPU_TODO_RESCHED HV_BIT(2) /* time slice over, or somebody is waiting */
 #define VCPU_TODO_DEAD HV_BIT(3)    /* guest was killed or ended */
-#define VCPU_TODO_HALTED HV_BIT(4)  /* asleep: not to be entered before virq_wake() */
+#define VCPU_TODO_HALTED HV_BIT(4)  /* asleep: not to be entered */
 #define VCPU_TODO_AUDIT HV_BIT(5)   /* audit=N is on */
 #define VCPU_TODO_VDEV HV_BIT(6)    /* vdev_poll() has work that was put off */
 #define VCPU_TODO_DEBUG HV_BIT(7)   /* breakpoints are, or were, armed: a #DB may have come late */
 #define VCPU_TODO_MAIL HV_BIT(8)    /* mail_read() has something for this CPU */
+#define VCPU_TODO_STEP HV_BIT(9)    /* the #DB behind a hypercall with TF set */
 
 /* What hv/mmu/ keeps of a vCPU, for its current root. */
 struct vcpu_shadow {
@@ -46,9 +47,6 @@ struct vcpu {
     struct guest *guest;
     struct shadow_root *root; /* current; never NULL once running */
     struct vcpu_shadow shadow;
-    /* Alias of lguest_data.hcall_status. Before INIT, and for guests with the
-     * old register order, a byte that always says "look closer". */
-    const volatile uint8_t *hcall_status;
     /* The words of lguest_data that all revisions have at the same place: through its
      * alias in the switcher area while this vCPU is loaded, before_init before INIT. */
     volatile struct gabi_data_head *lgdata;
@@ -64,7 +62,6 @@ struct vcpu {
     uint32_t esp1;
 
     bool ts;     /* guest's CR0.TS */
-    bool hlt_forever; /* hlt with the virtual IF 0: nothing wakes it */
     uint8_t hold_tries; /* so often is an interrupt held back there: */
     uint32_t hold_eip;  /* virq_hold_at() */
     uint32_t irq_pending; /* bit n: virtual line n */
@@ -88,6 +85,11 @@ struct vcpu {
 HV_INLINE void vcpu_post(struct vcpu *v, uint32_t todo)
 {
     __atomic_fetch_or(&v->posted, todo, __ATOMIC_SEQ_CST);
+}
+
+HV_INLINE bool vcpu_has_todo(const struct vcpu *v)
+{
+    return (v->todo | __atomic_load_n(&v->posted, __ATOMIC_RELAXED)) != 0;
 }
 
 /* For its owner: what is to be done, that which others have posted among it. */

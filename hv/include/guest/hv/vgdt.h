@@ -2,6 +2,7 @@
 /* Guest descriptors into the real GDT (ABI 6.3, S3). */
 #pragma once
 
+#include "guest-abi/hcall.h"
 #include "hv/types.h"
 
 struct vcpu;
@@ -11,11 +12,11 @@ struct vcpu;
  * (not present) for everything else. Pure. SDM 3A 3.4.5. */
 uint64_t vgdt_sanitise(uint64_t desc);
 
-/* LOAD_GDT_ENTRY; index < 32 was checked. Host entries are ignored. */
+/* LOAD_GDT_ENTRY, and entry by entry LOAD_GDT; the host's are ignored. */
 void vgdt_load_entry(struct vcpu *v, uint32_t index, uint64_t desc);
 
-/* LOAD_TLS: three descriptors, each low dword first. */
-void vgdt_load_tls(struct vcpu *v, const volatile uint32_t words[6]);
+/* LOAD_TLS: each entry low dword first. */
+void vgdt_load_tls(struct vcpu *v, const volatile uint32_t words[2 * GABI_TLS_ENTRIES]);
 
 /* Where an access of bytes (1 or more) for writing at this offset lies in a segment of the
  * guest's GDT (SDM 3A 5.3 to 5.5). False: null, not writable or beyond the limit: #GP(0),
