@@ -179,7 +179,7 @@ static HV_INIT void start_clock(const struct calibration *c, bool tsc_usable)
         clock.guest_khz = khz;
     if (!tsc_usable && c->ref != NULL) {
         counter_start(&clock.ref, c->ref);
-        timer_init_own(&clock.keepalive, keepalive_fired);
+        timer_init(&clock.keepalive, NULL, keepalive_fired);
         timer_arm(&clock.keepalive, KEEPALIVE_NS);
         return;
     }

@@ -594,7 +594,7 @@ static void test_irq(struct sink *s)
 
 void console_start(void)
 {
-    timer_init_own(&poll_timer, poll_timer_fired);
+    timer_init(&poll_timer, NULL, poll_timer_fired);
     for (uint32_t i = 0; i < nr_sinks; i++) {
         struct sink *s = &sinks[i];
 

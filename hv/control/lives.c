@@ -52,7 +52,7 @@ static void restart_timer_fired(struct timer *t)
 
 void control_init(void)
 {
-    timer_init_own(&lives.restart_timer, restart_timer_fired);
+    timer_init(&lives.restart_timer, NULL, restart_timer_fired);
 }
 
 static void restart(struct guest *g)

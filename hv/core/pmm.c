@@ -15,6 +15,7 @@
 #include "hv/cmdline.h"
 #include "hv/config.h"
 #include "hv/frame.h"
+#include "hv/percpu.h"
 #include "hv/string.h"
 
 #define LOW_FRAMES (HV_MIB(16) >> HV_PAGE_SHIFT)
@@ -29,9 +30,19 @@ struct pmm pmm;
 
 /* ---- single frames ---- */
 
+/* n more frames for whom this CPU works; less if it wraps. */
+static void charge(uint32_t n)
+{
+    struct account *a = arch_percpu_ready() ? this_cpu()->account : NULL;
+
+    if (a)
+        a->frames += n;
+}
+
 static void claim(uint32_t f)
 {
     hv_assert_slow(pmm.refs[f] == 0);
+    charge(1);
     bitmap_clear(&pmm.free, f);
     count_free(f, ~0u);
     pmm.refs[f] = 1;
@@ -100,14 +111,13 @@ static hfn_t alloc_direct(void)
  * those: as long as nobody else takes the last ones, each finds one. */
 static hfn_t alloc_guest(void)
 {
-    if (pmm.aside_direct != 0) {
-        pmm.aside_direct--;
-        return take(bitmap_prev(&pmm.free, PMM_DIRECT_END));
-    }
-    if (pmm.aside_high == 0)
+    bool direct = pmm.aside_direct != 0;
+
+    if (pmm_reserved_frames() == 0)
         return HFN_NONE;
-    pmm.aside_high--;
-    return take(bitmap_next(&pmm.free, PMM_DIRECT_END));
+    pmm_unreserve(1);
+    return take(direct ? bitmap_prev(&pmm.free, PMM_DIRECT_END)
+                       : bitmap_next(&pmm.free, PMM_DIRECT_END));
 }
 
 hfn_t pmm_alloc(enum pmm_zone zone)
@@ -128,6 +138,7 @@ void pmm_unref(hfn_t f)
     hv_assert(pmm.refs[f.v] != PMM_NOT_OURS);
     if (--pmm.refs[f.v] != 0)
         return;
+    charge(~0u);
     bitmap_set(&pmm.free, f.v);
     count_free(f.v, 1);
     if (f.v < PMM_DIRECT_END && f.v >= pmm.clear_end)
@@ -171,6 +182,7 @@ bool pmm_reserve(uint32_t n)
         return false;
     pmm.aside_direct += direct;
     pmm.aside_high += n - direct;
+    charge(n);
     return true;
 }
 
@@ -182,6 +194,7 @@ void pmm_unreserve(uint32_t n)
     hv_assert(n <= pmm_reserved_frames());
     pmm.aside_direct -= direct;
     pmm.aside_high -= n - direct;
+    charge(0u - n);
 }
 
 /* ---- contiguous frames ---- */

@@ -36,7 +36,7 @@ static void slice_over(struct timer *t)
 void sched_init(void)
 {
     list_init(&this_cpu()->run_queue);
-    timer_init_own(&this_cpu()->slice, slice_over);
+    timer_init(&this_cpu()->slice, NULL, slice_over);
 }
 
 void sched_add(struct vcpu *v)
@@ -214,7 +214,9 @@ void sched_run(struct vcpu *v)
     cpu->running = v;
     if (!cpu->charged_ns) /* else this round of the CPU's loop is its, too */
         cpu->charged_ns = now;
+    cpu->account = &v->guest->account;
     arch_vcpu_stack_enter(&v->arch);
+    cpu->account = NULL;
     now = arch_time_ns();
     charge(cpu, now);
     cpu->running = NULL;

@@ -21,27 +21,27 @@ void timerq_init(void)
     struct percpu *cpu = this_cpu();
 
     list_init(&cpu->timers);
-    cpu->nr_timers = 0;
     cpu->timer_programmed_ns = 0;
 }
 
-void timer_init(struct timer *t, void (*fire)(struct timer *t))
+void timer_init(struct timer *t, struct account *account, void (*fire)(struct timer *t))
 {
     list_init(&t->link);
     t->deadline_ns = 0;
     t->fire = fire;
-    t->is_own = false;
-}
-
-void timer_init_own(struct timer *t, void (*fire)(struct timer *t))
-{
-    timer_init(t, fire);
-    t->is_own = true;
+    t->account = account;
 }
 
 bool timer_is_armed(const struct timer *t)
 {
     return !list_is_empty(&t->link);
+}
+
+/* n: one more or one less. */
+static void count(const struct timer *t, uint32_t n)
+{
+    if (t->account)
+        t->account->timers += n;
 }
 
 static void program(struct percpu *cpu, uint64_t deadline_ns)
@@ -60,7 +60,7 @@ void timer_arm(struct timer *t, uint64_t deadline_ns)
             at = at->next;
         list_remove(&t->link);
     } else {
-        cpu->nr_timers++;
+        count(t, 1);
     }
     t->deadline_ns = deadline_ns;
     while (at != &cpu->timers && timer_of(at)->deadline_ns <= deadline_ns)
@@ -75,7 +75,7 @@ void timer_cancel(struct timer *t)
     if (!timer_is_armed(t))
         return;
     list_remove(&t->link);
-    this_cpu()->nr_timers--;
+    count(t, ~0u);
 }
 
 void timerq_hardware_fired(void)
@@ -110,7 +110,7 @@ static void fire_due(struct percpu *cpu, uint64_t now)
         struct timer *t = timer_of(due.next);
 
         list_remove(&t->link);
-        cpu->nr_timers--;
+        count(t, ~0u);
         t->fire(t);
     }
 }
@@ -137,15 +137,9 @@ void timerq_run(void)
 
 uint32_t timerq_count(void)
 {
-    return this_cpu()->nr_timers;
-}
-
-uint32_t timerq_count_guests(void)
-{
-    const struct list *queue = &this_cpu()->timers;
     uint32_t n = 0;
 
-    for (struct list *l = queue->next; l != queue; l = l->next)
-        n += !timer_of(l)->is_own;
+    list_for_each(l, &this_cpu()->timers)
+        n++;
     return n;
 }

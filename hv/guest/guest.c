@@ -11,6 +11,7 @@
 #include "hv/frame.h"
 #include "hv/hcall.h"
 #include "hv/loader.h"
+#include "hv/observer.h"
 #include "hv/percpu.h"
 #include "hv/pmm.h"
 #include "hv/sched.h"
@@ -183,6 +184,7 @@ struct guest *guest_create(const struct guest_config *c)
 {
     hfn_t f = pmm_alloc_contig(frames_for(sizeof(struct guest)), 1, 0);
     struct guest *g;
+    int rc;
 
     if (!hfn_is_none(f)) {
         g = frame_ptr(f);
@@ -196,7 +198,10 @@ struct guest *guest_create(const struct guest_config *c)
         g->ram_pages = c->memory_kib ? c->memory_kib / 4 : c->memory_mib * 256;
         g->limit_pages = g->ram_pages + vdev_pages(c);
         list_init(&g->link);
-        if (create_vcpu(g) == 0) {
+        this_cpu()->account = &g->account;
+        rc = create_vcpu(g);
+        this_cpu()->account = NULL;
+        if (rc == 0) {
             list_add_tail(&guest_list, &g->link);
             sched_add(g->vcpu);
             return g;
@@ -235,11 +240,15 @@ void guest_free(struct guest *g)
     console_guest_gone(g);
     if (v) {
         sched_remove(v);
+        this_cpu()->account = &g->account;
         vcpu_put(v);
         arch_vcpu_fini(&v->arch);
         pmm_free_contig(HFN((uintptr_t)v >> HV_PAGE_SHIFT),
                         frames_for(sizeof(struct vcpu)));
+        this_cpu()->account = NULL;
     }
+    if (g->config.observer)
+        g->config.observer->gone(g);
     pmm_free_contig(HFN((uintptr_t)g >> HV_PAGE_SHIFT), frames_for(sizeof(*g)));
 }
 

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* What a case may not change (P2 to P5 in tests/guests/README.md): the monitor's
- * code, constants and tables, the CPU's set-up, frames, guests and timers, and how
- * long interrupts are off.  suite.c asks before and after each case. */
+ * code, constants and tables, the CPU's set-up, guests, and how long interrupts are off.
+ * suite.c asks before and after each case, and for frames and timers a guest's account. */
 
 #include "arch/descriptor.h"
 #include "hv/arch_if.h"
 #include "hv/guest.h"
+#include "hv/observer.h"
 #include "hv/percpu.h"
-#include "hv/pmm.h"
 #include "hv/string.h"
-#include "hv/timerq.h"
 #include "suite_pack.h"
 
 extern const uint8_t hv_text_start[], hv_text_end[];
@@ -61,52 +60,40 @@ static uint32_t checksum(void)
 
 /* ---- P3, P4 ---- */
 
-static uint32_t count(const struct list *l)
+/* Guests of the suite, and those of them that are in the CPU's queue; what others start
+ * and end meanwhile is no matter. */
+static struct suite_before count(void)
 {
-    uint32_t n = 0;
+    struct suite_before n = {0};
 
-    for (const struct list *p = l->next; p != l; p = p->next)
-        n++;
+    list_for_each(l, &guest_list)
+        n.guests += HV_CONTAINER_OF(l, struct guest, link)->config.observer == observer;
+    list_for_each(l, &this_cpu()->run_queue)
+        n.vcpus += HV_CONTAINER_OF(l, struct vcpu, run_link)->guest->config.observer == observer;
     return n;
 }
 
 void suite_before_take(struct suite_before *b)
 {
-    b->free_frames = pmm_free_frames();
-    b->guests = count(&guest_list);
-    b->vcpus = count(&this_cpu()->run_queue);
+    *b = count();
     b->checksum = checksum();
     this_cpu()->not_golden = NULL;
 }
 
 bool suite_is_as_before(const struct suite_before *b, char *why, uint32_t bytes)
 {
-    uint32_t guests = count(&guest_list), vcpus = count(&this_cpu()->run_queue);
+    struct suite_before now = count();
 
     if (checksum() != b->checksum)
         hv_snprintf(why, bytes, "the monitor's code, constants or tables changed");
     else if (this_cpu()->not_golden)
         hv_snprintf(why, bytes, "%s is not as it was set up", this_cpu()->not_golden);
-    else if (guests != b->guests || vcpus != b->vcpus)
-        hv_snprintf(why, bytes, "%u guests and %u virtual CPUs, not %u and %u", guests,
-                    vcpus, b->guests, b->vcpus);
-    else if (pmm_free_frames() != b->free_frames)
-        hv_snprintf(why, bytes, "%d frames are missing",
-                    (int)(b->free_frames - pmm_free_frames()));
+    else if (now.guests != b->guests || now.vcpus != b->vcpus)
+        hv_snprintf(why, bytes, "%u guests and %u virtual CPUs, not %u and %u", now.guests,
+                    now.vcpus, b->guests, b->vcpus);
     else
         return true;
     return false;
-}
-
-/* Guests that were there before the suite arm and cancel theirs, so only the
- * smallest number that was ever seen means something. The monitor's own do not
- * count: a slow UART has what a case wrote for seconds, and is polled so long. */
-bool suite_timers_are_down(uint32_t armed)
-{
-    static uint32_t floor = UINT32_MAX;
-
-    floor = hv_min_u32(floor, armed);
-    return armed <= floor;
 }
 
 /* ---- P5 ---- */

@@ -104,11 +104,10 @@ extern struct suite_canary {
 /* suite_after.c: what a case may not change (P2 to P4). Both are called with the
  * same guests alive; why (bytes long) gets the sentence when false. */
 struct suite_before {
-    uint32_t free_frames, guests, vcpus, checksum;
+    uint32_t guests, vcpus, checksum;
 };
 void suite_before_take(struct suite_before *b);
 bool suite_is_as_before(const struct suite_before *b, char *why, uint32_t bytes);
-bool suite_timers_are_down(uint32_t armed);
 
 /* The longest time with interrupts off (P5): from here on for a running case, or
  * for the building and taking apart of guests; a line for a case that went over

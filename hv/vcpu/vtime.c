@@ -69,8 +69,8 @@ void vtime_set_clockevent(struct vcpu *v, uint32_t delta_ns)
 
 void vtime_init(struct vcpu *v)
 {
-    timer_init(&v->clockevent, clockevent_fired);
-    timer_init(&v->retry, retry_fired);
+    timer_init(&v->clockevent, &v->guest->account, clockevent_fired);
+    timer_init(&v->retry, &v->guest->account, retry_fired);
 }
 
 void vtime_fini(struct vcpu *v)

@@ -264,8 +264,8 @@ static void mail_came(struct mail *m)
 void serve_create(struct vdev_set *s)
 {
     mail_init(&s->mail, mail_came);
-    timer_init(&s->retry, retry_fired);
-    timer_init(&s->signal, signal_fired);
+    timer_init(&s->retry, &s->g->account, retry_fired);
+    timer_init(&s->signal, &s->g->account, signal_fired);
 }
 
 void serve_destroy(struct vdev_set *s)

@@ -189,8 +189,9 @@ bool timer_is_armed(const struct timer *t)
     return false;
 }
 
-void timer_init(struct timer *t, void (*fire)(struct timer *t))
+void timer_init(struct timer *t, struct account *account, void (*fire)(struct timer *t))
 {
+    (void)account;
     t->fire = fire;
 }
 

@@ -11,6 +11,7 @@
 #include "hv/boot_info.h"
 #include "hv/cmdline.h"
 #include "hv/frame.h"
+#include "hv/percpu.h"
 #include "hv/pmm.h"
 
 struct hv_options hv_options;
@@ -405,6 +406,35 @@ TEST(what_was_not_taken_goes_back)
     EXPECT_EQ(pmm_free_high_frames(), high);
     EXPECT_EQ(pmm_reserved_frames(), 0);
     EXPECT_PANIC(pmm_unreserve(1));
+}
+
+/* Whoever it was taken for, nothing is left on his account when all is back; and what is
+ * taken for nobody is on none. */
+TEST(frames_are_charged_to_whom_they_are_taken_for)
+{
+    struct account guest = {0};
+    hfn_t own, one, from_aside, table;
+
+    small_machine();
+    own = pmm_alloc(PMM_DIRECT);
+    this_cpu()->account = &guest;
+    one = pmm_alloc(PMM_DIRECT);
+    pmm_ref(one);
+    table = pmm_alloc_table(5);
+    EXPECT_EQ(guest.frames, 6u);
+    REQUIRE(pmm_reserve(10));
+    from_aside = pmm_alloc(PMM_GUEST);
+    EXPECT_EQ(guest.frames, 16u);
+    pmm_unreserve(9);
+    pmm_unref(from_aside);
+    pmm_unref(one);
+    EXPECT_EQ(guest.frames, 6u); /* one has another reference */
+    pmm_unref(one);
+    pmm_free_table(table, 5);
+    EXPECT_EQ(guest.frames, 0u);
+    this_cpu()->account = NULL;
+    pmm_unref(own);
+    EXPECT_EQ(guest.frames, 0u);
 }
 
 TEST(giving_ranges_back)

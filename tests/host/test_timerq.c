@@ -41,7 +41,7 @@ static struct named *make(char name)
 
     REQUIRE(n != NULL);
     n->name = name;
-    timer_init(&n->t, note);
+    timer_init(&n->t, NULL, note);
     return n;
 }
 
@@ -129,24 +129,27 @@ TEST(timerq_cancelled_timer_does_not_fire)
 }
 
 /* What a case of the suite may not leave behind. */
-TEST(timerq_counts_guests_apart)
+TEST(timerq_charges_whose_timers_are_armed)
 {
     struct named *a = make('a'), *b = make('b'), *c = make('c');
+    struct account guest = {0};
 
     timerq_init();
-    timer_init_own(&a->t, a->t.fire);
-    timer_arm(&a->t, 10);
-    EXPECT_EQ(timerq_count_guests(), 0);
+    timer_arm(&a->t, 10); /* the monitor's own */
+    timer_init(&b->t, &guest, b->t.fire);
+    timer_init(&c->t, &guest, c->t.fire);
     timer_arm(&b->t, 5);
     timer_arm(&c->t, 20);
+    timer_arm(&c->t, 30);
     EXPECT_EQ(timerq_count(), 3);
-    EXPECT_EQ(timerq_count_guests(), 2);
+    EXPECT_EQ(guest.timers, 2);
     advance(10); /* a and b */
     EXPECT_STR(fired, "ba");
     EXPECT_EQ(timerq_count(), 1);
-    EXPECT_EQ(timerq_count_guests(), 1);
+    EXPECT_EQ(guest.timers, 1);
     timer_cancel(&c->t);
-    EXPECT_EQ(timerq_count_guests(), 0);
+    timer_cancel(&c->t);
+    EXPECT_EQ(guest.timers, 0);
 }
 
 TEST(timerq_rearming_replaces)
@@ -251,7 +254,7 @@ TEST(timerq_agrees_with_a_model)
     timerq_init();
     for (int i = 0; i < TIMERS; i++) {
         model[i] = make((char)('a' + i));
-        timer_init(&model[i]->t, model_note);
+        timer_init(&model[i]->t, NULL, model_note);
     }
     for (int step = 0; step < 20000; step++) {
         uint32_t i = test_random_below(&rng, TIMERS);

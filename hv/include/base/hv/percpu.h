@@ -24,12 +24,12 @@ struct percpu {
     struct vcpu *loaded; /* whose pages are in the switcher window */
     struct list run_queue;
     struct vcpu *running; /* whose stack we are on; NULL: the CPU's own */
+    struct account *account; /* whose frames are taken and given back now; NULL: nobody's */
     struct timer slice;
     bool always_slice; /* also for one that is alone: somebody watches the clock between slices */
     uint64_t charged_ns; /* until when running has been charged */
     uint64_t floor_ns;   /* no ready vCPU had a smaller used_ns when it was last looked */
     struct list timers;
-    uint32_t nr_timers;
     uint64_t timer_programmed_ns;
     struct wall_second second;
     uint32_t progress; /* counts the rounds of the scheduler; the watchdog looks */

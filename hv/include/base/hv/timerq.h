@@ -4,20 +4,17 @@
  * fires at most once per arming. */
 #pragma once
 
+#include "hv/account.h"
 #include "hv/list.h"
 
 struct timer {
     struct list link; /* in the CPU's queue, sorted by deadline */
     uint64_t deadline_ns;
     void (*fire)(struct timer *t);
-    bool is_own; /* see timer_init_own() */
+    struct account *account; /* who has it, or NULL: the monitor itself */
 };
 
-void timer_init(struct timer *t, void (*fire)(struct timer *t));
-
-/* For a timer of the monitor's own, which no guest brings and none leaves behind:
- * timerq_count_guests() passes it over. */
-void timer_init_own(struct timer *t, void (*fire)(struct timer *t));
+void timer_init(struct timer *t, struct account *account, void (*fire)(struct timer *t));
 
 /* (Re-)arms: fires at or after the deadline. */
 void timer_arm(struct timer *t, uint64_t deadline_ns);
@@ -38,6 +35,3 @@ bool timerq_run_wanted(void);
 
 /* Number of armed timers of this CPU. */
 uint32_t timerq_count(void);
-
-/* Those of guests only: the suite compares it before and after a case. */
-uint32_t timerq_count_guests(void);

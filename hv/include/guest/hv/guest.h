@@ -78,6 +78,7 @@ struct guest {
 
     struct log_limit log_limit;
     uint32_t restarts;
+    struct account account;
     struct guest_wish wish;
     enum guest_after after;
     uint32_t hasty_ends; /* lives in a row, this one too, that were over at once */

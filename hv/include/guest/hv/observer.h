@@ -12,6 +12,8 @@ struct observer {
     bool (*step)(void);
     /* A guest of its own has ended, or could not be built. It is taken apart next. */
     void (*ended)(struct guest *g);
+    /* It has been: what stands in its account now is lost. */
+    void (*gone)(const struct guest *g);
     /* Ports of its own guests, which may be other ones; false: any port like others. */
     bool (*port_in)(struct guest *g, uint16_t port, uint32_t width, uint32_t *value);
     bool (*port_out)(struct guest *g, uint16_t port, uint32_t value);
