@@ -252,12 +252,12 @@ void console_guest_replay(struct guest *g)
 void console_guest_write(struct guest *g, const uint8_t *bytes, uint32_t n)
 {
     bool attached = console_is_attached(g); /* may print a line itself */
+    uint32_t room;
 
     if (!console_enter())
         return;
-    if (!console_has_guest_room(n)) {
-        uint32_t room = console_guest_room();
-
+    room = console_guest_room();
+    if (n > room) {
         console_count_dropped(n - room);
         n = room;
     }

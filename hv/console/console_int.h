@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of the console core share.  console.c owns the ring and the
- * real consoles, console_guest.c what guests write, console_menu.c what is
- * shown and where keys go.  Private to hv/console/. */
+/* What the files of the console core share.  console.c owns the ring,
+ * console_poll.c looks after the real consoles, console_guest.c has what guests
+ * write, console_menu.c what is shown and where keys go.  Private to hv/console/. */
 #pragma once
 
 #include "hv/driver.h"
@@ -9,6 +9,35 @@
 struct guest;
 
 /* ---- console.c ---- */
+
+#define CONSOLE_MAX_SINKS 6u
+#define NO_LINE 0xffu
+
+/* A real console. */
+struct sink {
+    const struct console_ops *ops;
+    uint32_t tail;       /* next byte of the stream to write */
+    uint32_t line;       /* ISA interrupt, or NO_LINE */
+    uint32_t idle_polls; /* since it last took a byte, with some to take */
+    bool stuck;          /* was waited for in vain */
+    bool irq_works;
+    bool polled; /* input was found that no interrupt had announced */
+};
+
+extern struct sink console_sinks[CONSOLE_MAX_SINKS];
+extern uint32_t console_nr_sinks;
+
+/* Bytes of the stream that it has still to take. */
+uint32_t console_backlog(const struct sink *s);
+
+/* Moves at most max bytes to each; wait: boundedly for each byte, and screens are drawn.
+ * Only between console_enter and console_drop_lock. */
+void console_push(uint32_t max, bool wait);
+
+/* As console_leave(), without pushing anything. */
+void console_drop_lock(void);
+
+bool console_is_panicking(void);
 
 /* Whose unfinished line is at the end of the stream: a guest's id or this. */
 #define LINE_OF_MONITOR 0xffu
@@ -33,6 +62,12 @@ void console_leave(void);
 
 /* Scrolls what the screens show (console_ops.scroll). */
 void console_scroll(int pages);
+
+/* ---- console_poll.c ---- */
+
+/* Whether output may wait for the next poll; and lets it. */
+bool console_in_background(void);
+void console_push_soon(void);
 
 /* ---- console_guest.c ---- */
 

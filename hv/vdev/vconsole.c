@@ -26,7 +26,7 @@
 static bool vconsole_ready(const struct vdev *d, const struct vq_chain *c)
 {
     (void)d;
-    return console_has_guest_room(hv_min_u32(c->read_bytes, ROOM_BYTES));
+    return hv_min_u32(c->read_bytes, ROOM_BYTES) <= console_guest_room();
 }
 
 static uint32_t vconsole_request(struct vdev *d, uint32_t n, struct vq_chain *c)

@@ -33,9 +33,6 @@ void console_guest_write(struct guest *g, const uint8_t *bytes, uint32_t n);
  * dropped and counted, so that no guest can crowd out the monitor's lines. */
 uint32_t console_guest_room(void);
 
-/* True if n bytes would be taken; most often without a look at every console. */
-bool console_has_guest_room(uint32_t n);
-
 /* The guest is about to vanish: an unfinished line is ended, attachment ends. */
 void console_guest_gone(struct guest *g);
 
