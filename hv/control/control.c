@@ -5,6 +5,7 @@
 
 #include "hv/console.h"
 #include "hv/guest.h"
+#include "hv/log.h"
 #include "hv/main.h"
 #include "hv/string.h"
 
@@ -130,6 +131,7 @@ static void grant_end(struct guest *g, enum guest_after after)
         }
         guest_end(g, END_REBOOT, "restarted from the shell");
     } else if (g->state == GUEST_ENDED) {
+        log_always("guest %s is gone", g->config.name); /* its end is no news */
         guest_destroy(g);
     } else {
         guest_kill(g, "destroyed from the shell");

@@ -111,13 +111,17 @@ static uint32_t format_line(char *line, const char *prefix, const char *fmt,
     return n + 1;
 }
 
-void log_vline(enum log_level level, const char *fmt, va_list ap)
+static void log_text(const char *prefix, bool show, const char *fmt, va_list ap)
 {
     char line[LOG_LINE_BYTES];
 
-    if (level > console_level && level > LOG_INFO)
-        return;
-    emit(line, format_line(line, LOG_PREFIX, fmt, ap), level <= console_level);
+    emit(line, format_line(line, prefix, fmt, ap), show);
+}
+
+void log_vline(enum log_level level, const char *fmt, va_list ap)
+{
+    if (level <= console_level || level <= LOG_INFO)
+        log_text(LOG_PREFIX, level <= console_level, fmt, ap);
 }
 
 void log_line(enum log_level level, const char *fmt, ...)
@@ -131,21 +135,19 @@ void log_line(enum log_level level, const char *fmt, ...)
 
 void log_always(const char *fmt, ...)
 {
-    char line[LOG_LINE_BYTES];
     va_list ap;
 
     va_start(ap, fmt);
-    emit(line, format_line(line, LOG_PREFIX, fmt, ap), true);
+    log_text(LOG_PREFIX, true, fmt, ap);
     va_end(ap);
 }
 
 void log_raw(const char *fmt, ...)
 {
-    char line[LOG_LINE_BYTES];
     va_list ap;
 
     va_start(ap, fmt);
-    emit(line, format_line(line, "", fmt, ap), true);
+    log_text("", true, fmt, ap);
     va_end(ap);
 }
 

@@ -66,26 +66,15 @@ static void print_guest(void)
                    arch_cpu_index());
 }
 
-static void print_frame(uintptr_t eip)
+/* A return address may lie behind the end of a function that does not return: then the
+ * call itself is what is looked up, so many bytes before. */
+static void print_frame(uintptr_t eip, uint32_t before)
 {
     uint32_t off = 0;
-    /* A return address may lie behind the end of a function that does not
-     * return: the call itself is what is looked up. */
-    const char *name = symtab_lookup(eip, &off);
+    const char *name = symtab_lookup(eip - before, &off);
 
     if (name)
-        log_emergency("  [<%08x>] %s+%#x", (uint32_t)eip, name, off);
-    else
-        log_emergency("  [<%08x>]", (uint32_t)eip);
-}
-
-static void print_return(uintptr_t eip)
-{
-    uint32_t off = 0;
-    const char *name = symtab_lookup(eip - 1, &off);
-
-    if (name)
-        log_emergency("  [<%08x>] %s+%#x", (uint32_t)eip, name, off + 1);
+        log_emergency("  [<%08x>] %s+%#x", (uint32_t)eip, name, off + before);
     else
         log_emergency("  [<%08x>]", (uint32_t)eip);
 }
@@ -95,7 +84,7 @@ void hv_backtrace(uintptr_t ebp, uintptr_t eip)
     uintptr_t bottom, top;
 
     if (eip != 0)
-        print_frame(eip);
+        print_frame(eip, 0);
     for (uint32_t i = 0; i < BACKTRACE_MAX; i++) {
         const uintptr_t *frame = (const uintptr_t *)ebp;
 
@@ -104,7 +93,7 @@ void hv_backtrace(uintptr_t ebp, uintptr_t eip)
             return;
         if (!arch_is_monitor_text(frame[1]))
             return;
-        print_return(frame[1]);
+        print_frame(frame[1], 1);
         if (frame[0] <= ebp) /* frames only ever lie further up */
             return;
         ebp = frame[0];
@@ -151,7 +140,7 @@ void hv_panic_trap(const struct trap_frame *tf, const char *what)
     log_always("backtrace:");
     if (!other_ring && !arch_is_monitor_text(tf->eip)
         && arch_stack_bounds((uintptr_t)&tf->esp, &bottom, &top))
-        print_return(tf->esp); /* a call into nowhere: who called is on top */
+        print_frame(tf->esp, 1); /* a call into nowhere: who called is on top */
     hv_backtrace(tf->ebp, tf->eip);
     hv_finish(false);
 }

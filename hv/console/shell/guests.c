@@ -12,46 +12,33 @@
 #define NS_PER_SECOND 1000000000u
 
 /* Why a wish was not granted. */
-static void answer(const char *name, enum control_result r)
+void shell_answer(const char *name, enum control_result r)
 {
     if (r != CONTROL_OK)
         shell_say("guest %s %s", name, control_text(r));
 }
 
-static struct guest *guest_named(const char *name)
+struct guest *shell_guest(const char *name)
 {
     struct guest *g = guest_find(name);
 
     if (g == NULL)
-        answer(name, CONTROL_NO_SUCH_GUEST);
+        shell_answer(name, CONTROL_NO_SUCH_GUEST);
     return g;
 }
 
-static uint32_t exits_of(const struct guest *g)
+static void cmd_list(char *const *args)
 {
-    return g->vcpu != NULL ? vcpu_exits(g->vcpu) : 0;
-}
-
-/* Whole seconds since the guest's start. */
-static uint32_t uptime_s(const struct guest *g)
-{
-    return (uint32_t)div64(arch_time_ns() - g->started_ns, NS_PER_SECOND, NULL);
-}
-
-static void cmd_list(uint32_t nr_args, char *const *args)
-{
-    (void)nr_args;
     (void)args;
     shell_say("  # %-16s %-8s %7s %8s %9s %s", "name", "state", "memory",
               "up", "exits", "abi");
     list_for_each(p, &guest_list) {
         struct guest *g = HV_CONTAINER_OF(p, struct guest, link);
 
-        shell_say("%3u %-16s %-8s %4uMiB %7us %9u %s", g->id + 1,
-                  g->config.name, guest_state_word(g), g->ram_pages >> 8,
-                  uptime_s(g),
-                  exits_of(g),
-                  g->abi != NULL ? g->abi->name : "?");
+        shell_say("%3u %-16s %-8s %4uMiB %7us %9u %s", g->id + 1, g->config.name,
+                  guest_state_word(g), g->ram_pages >> 8,
+                  (uint32_t)div64(arch_time_ns() - g->started_ns, NS_PER_SECOND, NULL),
+                  vcpu_exits(g->vcpu), g->abi != NULL ? g->abi->name : "?");
     }
     for (uint32_t i = 0; i < hv_nr_configured(); i++) {
         const struct guest_config *c = hv_configured(i);
@@ -61,89 +48,30 @@ static void cmd_list(uint32_t nr_args, char *const *args)
     }
 }
 
-static void cmd_info(uint32_t nr_args, char *const *args)
+static void cmd_console(char *const *args)
 {
-    struct guest *g = guest_named(args[0]);
-
-    (void)nr_args;
-    if (g != NULL)
-        guest_print_info(g);
-}
-
-static void cmd_pause(uint32_t nr_args, char *const *args)
-{
-    (void)nr_args;
-    answer(args[0], control_pause(args[0]));
-}
-
-static void cmd_resume(uint32_t nr_args, char *const *args)
-{
-    (void)nr_args;
-    answer(args[0], control_resume(args[0]));
-}
-
-static void cmd_destroy(uint32_t nr_args, char *const *args)
-{
-    const struct guest *g = guest_find(args[0]);
-
-    (void)nr_args;
-    answer(args[0], control_destroy(args[0]));
-    if (g != NULL && g->state == GUEST_ENDED) /* kept: its end is no news */
-        shell_say("%s is gone", args[0]);
-}
-
-static void cmd_start(uint32_t nr_args, char *const *args)
-{
-    (void)nr_args;
-    answer(args[0], control_start(args[0]));
-}
-
-/* The same way that the guest's own restart goes, whatever on_reboot= says. */
-static void cmd_restart(uint32_t nr_args, char *const *args)
-{
-    (void)nr_args;
-    answer(args[0], control_restart(args[0]));
-}
-
-static void cmd_console(uint32_t nr_args, char *const *args)
-{
-    (void)nr_args;
     if (strcmp(args[0], "all") == 0)
         console_show_all();
     else
-        answer(args[0], control_attach(args[0]));
+        shell_answer(args[0], control_attach(args[0]));
 }
 
-static void print_exits(const struct guest *g)
+static void cmd_stats(char *const *args)
 {
-    shell_say("%s: %u exits", g->config.name,
-              exits_of(g));
+    const struct guest *g;
+
+    if (args[0] == NULL) {
+        shell_print_stats();
+        return;
+    }
+    g = shell_guest(args[0]);
+    if (g == NULL)
+        return;
+    shell_say("%s: %u exits", g->config.name, vcpu_exits(g->vcpu));
     for (uint32_t i = 0; i < HV_ARRAY_SIZE(g->vcpu->exit_count); i++) {
         if (g->vcpu->exit_count[i] != 0)
             shell_say("  vector %3u: %u", i, g->vcpu->exit_count[i]);
     }
-}
-
-static void cmd_stats(uint32_t nr_args, char *const *args)
-{
-    struct guest *g;
-
-    if (nr_args == 0) {
-        shell_print_stats();
-        return;
-    }
-    g = guest_named(args[0]);
-    if (g != NULL && g->vcpu != NULL)
-        print_exits(g);
-}
-
-static void cmd_bt(uint32_t nr_args, char *const *args)
-{
-    struct guest *g = guest_named(args[0]);
-
-    (void)nr_args;
-    if (g != NULL)
-        guest_dump(g);
 }
 
 /* part of whole in tenths of a percent, for any times. */
@@ -164,25 +92,21 @@ struct top_sample {
     uint32_t exits;
 };
 
-static void cmd_top(uint32_t nr_args, char *const *args)
+static void cmd_top(char *const *args)
 {
     static struct top_sample last[GUEST_MAX];
 
-    (void)nr_args;
     (void)args;
     shell_say("  # %-16s %6s %10s", "name", "cpu", "exits");
     list_for_each(p, &guest_list) {
-        struct guest *g = HV_CONTAINER_OF(p, struct guest, link);
+        const struct guest *g = HV_CONTAINER_OF(p, struct guest, link);
         struct top_sample *s = &last[g->id % GUEST_MAX];
-        struct top_sample now = {arch_time_ns(), 0, g->started_ns, 0};
+        struct top_sample now = {arch_time_ns(), g->vcpu->run_ns, g->started_ns,
+                                 vcpu_exits(g->vcpu)};
         uint32_t pm;
 
-        if (g->vcpu == NULL)
-            continue;
-        now.run_ns = g->vcpu->run_ns;
-        now.exits = exits_of(g);
-        if (s->started_ns != g->started_ns || s->run_ns > now.run_ns)
-            *s = (struct top_sample){.at_ns = g->started_ns};
+        if (s->started_ns != now.started_ns || s->run_ns > now.run_ns)
+            *s = (struct top_sample){.at_ns = now.started_ns};
         pm = permille(now.run_ns - s->run_ns, now.at_ns - s->at_ns);
         shell_say("%3u %-16s %3u.%u%% %10u", g->id + 1, g->config.name,
                   pm / 10, pm % 10, now.exits - s->exits);
@@ -191,17 +115,16 @@ static void cmd_top(uint32_t nr_args, char *const *args)
 }
 
 const struct shell_command shell_guest_commands[] = {
-    {"list", "", "guests and their state", 0, 0, cmd_list},
-    {"info", "NAME", "memory, devices, exits of a guest", 1, 1, cmd_info},
-    {"pause", "NAME", "stop it for a while", 1, 1, cmd_pause},
-    {"resume", "NAME", "let it run on", 1, 1, cmd_resume},
-    {"destroy", "NAME", "end it and free its memory", 1, 1, cmd_destroy},
-    {"start", "NAME", "start a configured guest", 1, 1, cmd_start},
-    {"restart", "NAME", "boot it afresh", 1, 1, cmd_restart},
-    {"console", "NAME|all", "attach the keyboard and screen", 1, 1, cmd_console},
-    {"stats", "[NAME]", "interrupts, or a guest's exits by vector", 0, 1,
-     cmd_stats},
-    {"bt", "NAME", "registers and backtrace of a guest", 1, 1, cmd_bt},
-    {"top", "", "CPU time since the last top", 0, 0, cmd_top},
-    {NULL, NULL, NULL, 0, 0, NULL},
+    {"list", "", "guests and their state", 0, 0, .run = cmd_list},
+    {"info", "NAME", "memory, devices, exits of a guest", 1, 1, .about = guest_print_info},
+    {"pause", "NAME", "stop it for a while", 1, 1, .wish = control_pause},
+    {"resume", "NAME", "let it run on", 1, 1, .wish = control_resume},
+    {"destroy", "NAME", "end it and free its memory", 1, 1, .wish = control_destroy},
+    {"start", "NAME", "start a configured guest", 1, 1, .wish = control_start},
+    {"restart", "NAME", "boot it afresh", 1, 1, .wish = control_restart},
+    {"console", "NAME|all", "attach the keyboard and screen", 1, 1, .run = cmd_console},
+    {"stats", "[NAME]", "interrupts, or a guest's exits by vector", 0, 1, .run = cmd_stats},
+    {"bt", "NAME", "registers and backtrace of a guest", 1, 1, .about = guest_dump},
+    {"top", "", "CPU time since the last top", 0, 0, .run = cmd_top},
+    {.name = NULL},
 };

@@ -79,11 +79,10 @@ void shell_start(void)
 
 /* ---- commands ---- */
 
-static void help(uint32_t nr_args, char *const *args)
+static void help(char *const *args)
 {
     char words[48];
 
-    (void)nr_args;
     (void)args;
     for (uint32_t t = 0; t < HV_ARRAY_SIZE(tables); t++) {
         for (const struct shell_command *c = tables[t]; c->name != NULL; c++) {
@@ -94,7 +93,7 @@ static void help(uint32_t nr_args, char *const *args)
 }
 
 static const struct shell_command help_command = {
-    "help", "", "this list", 0, 0, help,
+    "help", "", "this list", 0, 0, .run = help,
 };
 
 static const struct shell_command *find_command(const char *name)
@@ -130,9 +129,21 @@ static uint32_t split(char *text, char *words[SHELL_MAX_WORDS])
     return n;
 }
 
+static void run_command(const struct shell_command *c, char *const *args)
+{
+    struct guest *g;
+
+    if (c->run != NULL)
+        c->run(args);
+    else if (c->wish != NULL)
+        shell_answer(args[0], c->wish(args[0]));
+    else if ((g = shell_guest(args[0])) != NULL)
+        c->about(g);
+}
+
 static void run_line(char *text)
 {
-    char *words[SHELL_MAX_WORDS];
+    char *words[SHELL_MAX_WORDS + 1] = {NULL};
     uint32_t n = split(text, words);
     const struct shell_command *c;
 
@@ -145,7 +156,7 @@ static void run_line(char *text)
         console_say("usage: %s%s%s", c->name, c->args[0] != '\0' ? " " : "",
                     c->args);
     else
-        c->run(n - 1, words + 1);
+        run_command(c, words + 1);
 }
 
 /* ---- editing ---- */

@@ -6,6 +6,7 @@
 
 #include "../console_int.h"
 #include "hv/arch_if.h"
+#include "hv/control.h"
 
 /* One line of an answer. Commands run in the run loop, so interrupts may come
  * in between: a long answer must not keep them out (P5). */
@@ -39,8 +40,15 @@ struct shell_command {
     const char *args; /* for help and usage */
     const char *help;
     uint32_t min_args, max_args;
-    void (*run)(uint32_t nr_args, char *const *args);
+    /* One of these: */
+    void (*run)(char *const *args); /* NULL is behind the last */
+    enum control_result (*wish)(const char *name);
+    void (*about)(struct guest *g);
 };
+
+/* The guest, or a line that there is no such guest; why a wish is not granted. */
+struct guest *shell_guest(const char *name);
+void shell_answer(const char *name, enum control_result r);
 
 /* Counters of the monitor (stats without a name). */
 void shell_print_stats(void);

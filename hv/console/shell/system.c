@@ -34,9 +34,8 @@ void shell_print_stats(void)
               console_dropped(), log_config_errors());
 }
 
-static void cmd_mem(uint32_t nr_args, char *const *args)
+static void cmd_mem(char *const *args)
 {
-    (void)nr_args;
     (void)args;
     shell_say("%u KiB of RAM, %u KiB free (%u KiB of it above the direct map), "
               "%u KiB set aside for guests",
@@ -44,11 +43,11 @@ static void cmd_mem(uint32_t nr_args, char *const *args)
               pmm_free_high_frames() * 4, pmm_reserved_frames() * 4);
 }
 
-static void cmd_log(uint32_t nr_args, char *const *args)
+static void cmd_log(char *const *args)
 {
     uint64_t n = LOG_LINES_DEFAULT;
 
-    if (nr_args == 1 &&
+    if (args[0] != NULL &&
         (!str_to_u64(args[0], strlen(args[0]), LOG_LINES_MAX, &n) || n == 0)) {
         shell_say("\"%s\" is no number of lines from 1 to %u", args[0],
                   LOG_LINES_MAX);
@@ -57,30 +56,28 @@ static void cmd_log(uint32_t nr_args, char *const *args)
     log_dump((uint32_t)n);
 }
 
-static void cmd_test(uint32_t nr_args, char *const *args)
+static void cmd_test(char *const *args)
 {
     char word[64];
 
-    if (nr_args == 1 && suite_unknown_name(args[0], word, sizeof(word))) {
+    if (args[0] != NULL && suite_unknown_name(args[0], word, sizeof(word))) {
         shell_say("test: no such test or group: \"%s\"", word);
         return;
     }
-    if (!suite_start(nr_args == 1 ? args[0] : "all"))
+    if (!suite_start(args[0] != NULL ? args[0] : "all"))
         shell_say("the suite is running already");
 }
 
-static void cmd_reboot(uint32_t nr_args, char *const *args)
+static void cmd_reboot(char *const *args)
 {
-    (void)nr_args;
     (void)args;
     shell_say("rebooting");
     console_flush();
     arch_reboot();
 }
 
-static void cmd_poweroff(uint32_t nr_args, char *const *args)
+static void cmd_poweroff(char *const *args)
 {
-    (void)nr_args;
     (void)args;
     shell_say("powering off");
     console_flush();
@@ -88,10 +85,10 @@ static void cmd_poweroff(uint32_t nr_args, char *const *args)
 }
 
 const struct shell_command shell_system_commands[] = {
-    {"mem", "", "memory of the machine", 0, 0, cmd_mem},
-    {"log", "[LINES]", "the newest lines of the log", 0, 1, cmd_log},
-    {"test", "[NAMES]", "run the regression suite", 0, 1, cmd_test},
-    {"reboot", "", "restart the machine", 0, 0, cmd_reboot},
-    {"poweroff", "", "switch it off", 0, 0, cmd_poweroff},
-    {NULL, NULL, NULL, 0, 0, NULL},
+    {"mem", "", "memory of the machine", 0, 0, .run = cmd_mem},
+    {"log", "[LINES]", "the newest lines of the log", 0, 1, .run = cmd_log},
+    {"test", "[NAMES]", "run the regression suite", 0, 1, .run = cmd_test},
+    {"reboot", "", "restart the machine", 0, 0, .run = cmd_reboot},
+    {"poweroff", "", "switch it off", 0, 0, .run = cmd_poweroff},
+    {.name = NULL},
 };
