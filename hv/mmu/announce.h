@@ -91,13 +91,16 @@ static HV_NOINLINE void set_other_pte(struct vcpu *v, uint32_t pgd, uint32_t va)
 }
 
 /* An announcement for entry i of a table that is what most are: the guest's own entry, e,
- * is used and says the same. */
+ * is used and says the same, or the entry is cleared. */
 HV_INLINE bool announce_same(struct shadow_mmu *m, struct shadow_table *t, uint32_t i,
                              uint32_t lo, const uint32_t *e)
 {
-    if (!gpte_is_used(m, lo) || entry_read(e) != lo)
+    if (hv_likely(gpte_is_used(m, lo)) && hv_likely(entry_read(e) == lo))
+        leaf_replace(m, t, i, lo, true);
+    else if (!(lo & PT_P))
+        leaf_set(m, t, i, 0);
+    else
         return false;
-    leaf_replace(m, t, i, lo, true);
     return true;
 }
 
@@ -113,31 +116,45 @@ static void set_pte(struct vcpu *v, uint32_t pgd, uint32_t va)
         set_other_pte(v, pgd, va);
 }
 
-/* Many are of the same table. */
+/* The table of the last announcement, and where the guest's entries for it are. */
+struct last_table {
+    uint32_t region; /* or NO_REGION */
+    struct shadow_table *table;
+    const uint32_t *gents;
+};
+
+/* It is that of a user address in the current root, or is from now on. */
+HV_INLINE bool last_table_is_of(struct last_table *last, struct vcpu *v, uint32_t va)
+{
+    if (hv_likely(va >> 21 == last->region))
+        return true;
+    last->table = va < v->guest->kernel_address ? current_table(v, va) : NULL;
+    last->region = last->table ? va >> 21 : NO_REGION;
+    if (!last->table)
+        return false;
+    last->gents = table_entry(v->guest, last->table, 0);
+    return true;
+}
+
 static void set_ptes(struct vcpu *v, const struct hcall *c, uint32_t n)
 {
     struct shadow_mmu *m = v->guest->mmu;
-    uint32_t region = NO_REGION, root = v->root->gcr3;
-    struct shadow_table *t = NULL; /* of that region */
-    const uint32_t *gents = NULL;
+    struct last_table last = {.region = NO_REGION};
+    uint32_t root = v->root->gcr3;
 
     for (const struct hcall *end = c + n; c != end; c++) {
         uint32_t va = hv_read_once(c->b);
 
-        if (hv_unlikely(va >> 21 != region)) {
-            t = va < v->guest->kernel_address ? current_table(v, va) : NULL;
-            region = va >> 21;
-            gents = t ? table_entry(m->guest, t, 0) : NULL;
-        }
-        if (hv_likely(t && hv_read_once(c->a) == root && !announced_high(c->d)) &&
-            hv_likely(announce_same(m, t, va_l1(va), hv_read_once(c->c),
-                                    gents + va_l1(va) * ENTRY_DWORDS)))
+        if (hv_likely(last_table_is_of(&last, v, va)) &&
+            hv_likely(hv_read_once(c->a) == root) && !announced_high(c->d) &&
+            hv_likely(announce_same(m, last.table, va_l1(va), hv_read_once(c->c),
+                                    last.gents + va_l1(va) * ENTRY_DWORDS)))
             continue;
         v->hcall_c = hv_read_once(c->c);
         v->hcall_d = hv_read_once(c->d);
         set_other_pte(v, hv_read_once(c->a), hv_read_once(c->b));
         if (guest_is_dead(v->guest))
             return;
-        region = NO_REGION; /* the table may be gone */
+        last.region = NO_REGION; /* the table may be gone */
     }
 }

@@ -307,6 +307,28 @@ static void check_last(struct audit *a)
     }
 }
 
+/* Every page that the user half of the current root is built from is listed for a flush. */
+static void check_user_pages(struct audit *a)
+{
+    const struct shadow_root *r = a->g->vcpu->root;
+    const struct remembered *list = &a->m->remembered;
+
+    for (uint32_t i = 0; list->nr_user_pages && i < a->g->kernel_address >> 21; i++) {
+        const struct shadow_table *pd = r->pd[i / 512], *t;
+        bool found = false, found_dir = false;
+
+        if (!pd || (pd->key & KEY_LINEAR) || !(pd->ents[i % 512] & 1))
+            continue;
+        t = (const struct shadow_table *)frame_owner[pd->ents[i % 512] >> 12];
+        for (uint32_t n = 0; n < list->nr_user_pages; n++) {
+            found |= list->user_page[n] == &a->g->pages[t->key & KEY_GFN];
+            found_dir |= list->user_page[n] == &a->g->pages[pd->key & KEY_GFN];
+        }
+        if (!found || !found_dir)
+            wrong(a, "a user table or its directory is not listed", i << 21);
+    }
+}
+
 /* No root has another table where SET_PTE believes that all share one. */
 static void check_kernel(struct audit *a)
 {
@@ -373,6 +395,7 @@ static void check_remembered(struct audit *a)
     if (a->g->linear)
         return;
     check_roots(a);
+    check_user_pages(a);
     check_kernel(a);
 }
 

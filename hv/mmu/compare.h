@@ -14,15 +14,19 @@ static void compare_leaves(struct shadow_mmu *m, struct shadow_table *t)
 {
     const uint32_t *gents = table_entry(m->guest, t, 0);
 
-    for (uint32_t i = next_present(t, 0); i < ENTRIES; i = next_present(t, i + 1)) {
-        uint32_t gpte = entry_read(gents + i * ENTRY_DWORDS);
-        int32_t work = WORK_LEAF;
+    for (uint32_t i = 0; i < ENTRIES; i += 32) {
+        int32_t work = 0;
 
-        if (hv_unlikely(!leaf_is_right(m, t->ents[i], gpte))) {
-            leaf_set(m, t, i, gpte);
-            work = WORK_CHANGE;
+        for (uint32_t bits = t->present[i / 32]; bits; bits &= bits - 1) {
+            uint32_t k = i + (uint32_t)__builtin_ctz(bits);
+            uint32_t gpte = entry_read(gents + k * ENTRY_DWORDS);
+
+            if (hv_unlikely(!leaf_is_right(&t->ents[k], gpte))) {
+                leaf_set(m, t, k, gpte);
+                work += WORK_CHANGE;
+            }
         }
-        if (mmu_work(m, work))
+        if (t->present[i / 32] && mmu_work(m, work + 32 * WORK_LEAF))
             gents = table_entry(m->guest, t, 0); /* the window may be gone */
     }
 }
@@ -82,15 +86,26 @@ static void compare_dir(struct shadow_mmu *m, struct shadow_root *r, uint32_t to
                         uint32_t nr_entries)
 {
     struct shadow_table *pd = r->pd[top];
+    const struct gpage *last = NULL; /* halves of a guest's table lie side by side */
 
     compare_if_written(m, pd->key);
-    /* What is compared may let the directory go. */
-    for (uint32_t i = 0; r->pd[top] == pd; i++) {
-        i = next_present(pd, i);
-        if (i >= nr_entries)
-            return;
-        compare_if_written(m, table_of(pd->ents[i])->key);
-        (void)mmu_work(m, WORK_LINK);
+    for (uint32_t i = 0; i < ENTRIES; i += 32) {
+        for (uint32_t bits = r->pd[top] == pd ? pd->present[i / 32] : 0; bits; bits &= bits - 1) {
+            uint32_t k = i + (uint32_t)__builtin_ctz(bits);
+            const struct shadow_table *t;
+
+            /* What was compared may have let the link go, or the directory. */
+            if (r->pd[top] != pd || k >= nr_entries)
+                return;
+            if (!entry_present(pd, k))
+                continue;
+            t = table_of(pd->ents[k]);
+            if (table_page(m, t) == last)
+                continue;
+            last = table_page(m, t);
+            compare_if_written(m, t->key);
+            (void)mmu_work(m, WORK_LINK);
+        }
     }
 }
 

@@ -20,6 +20,57 @@ static void new_pgtable(struct vcpu *v, uint32_t gcr3)
         use_root(v, r);
 }
 
+/* One more; false: they are too many. */
+static bool list_page(struct shadow_mmu *m, uint32_t key, uint32_t *n)
+{
+    struct gpage **list = m->remembered.user_page, *p = &m->pages[key & KEY_GFN];
+
+    if ((key & KEY_LINEAR) || (*n > 0 && list[*n - 1] == p))
+        return true;
+    if (*n == USER_PAGES)
+        return false;
+    list[(*n)++] = p;
+    return true;
+}
+
+/* Lists what the first entries of a root link, so that the next flush looks there only. */
+static void list_user_pages(struct shadow_mmu *m, const struct shadow_root *r, uint32_t end)
+{
+    uint32_t n = 0;
+
+    for (uint32_t top = 0; top * ENTRIES < end; top++) {
+        const struct shadow_table *pd = r->pd[top];
+
+        if (!pd)
+            continue;
+        if (!list_page(m, pd->key, &n))
+            return;
+        for (uint32_t i = next_present(pd, 0); i < ENTRIES && top * ENTRIES + i < end;
+             i = next_present(pd, i + 1)) {
+            if (!list_page(m, table_of(pd->ents[i])->key, &n))
+                return;
+        }
+    }
+    m->remembered.nr_user_pages = n;
+}
+
+/* By the list; false: there is none, or not any more. */
+static bool flush_listed(struct shadow_mmu *m)
+{
+    uint32_t n = m->remembered.nr_user_pages;
+
+    for (uint32_t i = 0; i < n; i++) {
+        struct gpage *p = m->remembered.user_page[i];
+
+        if (hv_likely(!page_is_written(m, p)))
+            continue;
+        compare_page(m, (uint32_t)(p - m->pages));
+        if (m->remembered.nr_user_pages != n)
+            return false;
+    }
+    return n != 0;
+}
+
 static void flush_user(struct vcpu *v)
 {
     struct shadow_mmu *m = v->guest->mmu;
@@ -27,10 +78,13 @@ static void flush_user(struct vcpu *v)
     uint32_t end = v->guest->kernel_address >> 21;
 
     reload(m, r);
+    if (hv_likely(flush_listed(m)))
+        return;
     for (uint32_t top = 0; top * ENTRIES < end; top++) {
         if (r->pd[top])
             compare_dir(m, r, top, hv_min_u32(end - top * ENTRIES, ENTRIES));
     }
+    list_user_pages(m, r, end);
 }
 
 /* Comparing a page may end tables, which are then awake no longer. */

@@ -30,14 +30,13 @@ HV_INLINE bool gpte_may_write(uint32_t gpte, const struct gpage *p)
     return hv_likely(gpte & PT_D) && hv_likely(gpage_may_write(p));
 }
 
-/* True if the leaf is just what the guest's entry asks for: most are. */
-HV_INLINE bool leaf_is_right(const struct shadow_mmu *m, uint64_t ent, uint32_t gpte)
+/* True if the leaf is surely what the guest's entry asks for: most are. */
+HV_INLINE bool leaf_is_right(const uint64_t *leaf, uint32_t gpte)
 {
-    const struct gpage *p = leaf_page(m, ent);
-
-    return gpte_is_used(m, gpte) && p == &m->pages[gpte >> HV_PAGE_SHIFT] &&
-           !(((uint32_t)ent ^ gpte) & PT_US) &&
-           ((ent & PT_RW) != 0) == ((gpte & PT_RW) && gpte_may_write(gpte, p));
+    if (((*(const uint32_t *)leaf ^ gpte) & (PT_P | PT_RW | PT_US | PT_A | PT_PS)) ||
+        (gpte & (PT_RW | PT_D)) == PT_RW)
+        return false;
+    return frame_owner[(uint32_t)(*leaf >> HV_PAGE_SHIFT)] == gpte >> HV_PAGE_SHIFT;
 }
 
 /* What leaf i adds to the reverse map of the page that it maps. */

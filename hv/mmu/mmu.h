@@ -54,6 +54,7 @@ _Static_assert(sizeof(struct table_chunk) <= HV_PAGE_SIZE, "one page");
 
 #define MAX_ROOTS 16u
 #define NO_CR3 1u /* no address of a top-level table: the linear root has it too */
+#define USER_PAGES 24u
 #define NO_REGION 0xffffffffu
 #define HASH_BUCKETS 256u
 #define CHAIN_MAX 40u /* keys alike: a guest chooses its pages; see table_get() */
@@ -81,12 +82,17 @@ struct remembered {
     uint32_t region;
     struct shadow_table *table;
     uint32_t cleared;
+    /* The guest pages that the user half of the current root is built from: what FLUSH_TLB(0)
+     * has to look at. 0: not known. */
+    uint32_t nr_user_pages;
+    struct gpage *user_page[USER_PAGES];
     uint32_t no_root; /* a CR3 that SET_PTE named and that has no root */
     uint32_t pin_gen; /* counts what may have unpinned a stack page */
 };
 
 struct shadow_mmu {
     struct guest *guest;
+    struct vcpu *vcpu;
     struct gpage *pages; /* the guest's */
     const struct table_format *format; /* of the guest's tables; format.h */
     uint32_t gpte_last; /* the highest low dword of an entry for one of its pages */

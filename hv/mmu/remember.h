@@ -17,10 +17,12 @@ enum forget_reason {
 HV_INLINE void forget(struct shadow_mmu *m, enum forget_reason why)
 {
     struct remembered *r = &m->remembered;
-    struct vcpu *v = m->guest->vcpu;
+    struct vcpu *v = m->vcpu;
 
     if (why == ROOT_ADDED)
         r->no_root = NO_CR3;
+    if (why != PIN_GONE && why != ROOT_ADDED)
+        r->nr_user_pages = 0;
     if (why == ROOT_CHANGED || why == LINK_GONE) {
         v->shadow.region = NO_REGION;
         v->shadow.written_va = 1;

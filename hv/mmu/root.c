@@ -198,6 +198,7 @@ int shadow_create(struct guest *g)
         return -HV_ENOMEM;
     g->mmu = m;
     m->guest = g;
+    m->vcpu = g->vcpu;
     m->pages = g->pages;
     m->gpte_last = (g->limit_pages << HV_PAGE_SHIFT) - 1;
     m->rest_after = 16;

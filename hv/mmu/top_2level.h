@@ -13,7 +13,7 @@ static uint32_t first_key(uint32_t gcr3)
 }
 
 /* The root is loaded again: what its top-level page says now counts. */
-static void reload(struct shadow_mmu *m, struct shadow_root *r)
+HV_INLINE void reload(struct shadow_mmu *m, struct shadow_root *r)
 {
     uint32_t gfn = r->gcr3 >> HV_PAGE_SHIFT;
 

@@ -23,7 +23,7 @@ static void drop_dir(struct shadow_mmu *m, struct shadow_root *r, uint32_t top)
 }
 
 /* The root is loaded again: what its top-level page says now counts. */
-static void reload(struct shadow_mmu *m, struct shadow_root *r)
+HV_INLINE void reload(struct shadow_mmu *m, struct shadow_root *r)
 {
     for (uint32_t top = 0; top < TOP_ENTRIES; top++) {
         uint32_t hi, lo;

@@ -38,6 +38,7 @@ static void busy_guest(void)
     EXPECT(gva_write_ptr(v, GVA(DIRECT_MAP + 44 * HV_PAGE_SIZE)) != NULL);
     EXPECT(reaches(VA, SF_READ, DATA));
     EXPECT(faults(VA + HV_PAGE_SIZE, SF_READ, 0));
+    shadow_flush_user(v);
     EXPECT(v->shadow.written_va != 1 && v->shadow.region != NO_REGION &&
            m->remembered.region != NO_REGION);
     EXPECT(shadow_audit(v->guest));
@@ -139,6 +140,8 @@ static void caches(void)
     SPOILT(v->shadow.region, 0x3ff00000u >> 21);
     SPOILT(v->shadow.written_leaf, v->shadow.written_leaf + 1);
     SPOILT(v->shadow.written_va, VA + HV_PAGE_SIZE);
+    EXPECT(r->nr_user_pages != 0);
+    SPOILT(r->nr_user_pages, 1);
     SPOILT(r->table, m->filler);
     SPOILT(r->region, 0x3ff00000u >> 21);
 }
