@@ -140,6 +140,7 @@ HV_INIT static void complain_module(struct boot_info *bi, const char *string, ui
 HV_INIT void boot_info_add_module(struct boot_info *bi, uint64_t base,
                                   uint64_t bytes, struct boot_string s)
 {
+    struct span_text shown;
     const char *string;
 
     bi->modules_seen++;
@@ -153,7 +154,8 @@ HV_INIT void boot_info_add_module(struct boot_info *bi, uint64_t base,
     if (!string)
         return;
     if (bytes == 0)
-        complain_module(bi, string, base, bytes, "empty");
+        boot_complain(bi, "module \"%s\": empty, not used",
+                      span_show(span_of(string), &shown));
     else if (!range_fits64(base, bytes, BOOT_PHYS_END))
         complain_module(bi, string, base, bytes, "above what can be reached");
     else
