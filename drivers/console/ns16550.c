@@ -87,24 +87,16 @@ static int uart_rx(const struct uart *u)
     return uart_read(u, REG_DATA);
 }
 
+/* Opening THRE while the transmitter is empty interrupts at once. IIR is left alone
+ * then: reading it would drop the line again before the 8259 has been asked, which it
+ * reports as a spurious IRQ 7. */
 static bool uart_set_irq(const struct uart *u, enum console_irq mode)
 {
-    switch (mode) {
-    case CONSOLE_IRQ_OFF:
-        uart_write(u, REG_IER, 0);
-        break;
-    case CONSOLE_IRQ_RX:
-        uart_write(u, REG_IER, IER_RX);
-        break;
-    case CONSOLE_IRQ_TEST:
-        /* Opening THRE while the transmitter is empty interrupts at once.
-         * IIR is left alone: reading it would drop the line again before the
-         * 8259 has been asked, which it reports as a spurious IRQ 7. */
-        uart_write(u, REG_IER, 0);
+    uart_write(u, REG_IER, mode == CONSOLE_IRQ_RX ? IER_RX : 0);
+    if (mode == CONSOLE_IRQ_TEST)
         uart_write(u, REG_IER, IER_RX | IER_THRE);
-        return true;
-    }
-    (void)uart_read(u, REG_IIR); /* takes back a THRE interrupt */
+    else
+        (void)uart_read(u, REG_IIR); /* takes back a THRE interrupt */
     return true;
 }
 

@@ -92,29 +92,26 @@ HV_INIT static void copy_string(const struct structure *s, uint32_t field, char 
     dst[n] = '\0';
 }
 
-#define COPY_STRING(s, field, dst) copy_string(s, field, dst, sizeof(dst))
+#define NAME(name) offsetof(struct machine_info, name), sizeof(((struct machine_info *)0)->name)
 
+static const struct {
+    uint8_t type, field;
+    uint32_t offset, bytes; /* in machine_info */
+} names[] = {
+    {TYPE_BIOS, 4, NAME(bios_vendor)}, {TYPE_BIOS, 5, NAME(bios_version)},
+    {TYPE_BIOS, 8, NAME(bios_date)}, {TYPE_SYSTEM, 4, NAME(vendor)},
+    {TYPE_SYSTEM, 5, NAME(product)}, {TYPE_SYSTEM, 6, NAME(version)},
+    {TYPE_BOARD, 4, NAME(board_vendor)}, {TYPE_BOARD, 5, NAME(board)},
+};
+
+/* Of several boards the first that has a name counts. */
 HV_INIT static void read_structure(struct machine_info *m, const struct structure *s)
 {
-    switch (s->p[0]) {
-    case TYPE_BIOS:
-        COPY_STRING(s, 4, m->bios_vendor);
-        COPY_STRING(s, 5, m->bios_version);
-        COPY_STRING(s, 8, m->bios_date);
-        break;
-    case TYPE_SYSTEM:
-        COPY_STRING(s, 4, m->vendor);
-        COPY_STRING(s, 5, m->product);
-        COPY_STRING(s, 6, m->version);
-        break;
-    case TYPE_BOARD:
-        if (m->board[0] == '\0') {
-            COPY_STRING(s, 4, m->board_vendor);
-            COPY_STRING(s, 5, m->board);
-        }
-        break;
-    default:
-        break;
+    bool is_second = s->p[0] == TYPE_BOARD && m->board[0] != '\0';
+
+    for (uint32_t i = 0; i < HV_ARRAY_SIZE(names) && !is_second; i++) {
+        if (names[i].type == s->p[0])
+            copy_string(s, names[i].field, (char *)m + names[i].offset, names[i].bytes);
     }
 }
 
