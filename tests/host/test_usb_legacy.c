@@ -18,7 +18,7 @@ static struct {
     uint32_t config[64];
 } functions[MAX_FUNCTIONS];
 static uint32_t nr_functions;
-static uint32_t registers[HV_KIB(64) / 4];
+static uint32_t registers[HV_KIB(64) / 4 + 1]; /* and what lies behind them */
 
 static uint32_t *add(uint8_t class_code, uint8_t subclass, uint8_t prog_if,
                      uint32_t command)
@@ -141,7 +141,8 @@ TEST(usb_legacy_xhci_owned_by_nobody_or_out_of_reach)
 {
     uint32_t *c = add(0x0c, 3, 0x30, 7);
 
-    registers[4] = 0xffff0000;
+    registers[4] = 0x40000000;
+    registers[0x4000] = 0x00010001; /* would be one of the firmware's */
     report();
     expect_firmware(c, false);
 }
