@@ -37,6 +37,7 @@ static void record(struct vcpu *who, uint32_t nr, uint32_t a, uint32_t b)
 
 static void set_ptes(struct vcpu *who, const struct hcall *c, uint32_t n)
 {
+    EXPECT(n <= 16); /* to the end of a step */
     for (uint32_t i = 0; i < n; i++, c++) {
         who->hcall_c = c->c;
         who->hcall_d = c->d;

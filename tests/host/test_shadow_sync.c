@@ -558,6 +558,7 @@ TEST(link_gone_before_it_is_used)
     sf_poke(v, pde_at(ROOT, 0x40000000), root_at(ROOT) | RWUSAD);
     sf_poke(v, pde_at(ROOT, 0x48000000), root_at(ROOT) | RWUSAD);
     EXPECT(reaches(0x40000000, SF_READ, sf_peek(v, pde_at(ROOT, 0)) >> 12));
+    sf_poke(v, 0, DATA << 12 | RWUSAD); /* what a table of no page would stand for */
     monitor_writes(pde_at(ROOT, 0x50000000), 0);
     fake_arch.on_preempt = device_ends_links;
     v->guest->mmu->work_left = 0;
