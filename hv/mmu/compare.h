@@ -15,9 +15,12 @@ static void compare_leaves(struct shadow_mmu *m, struct shadow_table *t)
     const uint32_t *gents = table_entry(m->guest, t, 0);
 
     for (uint32_t i = 0; i < ENTRIES; i += 32) {
-        int32_t work = 0;
+        uint32_t bits = t->present[i / 32];
+        int32_t work = 32 * WORK_LEAF;
 
-        for (uint32_t bits = t->present[i / 32]; bits; bits &= bits - 1) {
+        if (!bits)
+            continue;
+        for (; bits; bits &= bits - 1) {
             uint32_t k = i + (uint32_t)__builtin_ctz(bits);
             uint32_t gpte = entry_read(gents + k * ENTRY_DWORDS);
 
@@ -26,7 +29,7 @@ static void compare_leaves(struct shadow_mmu *m, struct shadow_table *t)
                 work += WORK_CHANGE;
             }
         }
-        if (t->present[i / 32] && mmu_work(m, work + 32 * WORK_LEAF))
+        if (mmu_work(m, work))
             gents = table_entry(m->guest, t, 0); /* the window may be gone */
     }
 }
