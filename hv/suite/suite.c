@@ -24,7 +24,7 @@
 /* A canary that beats at least this often had its share of the CPU. */
 #define CANARY_SLOWEST_BEAT_NS 100000000u
 #define RUNS_DEFAULT_MS 250u
-#define NS_PER_S 1000000000u
+#define NS_PER_S 1000000000ull
 
 enum phase {
     PHASE_DONE,   /* or never begun */
@@ -44,8 +44,10 @@ static struct {
     enum phase phase;
     struct suite_pack pack;
     uint32_t canary_case;
-    struct guest *main, *peer;
-    struct suite_end end, peer_end;
+    struct party {
+        struct guest *guest; /* NULL once it has ended */
+        struct suite_end end;
+    } main, peer;
     uint32_t index, number;
     uint64_t start_ns, deadline_ns, run_ns, limit_ns;
     uint32_t beats_at_start, beats_at_end;
@@ -54,18 +56,16 @@ static struct {
     bool timed_out, runs, whatever;
     bool peer_lost; /* the guest beside the case ended, and was to run on */
     bool cut_off; /* a life of GT_AGAIN that was long enough */
-    struct suite_share share;
     struct timer alarm; /* so that an idle CPU looks at the deadline */
-    struct suite_before before;
-    struct account lost; /* by the guests of the case */
     uint8_t selected[SUITE_MAX_CASES];
 } suite;
 
 static const struct observer suite_observer;
 
+/* The wake-up is all that was wanted. */
 static void alarm_fired(struct timer *t)
 {
-    (void)t; /* the wake-up is all that was wanted */
+    (void)t;
 }
 
 static void set_deadline(uint64_t ns_from_now)
@@ -106,40 +106,20 @@ static void start_canary(void)
 
 static void guest_ended(struct guest *g)
 {
-    struct suite_end *e = NULL;
+    struct party *p = g == suite.main.guest ? &suite.main : &suite.peer;
 
     if (g == suite_canary.guest)
         suite_canary.guest = NULL;
-    else if (g == suite.main)
-        e = &suite.end;
-    else if (g == suite.peer)
-        e = &suite.peer_end;
-    if (!e)
+    if (g != p->guest)
         return;
     suite_irqs_begin(false); /* it is taken apart next */
-    e->ended = true;
-    e->how = g->end;
-    str_copy(e->reason, g->reason, sizeof(e->reason));
-    if (g == suite.main)
-        suite.main = NULL;
-    else
-        suite.peer = NULL;
-}
-
-static void guest_gone(const struct guest *g)
-{
-    suite.lost.frames += g->account.frames;
-    suite.lost.timers += g->account.timers;
+    p->guest = NULL;
+    p->end.ended = true;
+    p->end.how = g->end;
+    str_copy(p->end.reason, g->reason, sizeof(p->end.reason));
 }
 
 /* ---- the phases ---- */
-
-bool suite_unknown_name(const char *test, char *word, uint32_t size)
-{
-    struct suite_pack pack;
-
-    return suite_pack_open(&pack) && suite_unknown_word(&pack, test, 0, word, size);
-}
 
 static void phase_start(void)
 {
@@ -155,8 +135,7 @@ static void phase_start(void)
         return;
     }
     n = suite_select(&suite.pack, hv_options.test, suite.selected);
-    while (suite_unknown_word(&suite.pack, hv_options.test, unknown, word,
-                              sizeof(word)))
+    while (suite_unknown_word(&suite.pack, hv_options.test, unknown, word, sizeof(word)))
         unknown++;
     suite_report_plan(n + unknown);
     for (uint32_t i = 0; i < unknown; i++) {
@@ -182,13 +161,13 @@ static void start_main(void)
     const struct suite_case *c = current();
     uint32_t ms = (c->timeout_s ? c->timeout_s : hv_options.timeout_s) * 1000;
 
-    suite_share_begin(&suite.share, (c->flags & GT_SHARE) != 0, suite.peer ? 3 : 2);
+    suite_share_begin((c->flags & GT_SHARE) != 0, suite.peer.guest ? 3 : 2);
     if ((suite.runs || suite.whatever || (c->flags & GT_AGAIN)) && !c->timeout_s)
         ms = RUNS_DEFAULT_MS;
-    suite.main = start_guest(suite.index, c->name);
-    if (!suite.main) {
-        suite.end.ended = true;
-        str_copy(suite.end.reason, "could not be started", sizeof(suite.end.reason));
+    suite.main.guest = start_guest(suite.index, c->name);
+    if (!suite.main.guest) {
+        suite.main.end.ended = true;
+        str_copy(suite.main.end.reason, "could not be started", sizeof(suite.main.end.reason));
     }
     suite.limit_ns = (uint64_t)ms * 1000000u;
     set_deadline(suite.limit_ns);
@@ -202,7 +181,7 @@ static bool is_built(const struct guest *g)
 
 static void phase_build(void)
 {
-    if (!is_built(suite.main))
+    if (!is_built(suite.main.guest))
         return;
     suite_irqs_begin(true);
     suite.beats_at_start = canary_word();
@@ -240,24 +219,22 @@ static void phase_next(void)
         suite.seed = first_seed(c);
         if (c->flags & GT_AGAIN)
             log_raw("# %s: seeds from %u\n", c->name, suite.seed);
-        suite.again_until_ns = arch_time_ns() + (uint64_t)hv_options.timeout_s * NS_PER_S;
+        suite.again_until_ns = arch_time_ns() + hv_options.timeout_s * NS_PER_S;
     }
-    memset(&suite.end, 0, sizeof(suite.end));
-    memset(&suite.peer_end, 0, sizeof(suite.peer_end));
-    memset(&suite.lost, 0, sizeof(suite.lost));
+    suite.main = suite.peer = (struct party){0};
     suite.timed_out = suite.cut_off = false;
     suite.runs = strcmp(c->expect, "runs") == 0;
     suite.whatever = strcmp(c->expect, "whatever") == 0;
-    suite_before_take(&suite.before);
+    suite_before_take();
     if (c->with != SUITE_NO_CASE)
-        suite.peer = start_guest(c->with, "peer");
-    set_deadline((uint64_t)hv_options.timeout_s * 1000000000u);
+        suite.peer.guest = start_guest(c->with, "peer");
+    set_deadline(hv_options.timeout_s * NS_PER_S);
     suite.phase = PHASE_PEER;
 }
 
 static void phase_peer(void)
 {
-    if (!is_built(suite.peer))
+    if (!is_built(suite.peer.guest))
         return;
     if (current()->flags & GT_BEFORE)
         suite.phase = PHASE_BEFORE;
@@ -267,12 +244,12 @@ static void phase_peer(void)
 
 static void phase_before(void)
 {
-    if (suite.peer && past_deadline()) {
-        guest_request_end(suite.peer, "suite: time limit");
+    if (suite.peer.guest && past_deadline()) {
+        guest_request_end(suite.peer.guest, "suite: time limit");
         suite.timed_out = true;
         set_deadline(CANARY_WAIT_NS);
     }
-    if (!suite.peer && !guest_find("peer"))
+    if (!suite.peer.guest && !guest_find("peer"))
         start_main();
 }
 
@@ -287,21 +264,21 @@ static bool peer_runs_on(void)
 
 static void phase_run(void)
 {
-    if (!suite.end.ended && !past_deadline())
+    if (!suite.main.end.ended && !past_deadline())
         return;
     suite.run_ns = arch_time_ns() - suite.start_ns;
     suite_irqs_begin(false);
-    if (!suite.end.ended) {
+    if (!suite.main.end.ended) {
         suite.cut_off = (current()->flags & GT_AGAIN) != 0;
         suite.timed_out = !suite.runs && !suite.whatever && !suite.cut_off;
-        guest_request_end(suite.main, "suite: time limit");
-    } else if (suite.runs && !suite_is_skip(&suite.end)) {
+        guest_request_end(suite.main.guest, "suite: time limit");
+    } else if (suite.runs && !suite_is_skip(&suite.main.end)) {
         suite.timed_out = true; /* it should not have ended */
     }
-    suite.peer_lost = peer_runs_on() && suite.peer_end.ended &&
-                      !suite_is_skip(&suite.peer_end);
-    if (suite.peer)
-        guest_request_end(suite.peer, "suite: the case is over");
+    suite.peer_lost = peer_runs_on() && suite.peer.end.ended &&
+                      !suite_is_skip(&suite.peer.end);
+    if (suite.peer.guest)
+        guest_request_end(suite.peer.guest, "suite: the case is over");
     suite.beats_at_end = canary_word();
     set_deadline(CANARY_WAIT_NS);
     suite.phase = PHASE_END;
@@ -309,10 +286,9 @@ static void phase_run(void)
 
 static void phase_end(void)
 {
-    if (!past_deadline() && (suite.main || suite.peer || guest_find("peer") ||
-                             guest_find(current()->name)))
+    if (!past_deadline() && (guest_find("peer") || guest_find(current()->name)))
         return;
-    suite_share_end(&suite.share, current()->name);
+    suite_share_end(current()->name);
     suite.beats_at_end = canary_word();
     set_deadline(CANARY_WAIT_NS);
     suite.phase = PHASE_CHECK;
@@ -324,7 +300,7 @@ static bool aftermath_is_good(char *why, uint32_t bytes)
 {
     uint32_t word = canary_word();
 
-    if (suite.main || suite.peer)
+    if (suite.main.guest || suite.peer.guest)
         hv_snprintf(why, bytes, "the guest could not be ended");
     else if (!suite_canary.guest)
         hv_snprintf(why, bytes, "the canary is dead");
@@ -332,14 +308,8 @@ static bool aftermath_is_good(char *why, uint32_t bytes)
         hv_snprintf(why, bytes, "the canary complains: %#x", word);
     else if (word == suite.beats_at_end)
         hv_snprintf(why, bytes, "the canary does not beat");
-    else if (!suite_is_as_before(&suite.before, why, bytes))
-        return false;
-    else if (suite.lost.frames != 0)
-        hv_snprintf(why, bytes, "%d frames are missing", (int)suite.lost.frames);
-    else if (suite.lost.timers != 0)
-        hv_snprintf(why, bytes, "%d timers of it are still armed", (int)suite.lost.timers);
     else
-        return true;
+        return suite_is_as_before(why, bytes);
     return false;
 }
 
@@ -350,11 +320,11 @@ static enum suite_verdict judge(char *why, uint32_t bytes)
 
     if (suite.timed_out) {
         hv_snprintf(why, bytes, "%s%s", suite.runs ? "ended: " : "time limit",
-                    suite.runs ? suite.end.reason : "");
+                    suite.runs ? suite.main.end.reason : "");
         return SUITE_FAIL;
     }
-    if (!suite.cut_off && (!suite.runs || suite_is_skip(&suite.end)))
-        v = suite_judge(current(), &suite.end, why, bytes);
+    if (!suite.cut_off && (!suite.runs || suite_is_skip(&suite.main.end)))
+        v = suite_judge(current(), &suite.main.end, why, bytes);
     else if (suite.runs && beats < div64(suite.run_ns, CANARY_SLOWEST_BEAT_NS, NULL)) {
         hv_snprintf(why, bytes, "the canary got only %u beats", beats);
         return SUITE_FAIL;
@@ -362,7 +332,7 @@ static enum suite_verdict judge(char *why, uint32_t bytes)
     if (v == SUITE_FAIL)
         return v;
     if (suite.peer_lost) {
-        hv_snprintf(why, bytes, "the guest beside it ended: %s", suite.peer_end.reason);
+        hv_snprintf(why, bytes, "the guest beside it ended: %s", suite.peer.end.reason);
         return SUITE_FAIL;
     }
     return aftermath_is_good(why, bytes) ? v : SUITE_FAIL;
@@ -377,8 +347,7 @@ static void report(enum suite_verdict v, const char *why)
                 suite.seed - suite.lives, suite.seed - 1);
     else if (c->flags & GT_AGAIN)
         log_raw("# %s: life %u, again with: test=%s audit=%u seed=%u\n", c->name,
-                suite.lives + 1, c->name, hv_options.audit,
-                suite.seed);
+                suite.lives + 1, c->name, hv_options.audit, suite.seed);
     suite_report_case(++suite.number, c->name, v, why);
 }
 
@@ -391,7 +360,6 @@ static void phase_check(void)
         return;
     v = judge(why, sizeof(why));
     suite_irqs_report(current()->name);
-    suite.main = suite.peer = NULL;
     suite.phase = PHASE_NEXT;
     if ((current()->flags & GT_AGAIN) && v == SUITE_PASS) {
         suite.lives++;
@@ -463,7 +431,7 @@ static bool show_report(void)
 static const struct observer suite_observer = {
     .step = step,
     .ended = guest_ended,
-    .gone = guest_gone,
+    .gone = suite_guest_gone,
     .port_in = suite_port_in,
     .port_out = suite_port_out,
     .has_failed = suite_report_failed,

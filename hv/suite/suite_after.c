@@ -60,11 +60,22 @@ static uint32_t checksum(void)
 
 /* ---- P3, P4 ---- */
 
-/* Guests of the suite, and those of them that are in the CPU's queue; what others start
- * and end meanwhile is no matter. */
-static struct suite_before count(void)
+/* As it was before the case, and what its guests have lost since then. */
+static struct before {
+    uint32_t guests, vcpus, checksum;
+} before;
+static struct account lost;
+
+void suite_guest_gone(const struct guest *g)
 {
-    struct suite_before n = {0};
+    lost.frames += g->account.frames;
+    lost.timers += g->account.timers;
+}
+
+/* The suite's own: what others start and end meanwhile is no matter. */
+static struct before count(void)
+{
+    struct before n = {0};
 
     list_for_each(l, &guest_list)
         n.guests += HV_CONTAINER_OF(l, struct guest, link)->config.observer == observer;
@@ -73,24 +84,29 @@ static struct suite_before count(void)
     return n;
 }
 
-void suite_before_take(struct suite_before *b)
+void suite_before_take(void)
 {
-    *b = count();
-    b->checksum = checksum();
+    before = count();
+    before.checksum = checksum();
+    lost = (struct account){0};
     this_cpu()->not_golden = NULL;
 }
 
-bool suite_is_as_before(const struct suite_before *b, char *why, uint32_t bytes)
+bool suite_is_as_before(char *why, uint32_t bytes)
 {
-    struct suite_before now = count();
+    struct before now = count();
 
-    if (checksum() != b->checksum)
+    if (checksum() != before.checksum)
         hv_snprintf(why, bytes, "the monitor's code, constants or tables changed");
     else if (this_cpu()->not_golden)
         hv_snprintf(why, bytes, "%s is not as it was set up", this_cpu()->not_golden);
-    else if (now.guests != b->guests || now.vcpus != b->vcpus)
+    else if (now.guests != before.guests || now.vcpus != before.vcpus)
         hv_snprintf(why, bytes, "%u guests and %u virtual CPUs, not %u and %u", now.guests,
-                    now.vcpus, b->guests, b->vcpus);
+                    now.vcpus, before.guests, before.vcpus);
+    else if (lost.frames != 0)
+        hv_snprintf(why, bytes, "%d frames are missing", (int)lost.frames);
+    else if (lost.timers != 0)
+        hv_snprintf(why, bytes, "%d timers of it are still armed", (int)lost.timers);
     else
         return true;
     return false;
@@ -146,34 +162,38 @@ void suite_irqs_totals(void)
 
 #define WAIT_NS 20000000u /* two slices */
 
-static uint32_t longest_wait;
+static struct {
+    uint64_t start_ns, run_ns;
+    uint32_t guests, longest_wait;
+} share;
 
-void suite_share_begin(struct suite_share *s, bool greedy, uint32_t guests)
+void suite_share_begin(bool greedy, uint32_t guests)
 {
     struct guest *canary = suite_canary.guest;
 
-    *s = (struct suite_share){arch_time_ns(), 0, guests};
+    share.start_ns = arch_time_ns();
+    share.guests = guests;
     suite_canary.greedy = greedy;
     if (!canary)
         return;
-    s->run_ns = canary->vcpu->run_ns;
+    share.run_ns = canary->vcpu->run_ns;
     canary->vcpu->longest_wait_ns = 0;
 }
 
 /* Which of it is too much and whether time is virtual, tools/run-suite knows. */
-void suite_share_end(const struct suite_share *s, const char *name)
+void suite_share_end(const char *name)
 {
     const struct guest *canary = suite_canary.guest;
-    uint32_t all = (uint32_t)(arch_time_ns() - s->start_ns), had, waited;
+    uint32_t all = (uint32_t)(arch_time_ns() - share.start_ns), had, waited;
 
     if (!canary)
         return;
-    had = (uint32_t)div64((canary->vcpu->run_ns - s->run_ns) * 1000, all ? all : 1, NULL);
+    had = (uint32_t)div64((canary->vcpu->run_ns - share.run_ns) * 1000, all ? all : 1, NULL);
     waited = (uint32_t)canary->vcpu->longest_wait_ns;
-    longest_wait = waited > longest_wait ? waited : longest_wait;
+    share.longest_wait = hv_max_u32(waited, share.longest_wait);
     if (suite_canary.greedy)
         log_raw("# %s: the canary had %u of %u per mille and waited %u ns\n", name, had,
-                1000 / s->guests, waited);
+                1000 / share.guests, waited);
     else if (waited > WAIT_NS)
         log_raw("# %s: the canary waited %u ns\n", name, waited);
     suite_canary.greedy = false;
@@ -181,6 +201,6 @@ void suite_share_end(const struct suite_share *s, const char *name)
 
 void suite_share_totals(void)
 {
-    log_raw("# longest wait of the canary: %u ns\n", longest_wait);
-    longest_wait = 0;
+    log_raw("# longest wait of the canary: %u ns\n", share.longest_wait);
+    share.longest_wait = 0;
 }

@@ -103,11 +103,9 @@ extern struct suite_canary {
 
 /* suite_after.c: what a case may not change (P2 to P4). Both are called with the
  * same guests alive; why (bytes long) gets the sentence when false. */
-struct suite_before {
-    uint32_t guests, vcpus, checksum;
-};
-void suite_before_take(struct suite_before *b);
-bool suite_is_as_before(const struct suite_before *b, char *why, uint32_t bytes);
+void suite_before_take(void);
+bool suite_is_as_before(char *why, uint32_t bytes);
+void suite_guest_gone(const struct guest *g); /* a hook: what stands in its account is lost */
 
 /* The longest time with interrupts off (P5): from here on for a running case, or
  * for the building and taking apart of guests; a line for a case that went over
@@ -119,12 +117,8 @@ void suite_irqs_totals(void);
 /* P1: what the canary had of the CPU between the two, and how long it was kept
  * waiting. One that is greedy was to have its part of so many guests: then the line is
  * printed in any case, else if it waited longer than it may. */
-struct suite_share {
-    uint64_t start_ns, run_ns;
-    uint32_t guests;
-};
-void suite_share_begin(struct suite_share *s, bool greedy, uint32_t guests);
-void suite_share_end(const struct suite_share *s, const char *name);
+void suite_share_begin(bool greedy, uint32_t guests);
+void suite_share_end(const char *name);
 void suite_share_totals(void);
 
 /* KTAP. */

@@ -8,6 +8,7 @@
 #include "hv/pmm.h"
 #include "hv/range.h"
 #include "hv/string.h"
+#include "hv/suite.h"
 #include "suite_pack.h"
 #include "version.h"
 
@@ -149,6 +150,13 @@ bool suite_unknown_word(const struct suite_pack *p, const char *test, uint32_t i
             return true;
     }
     return false;
+}
+
+bool suite_unknown_name(const char *test, char *word, uint32_t size)
+{
+    struct suite_pack pack;
+
+    return suite_pack_open(&pack) && suite_unknown_word(&pack, test, 0, word, size);
 }
 
 static bool contains(const char *text, const char *part)
