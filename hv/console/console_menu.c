@@ -57,20 +57,20 @@ static uint8_t escape_key(void)
     return (uint8_t)(hv_options.escape & 0x1f);
 }
 
-/* "Ctrl-A"; buf holds 8 bytes. */
-static const char *key_name(char *buf)
+/* "Ctrl-A". */
+static const char *key_name(void)
 {
-    (void)hv_snprintf(buf, 8, "Ctrl-%c", escape_key() + '@');
-    return buf;
+    static char name[8];
+
+    (void)hv_snprintf(name, sizeof(name), "Ctrl-%c", escape_key() + '@');
+    return name;
 }
 
 const char *console_way_out_hint(void)
 {
     static char hint[96];
-    char key[8];
-
     (void)hv_snprintf(hint, sizeof(hint), "%s opens the menu: 0 is the shell, "
-                      "and poweroff there ends it", key_name(key));
+                      "and poweroff there ends it", key_name());
     return hint;
 }
 
@@ -78,8 +78,6 @@ const char *console_way_out_hint(void)
 
 void console_attach(struct guest *g)
 {
-    char key[8];
-
     console_input_end();
     await_return = false;
     menu_open = false;
@@ -93,30 +91,26 @@ void console_attach(struct guest *g)
     view = VIEW_GUEST;
     (void)str_copy(attached_name, g->config.name, sizeof(attached_name));
     console_say("console: guest %s (%s opens the menu, 0 there is the shell)",
-        attached_name, key_name(key));
+        attached_name, key_name());
     console_guest_replay(g);
 }
 
 void console_show_all(void)
 {
-    char key[8];
-
     console_input_end();
     await_return = false;
     attached = NULL;
     view = VIEW_ALL;
     console_say("console: all guests; keys go to the shell (%s opens the menu)",
-        key_name(key));
+        key_name());
 }
 
 bool console_is_attached(const struct guest *g)
 {
-    if (await_return && strcmp(g->config.name, attached_name) == 0) {
-        struct guest *back = guest_find(attached_name);
+    struct guest *back = await_return ? guest_find(attached_name) : NULL;
 
-        if (back == g)
-            console_attach(back);
-    }
+    if (back != NULL && back == g)
+        console_attach(back);
     return view == VIEW_GUEST && attached == g;
 }
 
@@ -146,12 +140,10 @@ static struct guest *guest_with_number(uint32_t number)
 
 static void menu_help(void)
 {
-    char key[8];
-
-    (void)key_name(key);
     console_say("%s then: 1-9 attach to that guest, 0 shell, a all guests, l list,",
-        key);
-    console_say("  %s a literal %s, ? this help; any other key goes back", key, key);
+        key_name());
+    console_say("  %s a literal %s, ? this help; any other key goes back", key_name(),
+        key_name());
 }
 
 static void menu_list(void)
@@ -205,11 +197,9 @@ static void menu_key(uint8_t byte)
 
 static void menu_show(void)
 {
-    char key[8];
-
     menu_open = true;
     console_say("menu: 1-9 guest, 0 shell, a all, l list, %s itself, ? help",
-        key_name(key));
+        key_name());
 }
 
 /* ---- input ---- */

@@ -46,12 +46,13 @@ static enum control_result find_living(const char *name, struct guest **found)
 enum control_result control_start(const char *name)
 {
     const struct guest *g = guest_find(name);
+    const struct guest_config *c;
 
     if (g)
         return is_leaving(g) ? CONTROL_LEAVING : CONTROL_IS_THERE;
-    for (uint32_t i = 0; i < hv_nr_configured(); i++) {
-        if (strcmp(hv_configured(i)->name, name) == 0)
-            return guest_create(hv_configured(i)) ? CONTROL_OK : CONTROL_NOT_STARTED;
+    for (uint32_t i = 0; (c = hv_configured(i)) != NULL; i++) {
+        if (strcmp(c->name, name) == 0)
+            return guest_create(c) ? CONTROL_OK : CONTROL_NOT_STARTED;
     }
     return CONTROL_NOT_CONFIGURED;
 }

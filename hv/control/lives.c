@@ -83,7 +83,7 @@ static void bury(struct guest *g)
     g->restarts = restarts;
     g->hasty_ends = hasty;
     g->vcpu->used_ns = used;
-    if (hv_nr_configured() <= 1)
+    if (!hv_configured(1))
         console_attach(g);
 }
 
@@ -150,8 +150,6 @@ static void say_what_may_be_wrong(const struct guest *g)
 
 static void guest_ended(struct guest *g)
 {
-    static const char *const words[] = {[END_POWEROFF] = "poweroff", [END_REBOOT] = "reboot",
-                                        [END_CRASH] = "crash", [END_KILLED] = "killed"};
     bool bad = g->end == END_CRASH || g->end == END_KILLED;
 
     g->state = GUEST_ENDED;
@@ -160,7 +158,7 @@ static void guest_ended(struct guest *g)
         if (retry_with_pae(g))
             return;
     }
-    log_always("guest %s: ended %s: %s", g->config.name, words[g->end], g->reason);
+    log_always("guest %s: ended %s: %s", g->config.name, guest_end_word(g->end), g->reason);
     say_what_may_be_wrong(g);
     if (g->config.observer) {
         g->config.observer->ended(g);

@@ -40,14 +40,9 @@ int hv_add_guest(const struct guest_config *c)
     return 0;
 }
 
-uint32_t hv_nr_configured(void)
-{
-    return nr_configs;
-}
-
 const struct guest_config *hv_configured(uint32_t i)
 {
-    return configs[i];
+    return i < nr_configs ? configs[i] : NULL;
 }
 
 static bool add_demo(void)

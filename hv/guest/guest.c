@@ -4,6 +4,7 @@
 #include "hv/guest.h"
 
 #include "hv/arch_if.h"
+#include "hv/assert.h"
 #include "hv/cmdline.h"
 #include "hv/console.h"
 #include "hv/control.h"
@@ -247,6 +248,7 @@ void guest_free(struct guest *g)
                         frames_for(sizeof(struct vcpu)));
         this_cpu()->account = NULL;
     }
+    hv_assert(!mail_is_posted(&g->wish.mail));
     if (g->config.observer)
         g->config.observer->gone(g);
     pmm_free_contig(HFN((uintptr_t)g >> HV_PAGE_SHIFT), frames_for(sizeof(*g)));

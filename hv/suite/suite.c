@@ -18,7 +18,6 @@
 #include "suite_pack.h"
 
 #define CANARY_NAME "canary"
-#define CANARY_MEMORY_KIB 2048u
 #define CANARY_BEATS 0x00ffffffu /* the rest of its word: what is wrong */
 #define CANARY_WAIT_NS 3000000000ull
 /* A canary that beats at least this often had its share of the CPU. */
@@ -62,10 +61,9 @@ static struct {
 
 static const struct observer suite_observer;
 
-/* The wake-up is all that was wanted. */
 static void alarm_fired(struct timer *t)
 {
-    (void)t;
+    (void)t; /* the wake-up is all that was wanted */
 }
 
 static void set_deadline(uint64_t ns_from_now)

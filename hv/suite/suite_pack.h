@@ -45,7 +45,6 @@ _Static_assert(sizeof(struct suite_case) == 224, "tools/pack-suite");
 
 #define SUITE_MEMORY_KIB 4096u
 #define SUITE_DISK_BYTES HV_KIB(64)
-#define SUITE_GROUP_BENCH "bench"
 
 struct suite_pack {
     const uint8_t *blob;

@@ -170,14 +170,6 @@ static bool contains(const char *text, const char *part)
     return n == 0;
 }
 
-static const char *end_name(enum guest_end how)
-{
-    static const char *const names[] = {"still running", "poweroff", "reboot",
-                                        "crash", "killed"};
-
-    return (uint32_t)how < HV_ARRAY_SIZE(names) ? names[how] : "?";
-}
-
 static bool end_matches(const char *want, const struct suite_end *e)
 {
     bool success = e->how == END_POWEROFF;
@@ -214,7 +206,7 @@ enum suite_verdict suite_judge(const struct suite_case *c, const struct suite_en
     }
     if (end_matches(c->expect, e))
         return SUITE_PASS;
-    hv_snprintf(why, bytes, "ended %s: %s (expected %s)", end_name(e->how),
+    hv_snprintf(why, bytes, "ended %s: %s (expected %s)", guest_end_word(e->how),
                 e->reason, c->expect);
     return SUITE_FAIL;
 }

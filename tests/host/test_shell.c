@@ -162,14 +162,9 @@ struct guest *guest_find(const char *name)
     return NULL;
 }
 
-uint32_t hv_nr_configured(void)
-{
-    return fake_guests_added;
-}
-
 const struct guest_config *hv_configured(uint32_t i)
 {
-    return &fake_guest_configs[i];
+    return i < fake_guests_added ? &fake_guest_configs[i] : NULL;
 }
 
 uint32_t vcpu_exits(const struct vcpu *v)

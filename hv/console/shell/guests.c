@@ -29,6 +29,8 @@ struct guest *shell_guest(const char *name)
 
 static void cmd_list(char *const *args)
 {
+    const struct guest_config *c;
+
     (void)args;
     shell_say("  # %-16s %-8s %7s %8s %9s %s", "name", "state", "memory",
               "up", "exits", "abi");
@@ -40,9 +42,7 @@ static void cmd_list(char *const *args)
                   (uint32_t)div64(arch_time_ns() - g->started_ns, NS_PER_SECOND, NULL),
                   vcpu_exits(g->vcpu), g->abi != NULL ? g->abi->name : "?");
     }
-    for (uint32_t i = 0; i < hv_nr_configured(); i++) {
-        const struct guest_config *c = hv_configured(i);
-
+    for (uint32_t i = 0; (c = hv_configured(i)) != NULL; i++) {
         if (guest_find(c->name) == NULL)
             shell_say("  - %-16s %-8s %4uMiB", c->name, "off", c->memory_mib);
     }

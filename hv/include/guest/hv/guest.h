@@ -112,6 +112,14 @@ static inline bool guest_is_dead(const struct guest *g)
     return g->end != END_NONE;
 }
 
+static inline const char *guest_end_word(enum guest_end end)
+{
+    static const char *const words[] = {"still running", "poweroff", "reboot", "crash",
+                                        "killed"};
+
+    return words[end];
+}
+
 /* True if its kernel is about to return there, and no interrupt may go in (ABI 4.3). */
 static inline bool guest_in_noirq_window(const struct guest *g, uint32_t eip)
 {

@@ -8,7 +8,8 @@
 /* Adds a guest to start (boot/modules.c calls it once per configured guest;
  * up to GUEST_MAX). The struct is copied. */
 int hv_add_guest(const struct guest_config *c) HV_MUST_CHECK;
-uint32_t hv_nr_configured(void);
+
+/* The ith of them, NULL behind the last. */
 const struct guest_config *hv_configured(uint32_t i);
 
 /* Starts what is configured (or the demo, or the suite) and runs for good. */
