@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:010 From the loader to the run loop: the table of contents of the boot.  One
+/* From the loader to the run loop: the table of contents of the boot.  One
  * call a line; a comment where the order matters.  First half on the boot stack
  * with paging off, second half on the CPU's own stack. */
 #include "arch/asm_entry.h"
@@ -72,6 +72,7 @@ static HV_INIT void boot_on_cpu_stack(void)
     hv_run();
 }
 
+/* T:010 From the loader on, each step of the boot once; hv_run() is the last. */
 HV_INIT HV_ASMCALL void boot_main(uint32_t magic, uint32_t info_pa)
 {
     struct percpu *cpu;

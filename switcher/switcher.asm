@@ -1,5 +1,5 @@
 ; SPDX-License-Identifier: MIT
-; T:200 The world switch: the only code that is mapped in both worlds.
+; The world switch: the only code that is mapped in both worlds.
 ;
 ; One page, at SW_TEXT in the host's and in every guest's address space. It is
 ; linked elsewhere and runs here, so it uses relative jumps and the fixed
@@ -77,7 +77,7 @@ switcher_stubs:
 %endrep
 
 ; ---------------------------------------------------------------------------
-; switcher_enter_code: monitor -> guest
+; T:080 switcher_enter_code: monitor -> guest
 ; In:  EAX = guest CR3, regs page filled, interrupts off
 ; Out: returns when the guest has trapped; regs page holds its registers
 ; Keeps EBP only (switcher_enter() says so). Stack: 2 words. IF = 0 throughout.
@@ -111,7 +111,7 @@ switcher_enter_armed:
         jmp     short switcher_enter_code.to_guest
 
 ; ---------------------------------------------------------------------------
-; to_host: guest -> monitor. Stack: regs page with trapnum, errcode pushed.
+; T:090 to_host: guest -> monitor. Stack: regs page with trapnum, errcode pushed.
 to_host:
         pushad
         push    ds

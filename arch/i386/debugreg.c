@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:215 The debug registers of guests (SDM 3B 17.2).  DR0 to DR3 and DR6 of the CPU are
+/* The debug registers of guests (SDM 3B 17.2).  DR0 to DR3 and DR6 of the CPU are
  * those of the vCPU that is loaded; DR7 is its own only while it runs, because its
  * addresses are the monitor's in the host view: the switcher turns it on and off.
  * GD is not kept: every access comes here anyway. */

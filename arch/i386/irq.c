@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:420 Hardware interrupts.  They are open only in arch_idle(), at preemption
+/* Hardware interrupts.  They are open only in arch_idle(), at preemption
  * points and while a guest runs; so a handler never meets the monitor half-way
  * through something.  ISA lines come from the 8259, the timer from the LAPIC
  * where there is one. */

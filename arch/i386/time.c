@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:430 The clock and the timer of a CPU.  The clock is the TSC where it counts
+/* The clock and the timer of a CPU.  The clock is the TSC where it counts
  * evenly, else the counter that it was measured against; the timer is the LAPIC's
  * where it works and ends a HLT, else what raises line 0.  All of that is found out
  * by measuring at boot (calibrate.c, irq0.c).  arch_time_ns() never goes backwards. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:210 The architectural half of a virtual CPU: its pages in the switcher area,
+/* The architectural half of a virtual CPU: its pages in the switcher area,
  * its GDT and IDT in the state page, its ring-1 thunk, its FPU state.  At any
  * time at most one vCPU is loaded on a CPU; everything of it that a guest could
  * read is wiped or replaced when another one comes. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:410 The stream of the console core.  All output is bytes in a ring; every
+/* The stream of the console core.  All output is bytes in a ring; every
  * real console has its own place in it and takes bytes at its own speed, so
  * that a slow or absent UART holds nobody up: what it cannot take in time is
  * dropped and counted.  Every wait is bounded. */

@@ -249,6 +249,7 @@ void console_guest_replay(struct guest *g)
 
 /* ---- the door for device models ---- */
 
+/* T:290 What a guest prints: into its history, and onto the consoles if they show it. */
 void console_guest_write(struct guest *g, const uint8_t *bytes, uint32_t n)
 {
     bool attached = console_is_attached(g); /* may print a line itself */

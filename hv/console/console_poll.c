@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:412 What is done for the real consoles now and then: input is taken, output pushed on,
+/* What is done for the real consoles now and then: input is taken, output pushed on,
  * screens are drawn, in portions; by interrupts where a device has them, else by a timer.
  * And which consoles there are. */
 #include "hv/console.h"

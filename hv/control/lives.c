@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:145 What happens when guests end, and when all have: the only place that decides
+/* What happens when guests end, and when all have: the only place that decides
  * whether a guest comes back. */
 #include "hv/control.h"
 
@@ -148,6 +148,7 @@ static void say_what_may_be_wrong(const struct guest *g)
                    "CONFIG_LGUEST_GUEST is wanted", g->config.name);
 }
 
+/* T:310 A guest has ended: what its configuration, or a wish, says comes next. */
 static void guest_ended(struct guest *g)
 {
     bool bad = g->end == END_CRASH || g->end == END_KILLED;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:110 What is configured, and how the machine begins to run it. */
+/* What is configured, and how the machine begins to run it. */
 #include "hv/main.h"
 
 #include "control_int.h"
@@ -111,6 +111,7 @@ static void refuse_suite(void)
         hv_finish(false);
 }
 
+/* T:020 What is configured is started, and then CPU 0 does as every CPU does. */
 void hv_run(void)
 {
     bool refused = boot_info.modules_seen > 0 && log_config_errors() > 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:115 The loop of a CPU: read mail, run timers, pick a vCPU, run it. CPU 0 keeps house
+/* The loop of a CPU: read mail, run timers, pick a vCPU, run it. CPU 0 keeps house
  * besides. */
 #include "hv/sched.h"
 
@@ -18,6 +18,7 @@ static void keep_house(void)
     control_poll();
 }
 
+/* T:030 What a CPU does for ever: its mail, its timers, and the vCPU whose turn it is. */
 void cpu_loop(void)
 {
     for (;;) {

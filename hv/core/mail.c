@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:135 The boxes of the CPUs. Senders push onto a list that the reader takes whole and
+/* The boxes of the CPUs. Senders push onto a list that the reader takes whole and
  * turns round, so neither ever waits for the other.
  *
  * No mail is left lying: who posts puts it into the box and then looks whether the reader
@@ -33,6 +33,7 @@ static void kick(void)
         vcpu_post(v, VCPU_TODO_MAIL);
 }
 
+/* T:300 How one CPU asks another for something: nobody else touches what is not his. */
 void mail_post(struct mail *m, uint32_t cpu)
 {
     struct mailbox *box = &boxes[cpu];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:130 Who has had the CPU least runs next, for a time slice that is only armed while
+/* Who has had the CPU least runs next, for a time slice that is only armed while
  * somebody waits: a guest that is alone is never interrupted for nothing.
  *
  * What counts is time by the clock, all of it: a guest that was on for longer than its
@@ -173,6 +173,7 @@ void sched_wake(struct vcpu *v)
         timer_arm(&cpu->slice, end);
 }
 
+/* T:040 Who has used least is next, among those that can run. */
 struct vcpu *sched_pick(void)
 {
     struct percpu *cpu = this_cpu();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:150 The one door to guest memory by guest-physical address.  Everything is copied
+/* The one door to guest memory by guest-physical address.  Everything is copied
  * through here page by page; nobody keeps a pointer. */
 #include "hv/gmem.h"
 
@@ -65,6 +65,7 @@ bool gmem_read(struct guest *g, void *dst, gpa_t src, uint32_t len)
     return ok;
 }
 
+/* T:270 All that the monitor writes into a guest's memory by its own address goes through here. */
 bool gmem_write(struct guest *g, gpa_t dst, const void *src, uint32_t len)
 {
     const uint8_t *from = src;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:140 The life of a guest: built from a configuration, started, ended for a reason,
+/* The life of a guest: built from a configuration, started, ended for a reason,
  * taken apart to the last page. */
 #include "hv/guest.h"
 
@@ -254,6 +254,7 @@ void guest_free(struct guest *g)
     pmm_free_contig(HFN((uintptr_t)g >> HV_PAGE_SHIFT), frames_for(sizeof(*g)));
 }
 
+/* T:050 The whole life of a guest, on the stack of its vCPU. */
 void guest_main(void)
 {
     struct vcpu *v = this_cpu()->running;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:342 The monitor's own accesses at guest-linear addresses, through the shadow and so
+/* The monitor's own accesses at guest-linear addresses, through the shadow and so
  * by the rules of a fault there; and the guest's kernel stack, which must stay mapped. */
 #include "format.h"
 #include "leaf.h"

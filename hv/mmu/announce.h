@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:332 What the guest announces: SET_PTE (ABI 7.5).  The
+/* What the guest announces: SET_PTE (ABI 7.5).  The
  * value in a call is a hint; guest memory decides (hv/mmu/README.md, rule 7). For one
  * geometry. */
 #pragma once
@@ -104,6 +104,7 @@ HV_INLINE bool announce_same(struct shadow_mmu *m, struct shadow_table *t, uint3
     return true;
 }
 
+/* T:160 What a guest has written and says so, entry by entry. */
 static void set_pte(struct vcpu *v, uint32_t pgd, uint32_t va)
 {
     struct shadow_mmu *m = v->guest->mmu;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:330 Keeping shadow tables true: comparing one with the guest's after that was
+/* Keeping shadow tables true: comparing one with the guest's after that was
  * written. For one geometry.
  *
  * A flush need not drop anything.  The CPU sets D in the leaf through which the guest
@@ -52,7 +52,7 @@ static void compare_links(struct shadow_mmu *m, struct shadow_table *pd)
     }
 }
 
-/* Brings all tables that stand for a guest page up to date with what it holds now.
+/* T:180 Brings all tables that stand for a guest page up to date with what it holds now.
  * Clearing a link can free tables, also tables of this very page (a directory that maps
  * itself), so they are looked for afresh each time, and the search ends when as many
  * were seen as there are. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:340 Page faults (ABI 7.3): a leaf is put in by the table that the root links for the
+/* Page faults (ABI 7.3): a leaf is put in by the table that the root links for the
  * address, or by a walk of the guest's tables, which links what it finds. For one
  * geometry. */
 #pragma once
@@ -45,7 +45,7 @@ static HV_NOINLINE void prepare_page(struct guest *g, uint32_t gfn, uint32_t acc
         rest_end(g->mmu, gfn);
 }
 
-/* Puts in the leaf of va in table t, if the guest's entry, with these rights of the
+/* T:140 Puts in the leaf of va in table t, if the guest's entry, with these rights of the
  * directory's, allows the access; A and D are set there as the CPU would. false: it does
  * not, or it has just changed. */
 HV_INLINE bool fill(struct shadow_mmu *m, struct shadow_table *t, uint32_t va, uint32_t access,
@@ -102,6 +102,7 @@ static HV_NOINLINE uint32_t fault_by_walk(struct vcpu *v, uint32_t va, uint32_t 
     return access;
 }
 
+/* T:110 First by the table that is linked there, then by a walk of the guest's own. */
 static uint32_t fault(struct vcpu *v, gva_t gva, uint32_t hw_err)
 {
     uint32_t access = hw_err & (PT_RW | PT_US), va = gva.v;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* T:331 NEW_PGTABLE and the flushes: what was written is compared. For one geometry. */
+/* NEW_PGTABLE and the flushes: what was written is compared. For one geometry. */
 #pragma once
 
 #include "geometry.h"
 
 #include TOP_LEVEL
 
-/* A root that is there is looked up, not flushed: its tables are up to date unless the
+/* T:170 A root that is there is looked up, not flushed: its tables are up to date unless the
  * top-level page itself was written. */
 static void new_pgtable(struct vcpu *v, uint32_t gcr3)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:305 The format of guest tables without PAE. */
+/* The format of guest tables without PAE. */
 #include "geometry_2level.h"
 
 #include "announce.h"

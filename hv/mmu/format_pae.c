@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:306 The format of guest tables with PAE. */
+/* The format of guest tables with PAE. */
 #include "geometry_pae.h"
 
 #include "announce.h"

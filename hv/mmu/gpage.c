@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:318 The pages of a guest.  A large guest is made as fast as a small one: frames for
+/* The pages of a guest.  A large guest is made as fast as a small one: frames for
  * all of it are set aside, as a number, and a page gets one of them when it is touched
  * for the first time, by the guest, a device or the monitor. */
 #include "hv/gpage.h"

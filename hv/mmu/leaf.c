@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:320 Leaves, and the reverse map: for each guest page how many leaves map it and the
+/* Leaves, and the reverse map: for each guest page how many leaves map it and the
  * sum of their numbers, in one word. Adding and removing are a few instructions, and
  * whenever exactly one mapping is left, the sum is its number: that is how the one
  * writable mapping of a page-table page is found, whose D bit the CPU sets when the
@@ -30,6 +30,7 @@ void leaf_gone(struct shadow_mmu *m, const struct shadow_table *t, const uint64_
         forget(m, PIN_GONE);
 }
 
+/* T:150 Every leaf is written here or in leaf_replace(), so that nothing about it is forgotten. */
 void leaf_set(struct shadow_mmu *m, struct shadow_table *t, uint32_t i, uint32_t gpte)
 {
     leaf_replace(m, t, i, gpte, gpte_is_used(m, gpte));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:304 Linear mode (ABI 1.5), the format of no tables: until its first NEW_PGTABLE a guest
+/* Linear mode (ABI 1.5), the format of no tables: until its first NEW_PGTABLE a guest
  * of 3.1 and later runs with VA == PA, everything writable and for the supervisor. The
  * shadow tables of this mode stand for no guest page and go when the mode ends. */
 #include "format.h"

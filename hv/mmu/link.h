@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:341 Linking what a walk has found into the current root. For one geometry. */
+/* Linking what a walk has found into the current root. For one geometry. */
 #pragma once
 
 #include "compare.h"
@@ -48,7 +48,7 @@ static struct shadow_table *get_dir(struct shadow_mmu *m, struct shadow_root *r,
     return pd;
 }
 
-/* Links the table of va as the guest's directory said in this walk; NULL: no room, or
+/* T:130 Links the table of va as the guest's directory said in this walk; NULL: no room, or
  * interrupts were let in, and it may say something else by now. */
 static struct shadow_table *link_table(struct shadow_mmu *m, struct shadow_root *r,
                                        uint32_t va, const struct walk *w)

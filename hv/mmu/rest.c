@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:335 Tables at rest.  A flush of everything has to compare each page-table page
+/* Tables at rest.  A flush of everything has to compare each page-table page
  * that was written, and asks the D bit of the one leaf through which the guest can
  * write there; for all pages of a large kernel that is a lot to ask, and kernels with
  * high memory flush everything at each temporary mapping. So a page that was clean at

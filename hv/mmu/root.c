@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:302 Roots: the four directories that a CR3 of the guest stands for, of which the last
+/* Roots: the four directories that a CR3 of the guest stands for, of which the last
  * are kept.  Also how the shadow of a guest is made and taken apart, and the calls of
  * hv/shadow.h that are of one format of tables. */
 #include "root.h"

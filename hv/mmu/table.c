@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:300 Shadow tables: the pool, the tables by key, and links to them. A free table is
+/* Shadow tables: the pool, the tables by key, and links to them. A free table is
  * always all zero, so taking one costs nothing and giving one back costs what is in it. */
 #include "table.h"
 

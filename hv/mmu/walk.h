@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:310 The guest's own page tables, walked as the CPU would walk them (SDM 3A 4.3
+/* The guest's own page tables, walked as the CPU would walk them (SDM 3A 4.3
  * and 4.4, CR0.WP = 1), with the checks of the ABI, section 7.2.  Each entry is
  * read once; A and D are set with compare-and-exchange. For one geometry. */
 #pragma once
@@ -100,7 +100,7 @@ HV_INLINE enum walk_result walk_dir(struct guest *g, uint32_t va, struct walk *w
     }
 }
 
-/* Walks the tables of gcr3 for an access (PT_RW, PT_US bits), up to the last entry, where
+/* T:120 Walks the tables of gcr3 for an access (PT_RW, PT_US bits), up to the last entry, where
  * A and D are for fill(). gcr3 is a root's; in other pages that nobody has touched there
  * are zeros. */
 static enum walk_result walk(struct guest *g, uint32_t gcr3, uint32_t va, uint32_t access,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:125 The table from trap vector to handler. */
+/* The table from trap vector to handler. */
 #include "hv/exit.h"
 
 #include "hv/arch_if.h"

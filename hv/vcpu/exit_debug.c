@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:128 #DB where the CPU cannot raise it for a guest: behind instructions that the
+/* #DB where the CPU cannot raise it for a guest: behind instructions that the
  * monitor carries out, and where MOV SS held one back until the guest had left.  One
  * #DB for each instruction, as on hardware (SDM 3B 17.3.1). */
 #include "hv/exit.h"

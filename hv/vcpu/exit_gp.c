@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:127 #GP: the few instructions that are emulated at ring 1 (ABI 5.5);
+/* #GP: the few instructions that are emulated at ring 1 (ABI 5.5);
  * everything else is reflected.  The bytes are fetched once;
  * decision and execution use the same copy. */
 #include "hv/arch_if.h"
@@ -327,6 +327,7 @@ static HV_NOINLINE bool carry_out(struct vcpu *v)
     return outcome != NOT_OURS;
 }
 
+/* T:260 A #GP: one of few instructions that are carried out for the guest, or its own fault. */
 void exit_general_protection(struct vcpu *v)
 {
     if (hv_likely(v->regs->errcode == 0 && cs_is_flat(v) &&

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:129 Frames to ring 3 that the CPU refuses: a segment that is gone or of the wrong
+/* Frames to ring 3 that the CPU refuses: a segment that is gone or of the wrong
  * kind, or EIP beyond the limit.  A program can make one with a signal frame or a
  * segment of its own, and on a PC it gets a signal for it, so here it has that fault
  * itself: its kernel sees #GP, #NP or #SS at the instruction where it was to go on. */

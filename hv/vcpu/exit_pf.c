@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* T:126 #PF: filled in the shadow, or the guest's own business. */
+/* #PF: filled in the shadow, or the guest's own business. */
 #include "hv/arch_if.h"
 #include "hv/exit.h"
 #include "hv/guest.h"
 #include "hv/reflect.h"
 #include "hv/shadow.h"
 
+/* T:100 A #PF: the shadow lacked an entry that the guest has, or the fault is the guest's own. */
 HV_INLINE void fault_at(struct vcpu *v, uint32_t va, uint32_t hw_err)
 {
     uint32_t err = shadow_fault(v, GVA(va), hw_err);

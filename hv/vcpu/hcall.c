@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:220 Hypercall dispatch.  The ring runs first, then the direct call; INIT comes
+/* Hypercall dispatch.  The ring runs first, then the direct call; INIT comes
  * before everything.  No call returns a value and no register is changed. */
 #include "hv/hcall.h"
 
@@ -112,6 +112,7 @@ void hcall_bad(struct vcpu *v, uint32_t nr)
     guest_kill(v->guest, "bad hypercall %u", nr);
 }
 
+/* T:190 A hypercall: the ring first, then the call itself. */
 void exit_hcall(struct vcpu *v)
 {
     if (hv_unlikely(v->regs->eflags & EFLAGS_TF))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:221 The hypercalls with arguments to check: SHUTDOWN, tables, stacks.  Every
+/* The hypercalls with arguments to check: SHUTDOWN, tables, stacks.  Every
  * structure is copied from guest memory first; the copy is checked. */
 #include "arch/descriptor.h"
 #include "hv/arch_if.h"

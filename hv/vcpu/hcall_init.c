@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:222 LGUEST_INIT (ABI 3.3, 3.4): finds the guest's row of the interface, checks its
+/* LGUEST_INIT (ABI 3.3, 3.4): finds the guest's row of the interface, checks its
  * lguest_data and fills in what is the monitor's there, and maps it beside the switcher. */
 #include "hv/arch_if.h"
 #include "hv/gmem.h"
@@ -115,6 +115,7 @@ static void init(struct vcpu *v, const struct abi_probe_out *p)
     shadow_drop_all(v);
 }
 
+/* T:210 The first call says who the guest is: nothing of its interface is believed before. */
 void hcall_first(struct vcpu *v)
 {
     const struct guest_regs *r = v->regs;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:270 Trap frames on the guest's own stack.  The frame is what the CPU would push
+/* Trap frames on the guest's own stack.  The frame is what the CPU would push
  * if it delivered to ring 1 itself, with IF standing for the virtual interrupt
  * flag: bit 9 of lguest_data.irq_enabled and nothing else. */
 #include "hv/reflect.h"
@@ -84,7 +84,7 @@ HV_INLINE void enter_handler(struct vcpu *v, struct guest_regs *r, uint32_t vect
         v->lgdata->irq_enabled = 0;
 }
 
-/* To the handler of a gate that is there, on a flat stack. Inline, for each kind of
+/* T:250 To the handler of a gate that is there, on a flat stack. Inline, for each kind of
  * frame. */
 HV_INLINE void deliver(struct vcpu *v, uint32_t vector, uint32_t hi, bool has_err,
                        uint32_t err, bool from_user)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:230 The asynchronous ring (ABI 2.4): scanned when a real hypercall arrives, in
+/* The asynchronous ring (ABI 2.4): scanned when a real hypercall arrives, in
  * cursor order, at most 64 entries.  The cursor is the monitor's own.  Arguments
  * are copied before anything looks at them. */
 #include "hv/guest.h"
@@ -50,7 +50,7 @@ HV_INLINE void run_entry(struct vcpu *v, const uint32_t *slot, uint32_t bytes, b
     hcall_execute(v, nr, edx_order ? z : x, edx_order ? x : y);
 }
 
-/* SET_PTE is what rings are full of: those that follow each other are done at once, up to
+/* T:200 SET_PTE is what rings are full of: those that follow each other are done at once, up to
  * the end of a step. */
 HV_INLINE bool run(struct vcpu *v, const struct ring_form form, bool edx_order)
 {

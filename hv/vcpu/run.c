@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:120 The run loop of a virtual CPU: do what is to be done for it, enter the
+/* The run loop of a virtual CPU: do what is to be done for it, enter the
  * guest, hand the trap to its handler.  Nothing else happens on the fast path. */
 #include "hv/arch_if.h"
 #include "hv/exit.h"
@@ -51,7 +51,7 @@ static HV_NOINLINE bool attend_to_the_rest(struct vcpu *v)
     return true;
 }
 
-/* True: enter the guest. false: leave the run loop. */
+/* T:070 True: enter the guest. false: leave the run loop. */
 static bool attend(struct vcpu *v)
 {
     const uint32_t often = VCPU_TODO_VIRQ | VCPU_TODO_PIN | VCPU_TODO_HALTED;
@@ -106,6 +106,7 @@ void vcpu_put(struct vcpu *v)
     this_cpu()->loaded = NULL;
 }
 
+/* T:060 Between two exits: attend to what is to be done, enter, hand over to the handler. */
 void vcpu_run(struct vcpu *v)
 {
     vcpu_load(v);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:260 Guest descriptors.  Whatever bit pattern a guest asks for, what reaches the
+/* Guest descriptors.  Whatever bit pattern a guest asks for, what reaches the
  * real GDT is a code or data segment for ring 1 or 3, or nothing. */
 #include "hv/vgdt.h"
 
@@ -21,6 +21,7 @@ HV_INLINE uint32_t sanitised(uint32_t hi)
     return hi | DESC_DPL(1) | DESC_ACCESSED;
 }
 
+/* T:230 No descriptor of a guest reaches the CPU but through here. */
 uint64_t vgdt_sanitise(uint64_t desc)
 {
     uint32_t hi = sanitised((uint32_t)(desc >> 32));

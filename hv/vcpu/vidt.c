@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:250 The virtual IDT keeps what the guest loaded; the shadow IDT is what the CPU
+/* The virtual IDT keeps what the guest loaded; the shadow IDT is what the CPU
  * uses while it runs.  On the system-call vector a trap gate goes straight to ring 1 and
  * an interrupt gate through the thunk; all else comes to the monitor and is reflected. */
 #include "hv/vidt.h"
@@ -33,6 +33,7 @@ static bool software_may_raise(uint32_t vec)
     }
 }
 
+/* T:220 What the CPU gets for a gate of the guest: a stub, its own handler, or the thunk. */
 struct vidt_choice vidt_choose(uint32_t vec, uint32_t hi, bool is_syscall)
 {
     uint32_t dpl = desc_dpl(hi) == 3 ? 3 : 1; /* ring 1 may always: its own */

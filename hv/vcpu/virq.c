@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:240 Virtual interrupts (ABI 9).  A raise sets a pending bit; before each entry at
+/* Virtual interrupts (ABI 9).  A raise sets a pending bit; before each entry at
  * most one goes in, lowest line first, if the guest's own state allows. */
 #include "hv/virq.h"
 
@@ -73,6 +73,7 @@ static void inject(struct vcpu *v, uint32_t line)
     show_pending(v, (v->irq_pending & ~v->lgdata->blocked_interrupts) != 0);
 }
 
+/* T:240 The one place that lets a virtual interrupt in, or says why not now. */
 void virq_deliver(struct vcpu *v)
 {
     uint32_t can, line;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* T:280 Virtual time: the one-shot clock event on line 0, the wall clock in
+/* Virtual time: the one-shot clock event on line 0, the wall clock in
  * lguest_data, and the bounded wait for interrupts that cannot go in yet. */
 #include "hv/vtime.h"
 

@@ -162,6 +162,7 @@ static bool walk_chain(struct virtqueue *q, struct vq_chain *c)
     }
 }
 
+/* T:280 The next chain of a queue: copied, bounded and checked before anybody looks at it. */
 bool vq_pop(struct virtqueue *q, struct vq_chain *c)
 {
     uint32_t slot = (uint32_t)q->last_avail & (q->num - 1u);
