@@ -134,8 +134,8 @@ class Cpio:
         return bytes(self.data)
 
 
-def build_initrd(init=INIT, name="initrd.gz"):
-    """build/linux/NAME, with this /init"""
+def build_initrd(init=INIT, file="initrd.gz"):
+    """build/linux/FILE, with this /init"""
     os.makedirs(BUILD, exist_ok=True)
     busybox = fetch_busybox()
     rstest = build_rstest()
@@ -152,7 +152,7 @@ def build_initrd(init=INIT, name="initrd.gz"):
     for name, major, minor in DEVICES:
         cpio.add("dev/" + name, stat.S_IFCHR | 0o666, b"", major, minor)
     cpio.add("init", stat.S_IFREG | 0o755, init.encode())
-    path = os.path.join(BUILD, name)
+    path = os.path.join(BUILD, file)
     with open(path, "wb") as f:
         f.write(gzip.compress(cpio.finish(), 9, mtime=0))
     return path
