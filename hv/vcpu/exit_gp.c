@@ -2,6 +2,7 @@
 /* #GP: the few instructions that are emulated at ring 1 (ABI 5.5);
  * everything else is reflected.  The bytes are fetched once;
  * decision and execution use the same copy. */
+#include "arch/descriptor.h"
 #include "hv/arch_if.h"
 #include "hv/exit.h"
 #include "hv/guest.h"
@@ -23,10 +24,11 @@
 /* Only the flat kernel segment: with another base EIP is no linear address. */
 static bool cs_is_flat(const struct vcpu *v)
 {
-    uint64_t d = v->arch.gdt[GABI_KERNEL_CS >> 3];
+    uint32_t lo = (uint32_t)v->arch.gdt[GABI_KERNEL_CS >> 3];
+    uint32_t hi = (uint32_t)(v->arch.gdt[GABI_KERNEL_CS >> 3] >> 32);
 
-    return v->regs->cs == GABI_KERNEL_CS && (d & 0xff0000ffffff0000ull) == 0x0000 &&
-           (d & (1ull << 54)); /* D: 32-bit code */
+    return v->regs->cs == GABI_KERNEL_CS && lo >> 16 == 0 &&
+           (hi & (0xff0000ffu | DESC_B)) == DESC_B;
 }
 
 /* The instruction at EIP. The page behind is looked at only if it goes on there: to look
@@ -222,19 +224,28 @@ static bool patch_vmcall(struct vcpu *v)
     return true;
 }
 
-static enum outcome emulate(struct vcpu *v, const struct insn *in, uint32_t *dr6)
+HV_INLINE void port_io(struct vcpu *v, const struct insn *in)
 {
     struct guest_regs *r = v->regs;
     uint16_t port = in->imm_port ? in->port : (uint16_t)r->edx;
     uint32_t mask = width_mask(in->width);
 
+    if (in->op == INSN_OUT)
+        port_out(v, port, in->width, r->eax & mask);
+    else
+        r->eax = (r->eax & ~mask) | (port_in(v, port, in->width) & mask);
+    advance(r, in->len);
+}
+
+static enum outcome emulate(struct vcpu *v, const struct insn *in, uint32_t *dr6)
+{
+    struct guest_regs *r = v->regs;
+
     switch (in->op) {
     case INSN_IN:
-        r->eax = (r->eax & ~mask) | (port_in(v, port, in->width) & mask);
-        break;
     case INSN_OUT:
-        port_out(v, port, in->width, r->eax & mask);
-        break;
+        port_io(v, in);
+        return DONE;
     case INSN_INS:
     case INSN_OUTS:
         return emulate_string(v, in, dr6);
@@ -276,49 +287,26 @@ static enum outcome emulate(struct vcpu *v, const struct insn *in, uint32_t *dr6
     return DONE;
 }
 
-/* Port I/O without a prefix, or of 16 bits with the port in DX: the everyday case,
- * straight from the page it lies in. false: look with the decoder. */
-static bool quick_port_io(struct vcpu *v)
+/* A port instruction without a prefix needs no copy of what lies behind it. */
+static bool carry_out_port(struct vcpu *v)
 {
-    struct guest_regs *r = v->regs;
-    const uint8_t *code = gva_code_ptr(v, GVA(r->eip));
-    uint32_t op, width, mask;
-    uint16_t port;
+    const uint8_t *code = gva_code_ptr(v, GVA(v->regs->eip));
+    struct insn in;
 
-    if (!code)
+    if (!code || !insn_port(hv_read_once(code[0]), hv_read_once(code[1]), false, &in))
         return false;
-    op = code[0];
-    if ((op & 0xf4) != 0xe4) { /* e4-e7, ec-ef */
-        if (op != 0x66 || (code[1] & 0xfd) != 0xed)
-            return false;
-        if (code[1] & 2)
-            port_out(v, (uint16_t)r->edx, 2, r->eax & 0xffffu);
-        else
-            r->eax = (r->eax & ~0xffffu) | (port_in(v, (uint16_t)r->edx, 2) & 0xffffu);
-        advance(r, 2);
-        return true;
-    }
-    port = op & 8 ? (uint16_t)r->edx : code[1];
-    width = op & 1 ? 4 : 1;
-    mask = op & 1 ? 0xffffffffu : 0xffu;
-    if (op & 2)
-        port_out(v, port, width, r->eax & mask);
-    else
-        r->eax = (r->eax & ~mask) | (port_in(v, port, width) & mask);
-    advance(r, op & 8 ? 1 : 2);
+    port_io(v, &in);
+    exit_insn_done(v, 0);
     return true;
 }
 
 /* True: the #GP was an instruction that is carried out for the guest. */
 static HV_NOINLINE bool carry_out(struct vcpu *v)
 {
+    struct insn in = decode_at_eip(v);
     enum outcome outcome;
     uint32_t dr6 = 0;
-    struct insn in;
 
-    if (!cs_is_flat(v))
-        return false;
-    in = decode_at_eip(v);
     if (guest_is_dead(v->guest))
         return true;
     outcome = emulate(v, &in, &dr6);
@@ -330,10 +318,7 @@ static HV_NOINLINE bool carry_out(struct vcpu *v)
 /* T:260 A #GP: one of few instructions that are carried out for the guest, or its own fault. */
 void exit_general_protection(struct vcpu *v)
 {
-    if (hv_likely(v->regs->errcode == 0 && cs_is_flat(v) &&
-                  !(v->regs->eflags & EFLAGS_TF)) && quick_port_io(v))
-        return;
-    if (v->regs->errcode == 0 && carry_out(v))
+    if (v->regs->errcode == 0 && cs_is_flat(v) && (carry_out_port(v) || carry_out(v)))
         return;
     if (!exit_refused_return(v, VEC_GP, v->regs->errcode))
         reflect_fault(v, VEC_GP, v->regs->errcode);

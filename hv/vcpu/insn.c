@@ -5,116 +5,48 @@
  * number of bytes; the caller then reflects the fault. */
 #include "hv/insn.h"
 
-#include "hv/vcpu.h"
+#include "guest-abi/hcall.h"
 
-/* How the bytes behind an opcode go on. */
+/* What an opcode byte is, and how the bytes behind it go on. */
 enum insn_form {
-    FORM_NONE,     /* nothing follows, no operand size */
-    FORM_PORT_IMM, /* port in the next byte */
-    FORM_PORT_DX,
+    FORM_UNKNOWN,
+    FORM_PREFIX,   /* SDM 2A 2.1.1; LOCK is none here: #UD with all of these */
+    FORM_PLAIN,    /* nothing follows, no operand size */
+    FORM_PORT,     /* insn_port() */
     FORM_STRING,
+    FORM_INT, /* the vector in the next byte */
+    FORM_0F,  /* a second opcode byte */
 };
 
 struct insn_row {
-    uint8_t opcode;
-    uint8_t op;
-    uint8_t form;
+    uint8_t form, op;
 };
 
 /* SDM 2A/2B, one-byte opcodes. Bit 0 of a port opcode: word or dword. */
-static const struct insn_row one_byte[] = {
-    {0x6c, INSN_INS, FORM_STRING},   {0x6d, INSN_INS, FORM_STRING},
-    {0x6e, INSN_OUTS, FORM_STRING},  {0x6f, INSN_OUTS, FORM_STRING},
-    {0xe4, INSN_IN, FORM_PORT_IMM},  {0xe5, INSN_IN, FORM_PORT_IMM},
-    {0xe6, INSN_OUT, FORM_PORT_IMM}, {0xe7, INSN_OUT, FORM_PORT_IMM},
-    {0xec, INSN_IN, FORM_PORT_DX},   {0xed, INSN_IN, FORM_PORT_DX},
-    {0xee, INSN_OUT, FORM_PORT_DX},  {0xef, INSN_OUT, FORM_PORT_DX},
-    {0xf4, INSN_HLT, FORM_NONE},     {0xfa, INSN_CLI, FORM_NONE},
-    {0xfb, INSN_STI, FORM_NONE},
+static const struct insn_row one_byte[256] = {
+    [0x0f] = {FORM_0F, 0},
+    [0x26] = {FORM_PREFIX, 0}, /* ES CS SS DS FS GS: without effect on what is decoded */
+    [0x2e] = {FORM_PREFIX, 0}, /* here, string forms aside, which are not carried out  */
+    [0x36] = {FORM_PREFIX, 0}, /* on memory                                            */
+    [0x3e] = {FORM_PREFIX, 0},
+    [0x64 ... 0x67] = {FORM_PREFIX, 0},
+    [0x6c ... 0x6d] = {FORM_STRING, INSN_INS},
+    [0x6e ... 0x6f] = {FORM_STRING, INSN_OUTS},
+    [0xcd] = {FORM_INT, 0},
+    [0xe4 ... 0xe7] = {FORM_PORT, 0},
+    [0xec ... 0xef] = {FORM_PORT, 0},
+    [0xf2 ... 0xf3] = {FORM_PREFIX, 0},
+    [0xf4] = {FORM_PLAIN, INSN_HLT},
+    [0xfa] = {FORM_PLAIN, INSN_CLI},
+    [0xfb] = {FORM_PLAIN, INSN_STI},
 };
 
-/* The same behind 0F. */
-static const struct insn_row two_byte[] = {
-    {0x30, INSN_WRMSR, FORM_NONE},
-    {0x32, INSN_RDMSR, FORM_NONE},
-};
+#define PREFIX_OPSIZE 0x66
+#define PREFIX_ADDR16 0x67
 
-/* Prefixes, SDM 2A 2.1.1; LOCK is not among them: #UD with all of these. */
-struct prefixes {
-    uint32_t n;
-    bool opsize, addr16, rep;
-};
-
-/* True if b is a prefix, which is then noted. */
-static bool take_prefix(uint8_t b, struct prefixes *p)
+static struct insn unknown(void)
 {
-    switch (b) {
-    case 0x26: /* ES CS SS DS FS GS: without effect on what is decoded here, */
-    case 0x2e: /* string forms aside, which are not carried out on memory    */
-    case 0x36:
-    case 0x3e:
-    case 0x64:
-    case 0x65:
-        break;
-    case 0x66:
-        p->opsize = true;
-        break;
-    case 0x67:
-        p->addr16 = true;
-        break;
-    case 0xf2: /* REPNE repeats ins and outs like REP */
-    case 0xf3:
-        p->rep = true;
-        break;
-    default:
-        return false;
-    }
-    p->n++;
-    return true;
-}
-
-/* SDM 2B, MOV of control and debug registers: the mod bits do not matter. */
-static struct insn decode_mov_special(uint8_t opcode, uint8_t modrm, uint32_t len)
-{
-    struct insn x = {.len = (uint8_t)len, .reg = modrm & 7};
-    uint8_t special = modrm >> 3 & 7;
-
-    if (opcode == 0x20 && special == 0)
-        x.op = INSN_READ_CR0;
-    else if (opcode == 0x20 && special == 4)
-        x.op = INSN_READ_CR4;
-    else if (opcode == 0x21 || opcode == 0x23)
-        x.op = opcode == 0x21 ? INSN_READ_DR : INSN_WRITE_DR;
-    if (x.op == INSN_UNKNOWN)
-        return (struct insn){.op = INSN_UNKNOWN};
-    if (x.op == INSN_READ_DR || x.op == INSN_WRITE_DR)
-        x.dr = special;
-    return x;
-}
-
-static const struct insn_row *find_row(const struct insn_row *rows,
-                                       uint32_t nr, uint8_t opcode)
-{
-    for (uint32_t i = 0; i < nr; i++) {
-        if (rows[i].opcode == opcode)
-            return &rows[i];
-    }
-    return NULL;
-}
-
-static struct insn make_insn(const struct insn_row *row,
-                             const struct prefixes *p, uint32_t len)
-{
-    struct insn x = {.op = (enum insn_op)row->op, .len = (uint8_t)len};
-
-    if (row->form == FORM_NONE)
-        return x;
-    x.width = (row->opcode & 1) == 0 ? 1 : p->opsize ? 2 : 4;
-    if (row->form == FORM_STRING) {
-        x.rep = p->rep;
-        x.addr16 = p->addr16;
-    }
-    return x;
+    return (struct insn){.op = INSN_UNKNOWN};
 }
 
 /* All n bytes belong to the instruction, and it goes on. */
@@ -123,68 +55,90 @@ static struct insn ended(uint32_t n)
     return (struct insn){.op = n < INSN_MAX_BYTES ? INSN_TRUNCATED : INSN_UNKNOWN};
 }
 
-/* The opcodes behind 0F, which is at bytes[at]. */
-static struct insn decode_0f(const uint8_t *bytes, uint32_t at, uint32_t n,
-                             const struct prefixes *p)
+/* SDM 2B, MOV of control and debug registers: the mod bits do not matter. */
+static struct insn decode_mov_special(uint8_t opcode, uint8_t modrm, uint32_t len)
 {
-    const struct insn_row *row;
+    struct insn x = {.op = INSN_UNKNOWN, .len = (uint8_t)len, .reg = modrm & 7};
+    uint8_t special = modrm >> 3 & 7;
 
+    if (opcode == 0x20 && special == 0)
+        x.op = INSN_READ_CR0;
+    else if (opcode == 0x20 && special == 4)
+        x.op = INSN_READ_CR4;
+    else if (opcode == 0x20)
+        return unknown();
+    else
+        x = (struct insn){.op = opcode == 0x21 ? INSN_READ_DR : INSN_WRITE_DR,
+                          .len = x.len, .reg = x.reg, .dr = special};
+    return x;
+}
+
+/* The opcodes behind 0F, which is at bytes[at]. */
+static struct insn decode_0f(const uint8_t *bytes, uint32_t at, uint32_t n)
+{
     if (n - at < 2)
         return ended(n);
     switch (bytes[at + 1]) {
     case 0x01: /* vmcall is patched in place (ABI 2.1), so only its plain form counts */
         if (at != 0)
-            break;
+            return unknown();
         if (n < 3)
             return ended(n);
-        if (bytes[2] == 0xc1)
-            return (struct insn){.op = INSN_VMCALL, .len = 3};
-        break;
+        return bytes[2] == 0xc1 ? (struct insn){.op = INSN_VMCALL, .len = 3} : unknown();
     case 0x20:
     case 0x21:
     case 0x23:
         if (n - at < 3)
             return ended(n);
         return decode_mov_special(bytes[at + 1], bytes[at + 2], at + 3);
+    case 0x30:
+        return (struct insn){.op = INSN_WRMSR, .len = (uint8_t)(at + 2)};
+    case 0x32:
+        return (struct insn){.op = INSN_RDMSR, .len = (uint8_t)(at + 2)};
     default:
-        row = find_row(two_byte, HV_ARRAY_SIZE(two_byte), bytes[at + 1]);
-        if (row)
-            return make_insn(row, p, at + 2);
+        return unknown();
     }
-    return (struct insn){.op = INSN_UNKNOWN};
 }
 
 struct insn insn_decode(const uint8_t *bytes, uint32_t n)
 {
-    const struct insn unknown = {.op = INSN_UNKNOWN};
+    bool opsize = false, addr16 = false, rep = false;
+    struct insn x = {.op = INSN_UNKNOWN};
     const struct insn_row *row;
-    struct prefixes p = {0};
-    struct insn x;
+    uint8_t opcode;
     uint32_t at;
 
-    if (n > INSN_MAX_BYTES)
-        n = INSN_MAX_BYTES;
-    while (p.n < n && take_prefix(bytes[p.n], &p))
-        ;
-    at = p.n;
+    n = hv_min_u32(n, INSN_MAX_BYTES);
+    for (at = 0; at < n && one_byte[bytes[at]].form == FORM_PREFIX; at++) {
+        opsize = opsize || bytes[at] == PREFIX_OPSIZE;
+        addr16 = addr16 || bytes[at] == PREFIX_ADDR16;
+        rep = rep || bytes[at] >= 0xf2; /* REPNE repeats ins and outs like REP */
+    }
     if (at == n)
         return ended(n);
-    if (bytes[at] == 0x0f)
-        return decode_0f(bytes, at, n, &p);
-    if (bytes[at] == 0xcd && at == 0) {
+    opcode = bytes[at];
+    row = &one_byte[opcode];
+    switch (row->form) {
+    case FORM_0F:
+        return decode_0f(bytes, at, n);
+    case FORM_INT:
+        if (at != 0)
+            return unknown();
         if (n < 2)
             return ended(n);
-        return bytes[1] == GABI_HCALL_VECTOR ? (struct insn){.op = INSN_HCALL, .len = 2} : unknown;
+        return bytes[1] == GABI_HCALL_VECTOR ? (struct insn){.op = INSN_HCALL, .len = 2}
+                                             : unknown();
+    case FORM_STRING:
+        return (struct insn){
+            .op = (enum insn_op)row->op, .len = (uint8_t)(at + 1), .rep = rep,
+            .addr16 = addr16, .width = !(opcode & 1) ? 1 : opsize ? 2 : 4};
+    case FORM_PLAIN:
+        return (struct insn){.op = (enum insn_op)row->op, .len = (uint8_t)(at + 1)};
+    case FORM_PORT:
+        (void)insn_port(opcode, at + 1 < n ? bytes[at + 1] : 0, opsize, &x);
+        x.len = (uint8_t)(x.len + at);
+        return x.len <= n ? x : ended(n);
+    default:
+        return unknown();
     }
-    row = find_row(one_byte, HV_ARRAY_SIZE(one_byte), bytes[at]);
-    if (!row)
-        return unknown;
-    if (row->form != FORM_PORT_IMM)
-        return make_insn(row, &p, at + 1);
-    if (n - at < 2)
-        return ended(n);
-    x = make_insn(row, &p, at + 2);
-    x.imm_port = true;
-    x.port = bytes[at + 1];
-    return x;
 }

@@ -39,6 +39,20 @@ struct insn {
     bool addr16; /* 67 prefix: CX, SI, DI */
 };
 
+/* An IN or OUT, which is opcodes e4 to e7 and ec to ef (SDM 2A/2B), and the byte behind it;
+ * false: it is none. insn_decode() has them from here, too. */
+HV_INLINE bool insn_port(uint8_t opcode, uint8_t next, bool opsize, struct insn *x)
+{
+    if ((opcode & 0xf4) != 0xe4)
+        return false;
+    x->op = opcode & 2 ? INSN_OUT : INSN_IN;
+    x->width = !(opcode & 1) ? 1 : opsize ? 2 : 4;
+    x->imm_port = !(opcode & 8);
+    x->port = x->imm_port ? next : 0;
+    x->len = x->imm_port ? 2 : 1;
+    return true;
+}
+
 /* Decodes at most n bytes (n <= INSN_MAX_BYTES). Prefixes that are legal and
  * without effect on these instructions are skipped; LOCK makes it unknown. */
 struct insn insn_decode(const uint8_t *bytes, uint32_t n);
