@@ -6,7 +6,6 @@
 #include "arch/cpu.h"
 #include "arch/vcpu.h"
 #include "hv/arch_if.h"
-#include "hv/percpu.h"
 #include "switcher/switcher.h"
 
 #define NR_ADDRESSES 4u

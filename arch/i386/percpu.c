@@ -11,7 +11,6 @@
 #include "hv/arch_if.h"
 #include "hv/frame.h"
 #include "hv/pmm.h"
-#include "hv/string.h"
 
 _Static_assert(sizeof(struct percpu) <= LAYOUT_PERCPU_PAGES * HV_PAGE_SIZE,
                "struct percpu is too large for its place");

@@ -11,7 +11,6 @@
 #include "arch/nmi.h"
 #include "arch/regs.h"
 #include "hv/panic.h"
-#include "hv/percpu.h"
 #include "hv/string.h"
 #include "switcher/switcher.h"
 

@@ -7,7 +7,6 @@
 #include "hv/config.h"
 #include "hv/frame.h"
 #include "hv/guest.h"
-#include "hv/range.h"
 #include "hv/shadow.h"
 #include "hv/string.h"
 #include "hv/swar.h"

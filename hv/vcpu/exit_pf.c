@@ -2,12 +2,12 @@
 /* #PF: filled in the shadow, or the guest's own business. */
 #include "hv/arch_if.h"
 #include "hv/exit.h"
-#include "hv/guest.h"
 #include "hv/reflect.h"
 #include "hv/shadow.h"
+#include "hv/vcpu.h"
 
 /* T:100 A #PF: the shadow lacked an entry that the guest has, or the fault is the guest's own. */
-HV_INLINE void fault_at(struct vcpu *v, uint32_t va, uint32_t hw_err)
+void exit_fault_at(struct vcpu *v, uint32_t va, uint32_t hw_err)
 {
     uint32_t err = shadow_fault(v, GVA(va), hw_err);
 
@@ -19,10 +19,5 @@ HV_INLINE void fault_at(struct vcpu *v, uint32_t va, uint32_t hw_err)
 
 void exit_page_fault(struct vcpu *v)
 {
-    fault_at(v, arch_read_cr2(), v->regs->errcode);
-}
-
-void exit_fault_at(struct vcpu *v, uint32_t va, uint32_t hw_err)
-{
-    fault_at(v, va, hw_err);
+    exit_fault_at(v, arch_read_cr2(), v->regs->errcode);
 }

@@ -9,7 +9,6 @@
 #include "hv/guest.h"
 #include "hv/shadow.h"
 #include "hv/vdev.h"
-#include "hv/vgdt.h"
 #include "hv/vidt.h"
 #include "hv/vtime.h"
 

@@ -8,7 +8,6 @@
 #include "hv/guest.h"
 #include "hv/shadow.h"
 #include "hv/vgdt.h"
-#include "hv/vidt.h"
 
 /* Flags that delivery clears (SDM 3A 6.12.1); IF is not the guest's. */
 #define CLEARED (EFLAGS_TF | EFLAGS_VM | EFLAGS_RF | EFLAGS_NT)
@@ -36,10 +35,9 @@ HV_INLINE void put_frame(uint32_t *to, const struct vcpu *v, const struct guest_
     }
 }
 
-/* The page is not the one that was written last, or the frame crosses a page: then
- * it goes through the tables of each. */
-static HV_NOINLINE bool push_slow(struct vcpu *v, uint32_t esp, uint32_t vector,
-                                  bool has_err, uint32_t err, bool from_user)
+/* Where the frame crosses into another page, or one is not there to be written. */
+static HV_NOINLINE bool push_by_page(struct vcpu *v, uint32_t esp, uint32_t vector,
+                                     bool has_err, uint32_t err, bool from_user)
 {
     uint32_t frame[6], bytes = (has_err ? 16u : 12u) + (from_user ? 8u : 0u);
 
@@ -94,11 +92,10 @@ HV_INLINE void deliver(struct vcpu *v, uint32_t vector, uint32_t hi, bool has_er
     uint32_t *frame = hv_likely((esp & HV_PAGE_MASK) <= HV_PAGE_SIZE - 24)
                           ? gva_write_ptr(v, GVA(esp)) : NULL;
 
-    if (hv_likely(frame != NULL)) {
+    if (hv_likely(frame != NULL))
         put_frame(frame, v, r, has_err, err, from_user);
-    } else if (!push_slow(v, esp, vector, has_err, err, from_user)) {
+    else if (!push_by_page(v, esp, vector, has_err, err, from_user))
         return;
-    }
     r->esp = esp;
     if (from_user)
         r->ss = v->ss1;
