@@ -50,16 +50,11 @@ static HV_NOINLINE uint64_t ref_time_ns(void)
     return muldiv64(clock.ref.total, NS_PER_S, clock.ref.clock->hz);
 }
 
-HV_INLINE uint64_t time_now(void)
+uint64_t arch_time_ns(void)
 {
     if (hv_unlikely(clock.tsc_mult == 0))
         return ref_time_ns();
-    return tsc_to_ns_fast(cpu_rdtsc() - clock.tsc_base, clock.tsc_mult);
-}
-
-uint64_t arch_time_ns(void)
-{
-    return time_now();
+    return tsc_to_ns(cpu_rdtsc() - clock.tsc_base, clock.tsc_mult);
 }
 
 uint32_t arch_tsc_khz(void)
@@ -104,7 +99,7 @@ static HV_NOINLINE void arm_unusual(uint64_t deadline_ns, uint64_t now)
 /* With the PIT the interrupt may come too early; the queue then arms the rest. */
 void arch_timer_arm(uint64_t deadline_ns)
 {
-    uint64_t now = time_now();
+    uint64_t now = arch_time_ns();
     uint64_t delta = deadline_ns - now;
 
     if (hv_unlikely((uint32_t)(delta >> 32) != 0)) {
@@ -129,14 +124,14 @@ void time_note_interrupt(void)
     if (expected == 0)
         return;
     cpu->arch.timer_expected_ns = 0;
-    now = time_now();
+    now = arch_time_ns();
     if (now > expected && now - expected > cpu->longest_irqs_off)
         cpu->longest_irqs_off = now - expected;
 }
 
 static void keepalive_fired(struct timer *t)
 {
-    timer_arm(t, time_now() + KEEPALIVE_NS);
+    timer_arm(t, arch_time_ns() + KEEPALIVE_NS);
 }
 
 /* ---- choosing ---- */
@@ -195,7 +190,7 @@ static HV_INIT void read_wallclock(void)
     if (seconds == 0)
         log_warn("no real-time clock: the date starts at 1970");
     else
-        clock.wallclock_base_ns = seconds * NS_PER_S - time_now();
+        clock.wallclock_base_ns = seconds * NS_PER_S - arch_time_ns();
 }
 
 static HV_INIT void report(const struct calibration *c, bool lapic, bool tsc)

@@ -136,27 +136,20 @@ static const struct {
     {3, 1, 0, ABI_3_1},     {4, 1, 0, ABI_4_1},     {4, 14, 0, ABI_AUTO},
 };
 
-/* The row; *too_old: a release before all rows. */
-static enum abi_revision revision_of(const uint32_t v[3], bool *too_old)
+enum abi_revision abi_revision_of_version(const char *text, uint32_t len)
 {
-    uint32_t n = version_number(v[0], v[1], v[2]);
     enum abi_revision rev = ABI_AUTO;
+    uint32_t v[3], n;
 
+    if (!parse_version(text, len, v))
+        return ABI_AUTO;
+    n = version_number(v[0], v[1], v[2]);
     for (uint32_t i = 0; i < HV_ARRAY_SIZE(first_release); i++) {
         if (n >= version_number(first_release[i].major, first_release[i].minor,
                                 first_release[i].patch))
             rev = (enum abi_revision)first_release[i].rev;
     }
-    *too_old = n < version_number(2, 6, 24);
     return rev;
-}
-
-enum abi_revision abi_revision_of_version(const char *text, uint32_t len)
-{
-    uint32_t v[3];
-    bool too_old;
-
-    return parse_version(text, len, v) ? revision_of(v, &too_old) : ABI_AUTO;
 }
 
 /* What such a kernel lacks here and says nothing of itself. Its devices are described
@@ -176,18 +169,18 @@ static const char *advice_for(const struct load_plan *p, uint32_t n)
  * gives abi= may have his reasons. */
 static int note_version(struct load_plan *p, const uint8_t *text, uint32_t len)
 {
-    uint32_t v[3];
-    bool too_old;
+    uint32_t v[3], n;
 
     if (!parse_version((const char *)text, len, v))
         return 0;
-    p->version = revision_of(v, &too_old);
-    p->advice = advice_for(p, version_number(v[0], v[1], v[2]));
-    p->tagged_devices = version_number(v[0], v[1], v[2]) == version_number(2, 6, 24);
+    n = version_number(v[0], v[1], v[2]);
+    p->version = abi_revision_of_version((const char *)text, len);
+    p->advice = advice_for(p, n);
+    p->tagged_devices = n == version_number(2, 6, 24);
     if (p->c->abi == ABI_AUTO && (v[0] > 4 || (v[0] == 4 && v[1] >= 14)))
         return load_fail(p, "Linux %u.%u.%u knows no lguest any more: " WHAT_TO_TAKE, v[0],
                          v[1], v[2]);
-    if (too_old)
+    if (n < version_number(2, 6, 24))
         return load_fail(p, "Linux %u.%u.%u is too old, 2.6.24 is the first "
                          "that can be started", v[0], v[1], v[2]);
     return 0;

@@ -29,29 +29,30 @@ uint64_t vgdt_sanitise(uint64_t desc)
     return hi ? (uint64_t)hi << 32 | (uint32_t)desc : 0;
 }
 
-HV_INLINE void install(struct vcpu *v, uint32_t index, uint32_t lo, uint32_t hi)
-{
-    hi = sanitised(hi);
-    arch_vcpu_set_gdt(&v->arch, index, hi ? lo : 0, hi);
-}
-
 void vgdt_load_entry(struct vcpu *v, uint32_t index, uint64_t desc)
 {
     if (!gdt_index_is_guests(index))
         return;
-    install(v, index, (uint32_t)desc, (uint32_t)(desc >> 32));
+    desc = vgdt_sanitise(desc);
+    arch_vcpu_set_gdt(&v->arch, index, (uint32_t)desc, (uint32_t)(desc >> 32));
     if (index == GABI_KERNEL_DS >> 3)
-        v->flat_ss = v->arch.gdt[index] == seg_desc_make(0, 0xffffffff, SEG_DATA_RW, 1)
-                         ? GABI_KERNEL_DS : 0;
+        v->flat_ss = desc == seg_desc_make(0, 0xffffffff, SEG_DATA_RW, 1) ? GABI_KERNEL_DS : 0;
+}
+
+HV_INLINE void load_one_tls(struct vcpu *v, uint32_t i, uint32_t lo, uint32_t hi)
+{
+    hi = sanitised(hi);
+    arch_vcpu_set_gdt(&v->arch, GABI_TLS_FIRST + i, hi ? lo : 0, hi);
 }
 
 void vgdt_load_tls(struct vcpu *v, const volatile uint32_t words[2 * GABI_TLS_ENTRIES])
 {
-    install(v, GABI_TLS_FIRST, words[0], words[1]);
-    install(v, GABI_TLS_FIRST + 1, words[2], words[3]);
-    install(v, GABI_TLS_FIRST + 2, words[4], words[5]);
+    _Static_assert(GABI_TLS_ENTRIES == 3, "each is loaded");
+
+    load_one_tls(v, 0, words[0], words[1]);
+    load_one_tls(v, 1, words[2], words[3]);
+    load_one_tls(v, 2, words[4], words[5]);
 }
-_Static_assert(GABI_TLS_ENTRIES == 3, "each is loaded");
 
 static uint32_t limit_of(uint32_t lo, uint32_t hi)
 {

@@ -34,23 +34,6 @@ TEST(tsc_is_right_for_years)
     }
 }
 
-TEST(tsc_fast_path_agrees)
-{
-#ifdef __i386__
-    struct test_rng rng = {7};
-
-    for (int i = 0; i < 100000; i++) {
-        uint64_t ticks = ((uint64_t)test_random(&rng) << 32 | test_random(&rng))
-            >> test_random_below(&rng, 40);
-        uint32_t mult = test_random(&rng);
-
-        EXPECT_EQ(tsc_to_ns_fast(ticks, mult), tsc_to_ns(ticks, mult));
-    }
-#else
-    test_skip("32-bit code");
-#endif
-}
-
 TEST(tsc_settles_on_whole_megahertz)
 {
     EXPECT_EQ(clock_settle_khz(999987), 1000000);

@@ -9,7 +9,6 @@
 
 #define CR0_PE HV_BIT(0)
 #define CR0_MP HV_BIT(1)
-#define CR0_EM HV_BIT(2)
 #define CR0_TS HV_BIT(3)
 #define CR0_ET HV_BIT(4)
 #define CR0_NE HV_BIT(5)
@@ -17,11 +16,9 @@
 #define CR0_AM HV_BIT(18)
 #define CR0_PG HV_BIT(31)
 
-#define CR4_TSD HV_BIT(2)
 #define CR4_PSE HV_BIT(4)
 #define CR4_PAE HV_BIT(5)
 #define CR4_MCE HV_BIT(6)
-#define CR4_PGE HV_BIT(7)
 #define CR4_OSFXSR HV_BIT(9)
 #define CR4_OSXMMEXCPT HV_BIT(10)
 
@@ -129,11 +126,6 @@ HV_INLINE void cpu_lldt(uint16_t sel)
 HV_INLINE void cpu_cli(void)
 {
     __asm__ volatile("cli" : : : "memory");
-}
-
-HV_INLINE void cpu_sti(void)
-{
-    __asm__ volatile("sti" : : : "memory");
 }
 
 /* Opens interrupts and halts with no gap in between (SDM 2B, STI). */

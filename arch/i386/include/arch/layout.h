@@ -39,7 +39,6 @@
 #define SW_THUNK 0xffe03000   /* rw-, r-x: per guest */
 #define SW_LGDATA 0xffe04000  /* rw-, rw-: two pages, alias of lguest_data */
 #define SW_PRIVATE 0xffe06000 /* rw-, absent */
-#define SW_PAGES 7
 
 #define SW_DR7_NOTHING 0x400 /* bit 10 is fixed: no breakpoint is enabled */
 

@@ -26,9 +26,6 @@ void paging_enable(hpa_t root);
  * line at debug level; each violation is an error line. */
 bool paging_check_wx(void);
 
-/* Prints the live map as ranges of equal permission through log_raw. */
-void paging_dump(void);
-
 /* The entry that maps va in the tables under CR3 root, 0 if none; *bytes is
  * the size of the page, or of the aligned piece round va in which nothing is
  * mapped: 4 KiB, 2 MiB or 1 GiB. */

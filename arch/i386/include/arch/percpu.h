@@ -19,6 +19,5 @@ struct arch_percpu {
     uint64_t *switcher_host_ptes;  /* entry 0 is SW_BASE */
     uint64_t *switcher_guest_ptes;
     uint32_t cr0, cr4;       /* golden values; cr0 as last loaded */
-    uint64_t last_cr2;
     uint64_t timer_expected_ns; /* when the timer interrupt should come */
 };

@@ -14,16 +14,11 @@
 #define PTE_A HV_BIT64(5)
 #define PTE_D HV_BIT64(6)
 #define PTE_PS HV_BIT64(7)  /* in a directory: a 2 MiB page */
-#define PTE_PAT HV_BIT64(7) /* in a table */
 #define PTE_G HV_BIT64(8)   /* never set */
-#define PTE_SW1 HV_BIT64(9) /* for software */
-#define PTE_SW2 HV_BIT64(10)
-#define PTE_SW3 HV_BIT64(11)
 #define PTE_NX HV_BIT64(63)
 #define PTE_ADDR 0x000ffffffffff000ull
 
 #define PT_ENTRIES 512u
-#define PDPT_ENTRIES 4u
 #define PDE_LARGE_BYTES HV_MIB(2)
 
 /* PTE_NX where the CPU has it and EFER.NXE is on, else 0 (the bit is reserved
@@ -45,12 +40,6 @@ HV_INLINE uint64_t pte_make(hpa_t pa, uint64_t flags)
 HV_INLINE uint64_t pde_make(hpa_t table)
 {
     return (table.v & PTE_ADDR) | PTE_P | PTE_W | PTE_A;
-}
-
-/* The same for tables that hold ring-3 pages. */
-HV_INLINE uint64_t pde_make_user(hpa_t table)
-{
-    return pde_make(table) | PTE_U;
 }
 
 /* PDPT entries have no W, U, A or NX bit in PAE mode (SDM 3A 4.4.1). */

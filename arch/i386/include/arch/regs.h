@@ -38,8 +38,6 @@ struct trap_frame {
 #define EFLAGS_RF HV_BIT(16)
 #define EFLAGS_VM HV_BIT(17)
 #define EFLAGS_AC HV_BIT(18)
-#define EFLAGS_VIF HV_BIT(19)
-#define EFLAGS_VIP HV_BIT(20)
 #define EFLAGS_ID HV_BIT(21)
 
 /* What code at rings 1 and 3 can change; IF stands for the monitor's, always set. */
@@ -57,4 +55,3 @@ enum {
 
 #define PF_ERR_P HV_BIT(0)
 #define PF_ERR_W HV_BIT(1)
-#define PF_ERR_U HV_BIT(2)

@@ -9,7 +9,6 @@
  * every CPU above 62.5 MHz and is exact for 1 GHz. */
 #define TSC_SHIFT 28
 #define TSC_KHZ_MIN 62501u
-#define TSC_KHZ_MAX 4000000000u
 #define TSC_KHZ_GUESS 1000000u /* where nothing can be measured */
 
 /* What speaks for and against the TSC as a clock. */
@@ -60,28 +59,6 @@ static inline uint64_t tsc_to_ns(uint64_t ticks, uint32_t mult)
 
     return (uint64_t)(uint32_t)(shifted >> 32) * mult + (uint32_t)(low >> 32);
 }
-
-#ifdef __i386__
-/* The same for the hot path: compilers make three times as much of it. */
-static inline uint64_t tsc_to_ns_fast(uint64_t ticks, uint32_t mult)
-{
-    uint32_t scratch;
-
-    __asm__("shldl %2, %%eax, %%edx\n\t"
-            "shll %2, %%eax\n\t"
-            "movl %%edx, %1\n\t"
-            "mull %3\n\t"
-            "movl %1, %%eax\n\t"
-            "movl %%edx, %1\n\t"
-            "mull %3\n\t"
-            "addl %1, %%eax\n\t"
-            "adcl $0, %%edx"
-            : "+A"(ticks), "=&r"(scratch)
-            : "i"(32 - TSC_SHIFT), "m"(mult)
-            : "cc");
-    return ticks;
-}
-#endif
 
 /* hz / 10^9 as a fraction of 2^32; hz below 10^9. */
 static inline uint32_t timer_mult_for_hz(uint32_t hz)

@@ -16,9 +16,3 @@ void reflect_fault(struct vcpu *v, uint32_t vector, uint32_t err);
 
 /* The same, from ring 3 whatever SS says. */
 void reflect_user_fault(struct vcpu *v, uint32_t vector, uint32_t err);
-
-/* True for the vectors that push an error code. */
-static inline bool vector_has_error(uint32_t vector)
-{
-    return vector < 32 && ((1u << vector) & 0x00227d00u);
-}
