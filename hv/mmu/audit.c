@@ -257,6 +257,15 @@ static void check_roots(struct audit *a)
     }
 }
 
+static bool is_empty(const struct shadow_table *t)
+{
+    for (uint32_t i = 0; i < ENTRIES; i++) {
+        if (t->ents[i])
+            return false;
+    }
+    return true;
+}
+
 /* Every table that is in use is found by what it stands for, and the others are free. */
 static void check_pool(struct audit *a)
 {
@@ -267,7 +276,7 @@ static void check_pool(struct audit *a)
         const struct shadow_table *t = table_nr(a, id);
 
         used += t->links != 0;
-        if (!t->links && (t->key || t->pinned))
+        if (!t->links && (t->key || t->pinned || !is_empty(t)))
             wrong(a, "a free table that is not empty", id);
     }
     for (uint32_t c = 0; c < HASH_BUCKETS; c++) {

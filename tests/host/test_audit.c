@@ -105,6 +105,7 @@ static void pool(void)
     }
     SPOILT(table_by_id(m, m->free_ids)->key, 5);
     SPOILT(table_by_id(m, m->free_ids)->pinned, 1);
+    SPOILT(table_by_id(m, m->free_ids)->ents[7], (uint64_t)5 << 12 | PT_P);
 }
 
 TEST(the_audit_finds_a_torn_pool)
