@@ -68,7 +68,6 @@ switcher_text_start:
         times (SWITCHER_STUB_BYTES - ($ - %%start)) nop
 %endmacro
 
-%define SWITCHER_STUB_BYTES 9
 switcher_stubs:
 %assign v 0
 %rep 256
@@ -205,7 +204,7 @@ fault_in_switcher:
         ; CPU again: leave with a frame as after a trap, its error code the fault's.
         pop     dword [esp + 8]         ; below the iret frame
         lea     esp, [esp + 8]
-        push    dword 256               ; ARCH_EXIT_BAD_IRET
+        push    dword ARCH_EXIT_BAD_IRET
         jmp     near to_host
 .null_selector:
         lea     esp, [esp + 4]          ; the error code

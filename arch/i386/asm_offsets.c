@@ -14,6 +14,8 @@ void asm_offsets(void);
 void asm_offsets(void)
 {
     DEFINE(GUEST_REGS_SIZE, sizeof(struct guest_regs));
+    DEFINE(ARCH_EXIT_BAD_IRET, ARCH_EXIT_BAD_IRET);
+    DEFINE(SWITCHER_STUB_BYTES, SWITCHER_STUB_BYTES);
     OFFSET(SWITCHER_PRIVATE_host_esp, switcher_private, host_esp);
     OFFSET(SWITCHER_PRIVATE_host_idt_limit, switcher_private, host_idt_limit);
     OFFSET(SWITCHER_PRIVATE_guest_idt_limit, switcher_private, guest_idt_limit);

@@ -13,6 +13,9 @@ struct guest_regs {
 };
 
 _Static_assert(sizeof(struct guest_regs) == 76, "switcher.asm counts on it");
+_Static_assert(offsetof(struct guest_regs, edi) == 16, "pushed by PUSHA");
+_Static_assert(offsetof(struct guest_regs, trapnum) == 48, "behind PUSHA");
+_Static_assert(offsetof(struct guest_regs, eip) == 56, "pushed by the CPU");
 
 /* A trap taken in the monitor itself (host IDT). */
 struct trap_frame {
@@ -52,6 +55,9 @@ enum {
     VEC_GP = 13, VEC_PF = 14, VEC_MF = 16, VEC_AC = 17, VEC_MC = 18, VEC_XM = 19,
     VEC_IRQ0 = 0x20, /* the first of the hardware's interrupts */
 };
+
+/* Behind the vectors: the CPU refused the frame of an entry (hv/arch_if.h). */
+#define ARCH_EXIT_BAD_IRET 256u
 
 #define PF_ERR_P HV_BIT(0)
 #define PF_ERR_W HV_BIT(1)

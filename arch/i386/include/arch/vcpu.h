@@ -63,9 +63,9 @@ HV_INLINE uint32_t arch_vcpu_run(uint32_t cr3)
 
     r->eflags = (r->eflags & EFLAGS_GUEST) | EFLAGS_IF | EFLAGS_FIXED;
     if (hv_unlikely(!(r->cs & r->ss & 1))) /* RPL 1 or 3 in both */
-        return 256;
+        return ARCH_EXIT_BAD_IRET;
     switcher_enter(cr3);
-    if (r->trapnum <= 256 || r->trapnum >= 0xffffff80u)
+    if (r->trapnum <= ARCH_EXIT_BAD_IRET || r->trapnum >= 0xffffff80u)
         golden_assert(); /* a frame of virtual-8086 mode is for the caller */
     return r->trapnum;
 }

@@ -72,7 +72,6 @@ void arch_vcpu_put(struct arch_vcpu *a);
  * ARCH_EXIT_BAD_IRET when the CPU refused the guest's own CS, SS or EIP: then errcode
  * has the vector of that fault in bits 16 to 23 above its error code). Its registers
  * are in its regs page. */
-#define ARCH_EXIT_BAD_IRET 256u
 
 /* Writes one entry of its real IDT (and of this CPU's, if loaded). The caller has
  * sanitised it. */

@@ -45,6 +45,7 @@ struct guest_config {
     uint32_t nr_disks;
     struct guest_disk disks[GUEST_MAX_DISKS];
     uint32_t memory_mib; /* default 64 */
+    /* Checked, and without effect until CPUs are shared by weight: one CPU runs all. */
     uint32_t cpu_weight; /* default 256 */
     uint32_t cap_percent;
     uint32_t cpu_mask; /* bit n: may run on CPU n; 0: anywhere */
