@@ -244,14 +244,13 @@ void guest_free(struct guest *g)
         this_cpu()->account = &g->account;
         vcpu_put(v);
         arch_vcpu_fini(&v->arch);
-        pmm_free_contig(HFN((uintptr_t)v >> HV_PAGE_SHIFT),
-                        frames_for(sizeof(struct vcpu)));
+        pmm_free_contig(frame_of_ptr(v), frames_for(sizeof(struct vcpu)));
         this_cpu()->account = NULL;
     }
     hv_assert(!mail_is_posted(&g->wish.mail));
     if (g->config.observer)
         g->config.observer->gone(g);
-    pmm_free_contig(HFN((uintptr_t)g >> HV_PAGE_SHIFT), frames_for(sizeof(*g)));
+    pmm_free_contig(frame_of_ptr(g), frames_for(sizeof(*g)));
 }
 
 /* T:050 The whole life of a guest, on the stack of its vCPU. */

@@ -2,6 +2,7 @@
 /* The run loop of a virtual CPU: do what is to be done for it, enter the
  * guest, hand the trap to its handler.  Nothing else happens on the fast path. */
 #include "hv/arch_if.h"
+#include "hv/assert.h"
 #include "hv/exit.h"
 #include "hv/guest.h"
 #include "hv/mail.h"
@@ -109,6 +110,7 @@ void vcpu_put(struct vcpu *v)
 /* T:060 Between two exits: attend to what is to be done, enter, hand over to the handler. */
 void vcpu_run(struct vcpu *v)
 {
+    hv_assert(this_cpu()->running == v && v->root && v->arch.cr3 != 0);
     vcpu_load(v);
     for (;;) {
         uint32_t vec;
