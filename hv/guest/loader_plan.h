@@ -34,6 +34,9 @@ struct load_plan {
     bool pae;
 };
 
+/* The way out, where an image is refused. */
+#define WHAT_TO_TAKE "take a 32-bit Linux of 2.6.24 to 4.13 built with CONFIG_LGUEST_GUEST"
+
 /* Writes the sentence and returns -HV_EINVAL. */
 int load_fail(struct load_plan *p, const char *fmt, ...) HV_PRINTF(2, 3);
 
@@ -50,3 +53,9 @@ int load_copy(struct load_plan *p, uint32_t pa, const void *src, uint32_t len)
 /* Places initrd and boot page tables; writes all but the image. */
 int loader_place_boot(struct load_plan *p) HV_MUST_CHECK;
 int loader_write_boot(struct load_plan *p) HV_MUST_CHECK;
+
+/* Takes a version text found in the image: what it means for the plan, or a refusal. */
+int loader_note_version(struct load_plan *p, const uint8_t *text, uint32_t len) HV_MUST_CHECK;
+
+/* Looks through bytes of the image for its version and for the mark of 2.6.23. */
+int loader_scan_version(struct load_plan *p, const uint8_t *d, uint32_t bytes) HV_MUST_CHECK;
