@@ -137,9 +137,14 @@ static void check_dir(struct audit *a, struct shadow_table *t, uint32_t i,
 /* A flush of everything looks at it, or nobody can write there unseen. */
 static void check_rest(struct audit *a, struct shadow_table *t)
 {
-    bool awake = a->m->chunks[t->id / CHUNK_TABLES]->awake >> t->id % CHUNK_TABLES & 1;
+    const struct shadow_table *at = a->m->awake;
+    bool awake = t->awake;
     uint32_t word;
 
+    while (at && at != t)
+        at = at->awake_next;
+    if (t->listed != (at != NULL) || (awake && !at))
+        differs(a, t, 0, "list of those that are awake");
     if (!t->links || (t->key & KEY_LINEAR)) {
         if (awake)
             differs(a, t, 0, "awake, and not in use or of no page");

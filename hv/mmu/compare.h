@@ -76,6 +76,21 @@ static void compare_page(struct shadow_mmu *m, uint32_t gfn)
     }
 }
 
+/* The same for the page of a table, which most often is the only one of that page. */
+static void compare_table(struct shadow_mmu *m, struct shadow_table *t)
+{
+    struct gpage *p = table_page(m, t);
+
+    if (hv_unlikely(gpage_tables(p) != 1 || (t->key & KEY_L2))) {
+        compare_page(m, t->key & KEY_GFN);
+    } else {
+        page_watch(m, p);
+        m->compared_pages++;
+        compare_leaves(m, t);
+        (void)mmu_work(m, WORK_TABLE);
+    }
+}
+
 static void compare_if_written(struct shadow_mmu *m, uint32_t key)
 {
     uint32_t gfn = key & KEY_GFN;

@@ -87,22 +87,31 @@ static void flush_user(struct vcpu *v)
     list_user_pages(m, r, end);
 }
 
-/* Comparing a page may end tables, which are then awake no longer. */
-static void flush_chunk(struct shadow_mmu *m, const struct table_chunk *c)
+/* What a flush of everything does with a table that is awake. */
+static void flush_table(struct shadow_mmu *m, struct shadow_table *t)
 {
-    uint32_t left = c->awake;
+    if (page_is_written(m, table_page(m, t))) {
+        t->clean_flushes = 0;
+        compare_table(m, t);
+    } else if (hv_unlikely(++t->clean_flushes == m->rest_after)) {
+        rest_begin(m, t->key & KEY_GFN);
+    }
+}
 
-    while ((left &= c->awake) != 0) {
-        uint32_t i = (uint32_t)__builtin_ctz(left), gfn = c->table[i].key & KEY_GFN;
-        struct shadow_table *t = table_by_id(m, c->table[i].id);
+/* Comparing a page may end tables, which leave the list when it is gone through. */
+static void flush_awake(struct shadow_mmu *m)
+{
+    struct shadow_table **at = &m->awake, *t;
 
-        left &= left - 1;
-        if (page_is_written(m, &m->pages[gfn])) {
-            t->clean_flushes = 0;
-            compare_page(m, gfn);
-        } else if (++t->clean_flushes == m->rest_after) {
-            rest_begin(m, gfn);
+    while ((t = *at) != NULL) {
+        if (hv_likely(t->awake)) {
+            flush_table(m, t);
+            at = &t->awake_next;
+        } else {
+            *at = t->awake_next;
+            t->listed = false;
         }
+        (void)mmu_work(m, WORK_LINK);
     }
 }
 
@@ -124,10 +133,7 @@ static void flush_all(struct vcpu *v)
     struct shadow_mmu *m = v->guest->mmu;
 
     reload(m, v->root); /* the others when they are loaded */
-    for (uint32_t c = 0; c < m->nr_chunks; c++) {
-        flush_chunk(m, m->chunks[c]);
-        (void)mmu_work(m, WORK_TABLE); /* all may have come to rest at once */
-    }
+    flush_awake(m);
     if (m->remembered.region != NO_REGION)
         fill_mapped(m);
 }

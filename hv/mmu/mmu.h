@@ -41,14 +41,15 @@ struct shadow_table {
     uint16_t links;
     uint8_t clean_flushes; /* flushes of everything since its page was written */
     bool pinned;           /* kernel stack pages were pinned in it */
+    bool awake, listed;    /* a flush of everything looks at it; it is in m->awake */
+    struct shadow_table *awake_next;
     uint32_t present[WORDS]; /* the switcher's entry is not counted */
 };
 
-/* Tables are made by the page. awake: which of them a flush of everything looks at. */
+/* Tables are made by the page. */
 #define CHUNK_TABLES 32u
 struct table_chunk {
     struct shadow_table table[CHUNK_TABLES];
-    uint32_t awake;
 };
 _Static_assert(sizeof(struct table_chunk) <= HV_PAGE_SIZE, "one page");
 
@@ -100,6 +101,7 @@ struct shadow_mmu {
     uint16_t chains[HASH_BUCKETS]; /* tables by key */
     struct table_chunk *chunks[MAX_CHUNKS];
     uint32_t nr_chunks;
+    struct shadow_table *awake; /* a list: those that are, and some that are no longer */
     uint16_t free_ids; /* list through chain_next; tables with ents, empty */
     uint32_t nr_tables, nr_tables_max; /* in use; bound */
     uint32_t nr_pages;                 /* table pages owned, in use or free */

@@ -10,11 +10,13 @@
 
 void table_wake(struct shadow_mmu *m, struct shadow_table *t, bool awake)
 {
-    uint32_t bit = 1u << (t->id % CHUNK_TABLES);
-    uint32_t *word = &m->chunks[t->id / CHUNK_TABLES]->awake;
-
     t->clean_flushes = 0;
-    *word = awake ? *word | bit : *word & ~bit;
+    t->awake = awake;
+    if (awake && !t->listed) {
+        t->listed = true;
+        t->awake_next = m->awake;
+        m->awake = t;
+    }
 }
 
 static void wake_page(struct shadow_mmu *m, uint32_t gfn, bool awake)

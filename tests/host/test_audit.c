@@ -66,7 +66,9 @@ static void entries(void)
     SPOILT(t->links, t->links + 1);
     SPOILT(v->guest->pages[DATA].maps, v->guest->pages[DATA].maps + 1);
     SPOILT(table_page(m, t)->word, table_page(m, t)->word + GPAGE_ONE_TABLE);
-    SPOILT(m->chunks[t->id / CHUNK_TABLES]->awake, 0);
+    SPOILT(t->awake, false);
+    SPOILT(t->listed, false);
+    SPOILT(m->awake, NULL);
 }
 
 static void pages(void)
