@@ -171,6 +171,8 @@ static void check_tables(struct audit *a, uint32_t *rmap, uint16_t *links,
                 differs(a, t, i, "switcher entry lost");
             if (((t->ents[i] & 1) != 0) != (sw || has_entry(t, i)))
                 differs(a, t, i, "presence bitmap");
+            if (i % 32 == 0 && (t->groups >> (i / 32) & 1) != (t->present[i / 32] != 0))
+                differs(a, t, i, "bitmap of groups");
             if (!(t->ents[i] & 1) && t->ents[i])
                 differs(a, t, i, "absent entry with a payload");
             if (!(t->ents[i] & 1) || sw)

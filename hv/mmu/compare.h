@@ -10,27 +10,46 @@
 
 #include "walk.h"
 
+/* Of a group of leaves, those of the present ones that are not right, from the first one
+ * on. */
+static HV_NOINLINE uint32_t skip_right(const uint64_t *leaves, const uint32_t *gents,
+                                       uint32_t present)
+{
+    for (; present; present &= present - 1) {
+        uint32_t k = (uint32_t)__builtin_ctz(present);
+
+        if (hv_unlikely(!leaf_is_right(&leaves[k], entry_read(gents + k * ENTRY_DWORDS))))
+            break;
+    }
+    return present;
+}
+
+/* One group, of which these leaves are not right. */
+static void put_right(struct shadow_mmu *m, struct shadow_table *t, uint32_t first,
+                      uint32_t wrong)
+{
+    const uint32_t *gents = table_entry(m->guest, t, first);
+
+    while (wrong) {
+        uint32_t k = (uint32_t)__builtin_ctz(wrong);
+
+        leaf_set(m, t, first + k, entry_read(gents + k * ENTRY_DWORDS));
+        if (mmu_work(m, WORK_CHANGE))
+            gents = table_entry(m->guest, t, first); /* the window may be gone */
+        wrong = skip_right(&t->ents[first], gents, wrong & (wrong - 1));
+    }
+}
+
 static void compare_leaves(struct shadow_mmu *m, struct shadow_table *t)
 {
-    const uint32_t *gents = table_entry(m->guest, t, 0);
+    for (uint32_t left = t->groups; left; left &= left - 1) {
+        uint32_t n = (uint32_t)__builtin_ctz(left), first = n * 32;
+        uint32_t wrong = skip_right(&t->ents[first], table_entry(m->guest, t, first),
+                                    t->present[n]);
 
-    for (uint32_t i = 0; i < ENTRIES; i += 32) {
-        uint32_t bits = t->present[i / 32];
-        int32_t work = 32 * WORK_LEAF;
-
-        if (!bits)
-            continue;
-        for (; bits; bits &= bits - 1) {
-            uint32_t k = i + (uint32_t)__builtin_ctz(bits);
-            uint32_t gpte = entry_read(gents + k * ENTRY_DWORDS);
-
-            if (hv_unlikely(!leaf_is_right(&t->ents[k], gpte))) {
-                leaf_set(m, t, k, gpte);
-                work += WORK_CHANGE;
-            }
-        }
-        if (mmu_work(m, work))
-            gents = table_entry(m->guest, t, 0); /* the window may be gone */
+        if (wrong)
+            put_right(m, t, first, wrong);
+        (void)mmu_work(m, WORK_GROUP);
     }
 }
 

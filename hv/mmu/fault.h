@@ -35,6 +35,7 @@ static void fill_around(struct shadow_mmu *m, struct shadow_table *t, uint32_t i
             have |= 1u << k;
     }
     t->present[first / 32] = have;
+    t->groups |= 1u << (first / 32);
 }
 
 /* The page that may be touched, and it is untouched or at rest. */

@@ -33,10 +33,11 @@ HV_INLINE bool gpte_may_write(uint32_t gpte, const struct gpage *p)
 /* True if the leaf is surely what the guest's entry asks for: most are. */
 HV_INLINE bool leaf_is_right(const uint64_t *leaf, uint32_t gpte)
 {
-    if (((*(const uint32_t *)leaf ^ gpte) & (PT_P | PT_RW | PT_US | PT_A | PT_PS)) ||
-        (gpte & (PT_RW | PT_D)) == PT_RW)
-        return false;
-    return frame_owner[(uint32_t)(*leaf >> HV_PAGE_SHIFT)] == gpte >> HV_PAGE_SHIFT;
+    const uint32_t *words = (const uint32_t *)leaf;
+    uint32_t frame = words[0] >> HV_PAGE_SHIFT | words[1] << (32 - HV_PAGE_SHIFT);
+
+    return !((words[0] ^ gpte) & (PT_P | PT_RW | PT_US | PT_A | PT_PS)) &&
+           (gpte & (PT_RW | PT_D)) != PT_RW && frame_owner[frame] == gpte >> HV_PAGE_SHIFT;
 }
 
 /* What leaf i adds to the reverse map of the page that it maps. */

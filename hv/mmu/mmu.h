@@ -43,6 +43,7 @@ struct shadow_table {
     bool pinned;           /* kernel stack pages were pinned in it */
     bool awake, listed;    /* a flush of everything looks at it; it is in m->awake */
     struct shadow_table *awake_next;
+    uint32_t groups;         /* bit n: present[n] is not 0 */
     uint32_t present[WORDS]; /* the switcher's entry is not counted */
 };
 
@@ -133,7 +134,7 @@ HV_INLINE void mmu_preempt_point(struct shadow_mmu *m)
  * time for a preemption point, and pointers into guest memory are void. One ring may
  * bring many calls, so this counts over all of them. */
 #define WORK_A_STEP 256
-#define WORK_LEAF 1    /* looked at */
+#define WORK_GROUP 32  /* of leaves, looked at */
 #define WORK_CHANGE 8  /* changed */
 #define WORK_LINK 2    /* looked at */
 #define WORK_TABLE 64  /* begun */

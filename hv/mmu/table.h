@@ -29,22 +29,35 @@ HV_INLINE bool entry_present(const struct shadow_table *t, uint32_t i)
 
 HV_INLINE void mark_present(struct shadow_table *t, uint32_t i)
 {
-    t->present[i / 32] |= 1u << (i % 32);
+    uint32_t *word = &t->present[i / 32];
+
+    if (hv_unlikely(!*word))
+        t->groups |= 1u << (i / 32);
+    *word |= 1u << (i % 32);
 }
 
 HV_INLINE void mark_absent(struct shadow_table *t, uint32_t i)
 {
     t->present[i / 32] &= ~(1u << (i % 32));
+    if (!t->present[i / 32])
+        t->groups &= ~(1u << (i / 32));
 }
 
 /* The first present entry from i on, or ENTRIES. */
 HV_INLINE uint32_t next_present(const struct shadow_table *t, uint32_t i)
 {
-    uint32_t bits = 0;
+    uint32_t n = i / 32, left;
 
-    while (i < ENTRIES && (bits = t->present[i / 32] >> (i % 32)) == 0)
-        i = (i | 31) + 1;
-    return i < ENTRIES ? i + (uint32_t)__builtin_ctz(bits) : ENTRIES;
+    if (hv_unlikely(i >= ENTRIES))
+        return ENTRIES;
+    left = t->present[n] >> (i % 32);
+    if (left)
+        return i + (uint32_t)__builtin_ctz(left);
+    left = t->groups & ~1u << n;
+    if (!left)
+        return ENTRIES;
+    n = (uint32_t)__builtin_ctz(left);
+    return n * 32 + (uint32_t)__builtin_ctz(t->present[n]);
 }
 
 /* The table that a root has for an address of the guest's, or NULL. *rights: RW and US of

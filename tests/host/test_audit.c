@@ -66,6 +66,8 @@ static void entries(void)
     SPOILT(t->links, t->links + 1);
     SPOILT(v->guest->pages[DATA].maps, v->guest->pages[DATA].maps + 1);
     SPOILT(table_page(m, t)->word, table_page(m, t)->word + GPAGE_ONE_TABLE);
+    SPOILT(t->groups, 0);
+    SPOILT(t->groups, t->groups ^ 1u << 15);
     SPOILT(t->awake, false);
     SPOILT(t->listed, false);
     SPOILT(m->awake, NULL);
