@@ -16,6 +16,21 @@ static void announce(struct shadow_mmu *m, struct shadow_table *t, uint32_t va, 
     leaf_set(m, t, va_l1(va), (gpte ^ lo) & ~(PT_A | PT_D) ? 0 : gpte);
 }
 
+/* A temporary mapping goes, in the table that is remembered; many kernels say so twice.
+ * false: this is something else. */
+HV_INLINE bool unmapped(struct shadow_mmu *m, uint32_t va, uint32_t lo)
+{
+    struct remembered *k = &m->remembered;
+
+    if (k->region != va >> 21 || (lo & PT_P))
+        return false;
+    if (entry_present(k->table, va_l1(va))) {
+        leaf_replace(m, k->table, va_l1(va), 0, false);
+        k->cleared = va_l1(va);
+    }
+    return true;
+}
+
 /* An entry of the kernel's half is every root's; most often they share one table,
  * and kernels that map high memory do this all the time. */
 static void announce_kernel(struct shadow_mmu *m, uint32_t va, uint32_t lo)
@@ -24,9 +39,9 @@ static void announce_kernel(struct shadow_mmu *m, uint32_t va, uint32_t lo)
     struct shadow_table *last = NULL;
     uint32_t tables = 0;
 
+    if (unmapped(m, va, lo))
+        return;
     if (k->region == va >> 21) {
-        if (!(lo & PT_P) && entry_present(k->table, va_l1(va)))
-            k->cleared = va_l1(va);
         announce(m, k->table, va, lo);
         return;
     }
@@ -110,6 +125,8 @@ static void set_pte(struct vcpu *v, uint32_t pgd, uint32_t va)
     struct shadow_mmu *m = v->guest->mmu;
     struct shadow_table *t = NULL;
 
+    if (unmapped(m, va, v->hcall_c))
+        return;
     if (hv_likely(pgd == v->root->gcr3 && va < v->guest->kernel_address))
         t = current_table(v, va);
     if (hv_unlikely(!t) || announced_high(v->hcall_d) ||

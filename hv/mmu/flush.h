@@ -124,8 +124,12 @@ static void fill_mapped(struct shadow_mmu *m)
 
     if (i < ENTRIES && entry_present(t, i))
         i--; /* it is mapped: a second one goes below */
-    if (i < ENTRIES && !entry_present(t, i))
-        leaf_set(m, t, i, entry_read(table_entry(m->guest, t, i)));
+    if (i < ENTRIES && !entry_present(t, i)) {
+        uint32_t gpte = entry_read(table_entry(m->guest, t, i));
+
+        if (gpte_is_used(m, gpte))
+            leaf_add(t, i, &m->pages[gpte >> HV_PAGE_SHIFT], gpte);
+    }
 }
 
 static void flush_all(struct vcpu *v)

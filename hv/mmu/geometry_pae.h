@@ -26,12 +26,18 @@ HV_INLINE uint32_t announced_high(uint32_t hi)
     return hi;
 }
 
-/* What leads to the directory for va: CR3 is a root's, and its page was touched. */
-HV_INLINE uint32_t top_entry(const struct guest *g, uint32_t gcr3, uint32_t va, uint32_t *hi)
+/* The four entries that lead to directories: CR3 is a root's, and its page was touched. */
+HV_INLINE const uint32_t *top_entries(const struct guest *g, uint32_t gcr3)
 {
     const uint8_t *page = frame_ptr(gpage_frame(&g->pages[gcr3 >> HV_PAGE_SHIFT]));
-    const uint32_t *e = (const uint32_t *)(const void *)(page + (gcr3 & HV_PAGE_MASK)) +
-                        (va >> 30) * ENTRY_DWORDS;
+
+    return (const uint32_t *)(const void *)(page + (gcr3 & HV_PAGE_MASK));
+}
+
+/* The one for va. */
+HV_INLINE uint32_t top_entry(const struct guest *g, uint32_t gcr3, uint32_t va, uint32_t *hi)
+{
+    const uint32_t *e = top_entries(g, gcr3) + (va >> 30) * ENTRY_DWORDS;
 
     *hi = entry_high(e);
     return hv_read_once(*e);

@@ -22,16 +22,33 @@ static void drop_dir(struct shadow_mmu *m, struct shadow_root *r, uint32_t top)
         root_set_pd(m, r, top, m->filler);
 }
 
-/* The root is loaded again: what its top-level page says now counts. */
-HV_INLINE void reload(struct shadow_mmu *m, struct shadow_root *r)
+HV_INLINE uint32_t top_differs(const uint32_t *e, uint32_t raw)
 {
+    return raw ? (hv_read_once(*e) ^ raw) | entry_high(e) : 0;
+}
+
+/* As it is most often. */
+HV_INLINE bool top_is_same(const struct shadow_mmu *m, const struct shadow_root *r)
+{
+    const uint32_t *e = top_entries(m->guest, r->gcr3);
+
+    return !(top_differs(e, r->raw[0]) | top_differs(e + ENTRY_DWORDS, r->raw[1]) |
+             top_differs(e + 2 * ENTRY_DWORDS, r->raw[2]) |
+             top_differs(e + 3 * ENTRY_DWORDS, r->raw[3]));
+}
+
+/* The root is loaded again: what its top-level page says now counts. */
+static void reload(struct shadow_mmu *m, struct shadow_root *r)
+{
+    if (hv_likely(top_is_same(m, r)))
+        return;
     for (uint32_t top = 0; top < TOP_ENTRIES; top++) {
         uint32_t hi, lo;
 
         if (!r->raw[top])
             continue;
         lo = top_entry(m->guest, r->gcr3, top << 30, &hi);
-        if (hv_unlikely(lo != r->raw[top] || hi))
+        if (lo != r->raw[top] || hi)
             drop_dir(m, r, top);
     }
 }
