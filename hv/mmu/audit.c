@@ -73,7 +73,7 @@ static void check_leaf(struct audit *a, struct shadow_table *t, uint32_t i, uint
     uint64_t ent = t->ents[i];
     uint32_t hfn = (uint32_t)(ent >> 12), gfn, lo, hi;
 
-    if ((ent >> 36) || (ent & 0xf98))
+    if ((ent >> 36) || (ent & 0x198))
         differs(a, t, i, "reserved, cache or global bits");
     gfn = hfn < pmm_frame_limit() ? (uint32_t)frame_owner[hfn] : 0xffffffffu;
     if (gfn >= a->g->limit_pages || (a->g->pages[gfn].word & 0xffffff) != hfn) {

@@ -10,45 +10,49 @@
 
 #include "walk.h"
 
-/* Of a group of leaves, those of the present ones that are not right, from the first one
- * on. */
-static HV_NOINLINE uint32_t skip_right(const uint64_t *leaves, const uint32_t *gents,
-                                       uint32_t present)
+/* Of a group of leaves, those of the present ones that are not right, or too old, from the
+ * first one on. Those before it are older by `age` then. */
+static HV_NOINLINE uint32_t skip_right(uint64_t *leaves, const uint32_t *gents,
+                                       uint32_t present, uint32_t age)
 {
     for (; present; present &= present - 1) {
-        uint32_t k = (uint32_t)__builtin_ctz(present);
+        uint32_t k = (uint32_t)__builtin_ctz(present), *low = (uint32_t *)&leaves[k];
 
-        if (hv_unlikely(!leaf_is_right(&leaves[k], entry_read(gents + k * ENTRY_DWORDS))))
+        if (hv_unlikely(!leaf_is_right(&leaves[k], entry_read(gents + k * ENTRY_DWORDS)) ||
+                        leaf_is_old(*low)))
             break;
+        *low += age;
     }
     return present;
 }
 
-/* One group, of which these leaves are not right. */
+/* One group, of which these leaves are not right, or too old. */
 static void put_right(struct shadow_mmu *m, struct shadow_table *t, uint32_t first,
-                      uint32_t wrong)
+                      uint32_t wrong, uint32_t age)
 {
     const uint32_t *gents = table_entry(m->guest, t, first);
 
     while (wrong) {
         uint32_t k = (uint32_t)__builtin_ctz(wrong);
+        bool old = leaf_is_old((uint32_t)t->ents[first + k]);
 
-        leaf_set(m, t, first + k, entry_read(gents + k * ENTRY_DWORDS));
+        leaf_set(m, t, first + k, old ? 0 : entry_read(gents + k * ENTRY_DWORDS));
         if (mmu_work(m, WORK_CHANGE))
             gents = table_entry(m->guest, t, first); /* the window may be gone */
-        wrong = skip_right(&t->ents[first], gents, wrong & (wrong - 1));
+        wrong = skip_right(&t->ents[first], gents, wrong & (wrong - 1), age);
     }
 }
 
-static void compare_leaves(struct shadow_mmu *m, struct shadow_table *t)
+/* age: LEAF_AGE_ONE for a flush of everything, else 0. */
+static void compare_leaves(struct shadow_mmu *m, struct shadow_table *t, uint32_t age)
 {
     for (uint32_t left = t->groups; left; left &= left - 1) {
         uint32_t n = (uint32_t)__builtin_ctz(left), first = n * 32;
         uint32_t wrong = skip_right(&t->ents[first], table_entry(m->guest, t, first),
-                                    t->present[n]);
+                                    t->present[n], age);
 
         if (wrong)
-            put_right(m, t, first, wrong);
+            put_right(m, t, first, wrong, age);
         (void)mmu_work(m, WORK_GROUP);
     }
 }
@@ -75,7 +79,7 @@ static void compare_links(struct shadow_mmu *m, struct shadow_table *pd)
  * Clearing a link can free tables, also tables of this very page (a directory that maps
  * itself), so they are looked for afresh each time, and the search ends when as many
  * were seen as there are. */
-static void compare_page(struct shadow_mmu *m, uint32_t gfn)
+static void compare_page(struct shadow_mmu *m, uint32_t gfn, uint32_t age)
 {
     uint32_t left = gpage_tables(&m->pages[gfn]);
 
@@ -90,22 +94,22 @@ static void compare_page(struct shadow_mmu *m, uint32_t gfn)
         if (t->key & KEY_L2)
             compare_links(m, t);
         else
-            compare_leaves(m, t);
+            compare_leaves(m, t, age);
         (void)mmu_work(m, WORK_TABLE); /* between tables */
     }
 }
 
 /* The same for the page of a table, which most often is the only one of that page. */
-static void compare_table(struct shadow_mmu *m, struct shadow_table *t)
+static void compare_table(struct shadow_mmu *m, struct shadow_table *t, uint32_t age)
 {
     struct gpage *p = table_page(m, t);
 
     if (hv_unlikely(gpage_tables(p) != 1 || (t->key & KEY_L2))) {
-        compare_page(m, t->key & KEY_GFN);
+        compare_page(m, t->key & KEY_GFN, age);
     } else {
         page_watch(m, p);
         m->compared_pages++;
-        compare_leaves(m, t);
+        compare_leaves(m, t, age);
         (void)mmu_work(m, WORK_TABLE);
     }
 }
@@ -115,7 +119,7 @@ static void compare_if_written(struct shadow_mmu *m, uint32_t key)
     uint32_t gfn = key & KEY_GFN;
 
     if (!(key & KEY_LINEAR) && page_is_written(m, &m->pages[gfn]))
-        compare_page(m, gfn);
+        compare_page(m, gfn, 0);
 }
 
 /* A directory of a root, and the tables that its first entries link. */

@@ -64,7 +64,7 @@ static bool flush_listed(struct shadow_mmu *m)
 
         if (hv_likely(!page_is_written(m, p)))
             continue;
-        compare_page(m, (uint32_t)(p - m->pages));
+        compare_page(m, (uint32_t)(p - m->pages), 0);
         if (m->remembered.nr_user_pages != n)
             return false;
     }
@@ -92,7 +92,7 @@ static void flush_table(struct shadow_mmu *m, struct shadow_table *t)
 {
     if (page_is_written(m, table_page(m, t))) {
         t->clean_flushes = 0;
-        compare_table(m, t);
+        compare_table(m, t, LEAF_AGE_ONE);
     } else if (hv_unlikely(++t->clean_flushes == m->rest_after)) {
         rest_begin(m, t->key & KEY_GFN);
     }

@@ -40,6 +40,18 @@ HV_INLINE bool leaf_is_right(const uint64_t *leaf, uint32_t gpte)
            (gpte & (PT_RW | PT_D)) != PT_RW && frame_owner[frame] == gpte >> HV_PAGE_SHIFT;
 }
 
+/* How many flushes of everything have compared a leaf since it was put in, in bits that the
+ * CPU ignores. One that is old goes at the next: a kernel with high memory flushes at each
+ * temporary mapping, and the table that it fills meanwhile is written each time. So what is
+ * compared is what was used lately, however much the table maps. */
+#define LEAF_AGE 0x600u
+#define LEAF_AGE_ONE 0x200u
+
+HV_INLINE bool leaf_is_old(uint32_t ent)
+{
+    return (ent & LEAF_AGE) == LEAF_AGE;
+}
+
 /* What leaf i adds to the reverse map of the page that it maps. */
 HV_INLINE uint32_t leaf_mapping(const struct shadow_table *t, uint32_t i)
 {

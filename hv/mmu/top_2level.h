@@ -18,7 +18,7 @@ HV_INLINE void reload(struct shadow_mmu *m, struct shadow_root *r)
     uint32_t gfn = r->gcr3 >> HV_PAGE_SHIFT;
 
     if (hv_unlikely(page_is_written(m, &m->pages[gfn])))
-        compare_page(m, gfn);
+        compare_page(m, gfn, 0);
 }
 
 static void set_pgd(struct shadow_mmu *m, uint32_t pgd, uint32_t index)

@@ -292,7 +292,7 @@ static uint32_t entries_of(struct vcpu *v, uint32_t va, uint64_t **pde,
         EXPECT_EQ(**pte, 0); /* L1TF: no payload */
         return 2;
     }
-    EXPECT_EQ(**pte & ~(E_ADDR | 0x67u), 0);
+    EXPECT_EQ(**pte & ~(E_ADDR | 0x667u), 0);
     return 3;
 }
 
@@ -406,7 +406,7 @@ static void check_table(struct vcpu *v, uint64_t *pt)
             EXPECT_EQ(pt[i], 0);
             continue;
         }
-        EXPECT_EQ(pt[i] & ~(E_ADDR | 0x67u), 0);
+        EXPECT_EQ(pt[i] & ~(E_ADDR | 0x667u), 0);
         REQUIRE(gfn_of_frame(v, (pt[i] & E_ADDR) >> HV_PAGE_SHIFT) <
                 v->guest->limit_pages);
     }
