@@ -2,18 +2,12 @@
 /* audit=N: the reference check of the shadow.  Everything that is derived is
  * derived again here, slowly, from the guest's tables and from the shadow
  * entries themselves, and compared; it shares data with what it checks, and no code. */
-#include "mmu.h"
+#include "audit.h"
 
 #include "hv/arch_if.h"
 
-struct audit {
-    struct guest *g;
-    struct shadow_mmu *m;
-    uint32_t bad;
-};
-
-static void differs(struct audit *a, const struct shadow_table *t, uint32_t i,
-                    const char *what)
+void audit_differs(struct audit *a, const struct shadow_table *t, uint32_t i,
+                   const char *what)
 {
     if (a->bad++ < 8)
         log_error("audit %s: table %u key %#x entry %u: %s (shadow %#llx)",
@@ -21,7 +15,7 @@ static void differs(struct audit *a, const struct shadow_table *t, uint32_t i,
                   (unsigned long long)t->ents[i]);
 }
 
-static void wrong(struct audit *a, const char *what, uint32_t where)
+void audit_wrong(struct audit *a, const char *what, uint32_t where)
 {
     if (a->bad++ < 8)
         log_error("audit %s: %s (%#x)", a->g->config.name, what, where);
@@ -74,31 +68,31 @@ static void check_leaf(struct audit *a, struct shadow_table *t, uint32_t i, uint
     uint32_t hfn = (uint32_t)(ent >> 12), gfn, lo, hi;
 
     if ((ent >> 36) || (ent & 0x198))
-        differs(a, t, i, "reserved, cache or global bits");
+        audit_differs(a, t, i, "reserved, cache or global bits");
     gfn = hfn < pmm_frame_limit() ? (uint32_t)frame_owner[hfn] : 0xffffffffu;
     if (gfn >= a->g->limit_pages || (a->g->pages[gfn].word & 0xffffff) != hfn) {
-        differs(a, t, i, "frame that is not the guest's");
+        audit_differs(a, t, i, "frame that is not the guest's");
         return;
     }
     rmap[gfn] += ((uint32_t)t->id << 9 | i) << 10 | 1;
     if ((ent & 2) && !(a->g->pages[gfn].word >> 26 & 1))
-        differs(a, t, i, "writable, and its page is a table at rest");
+        audit_differs(a, t, i, "writable, and its page is a table at rest");
     if (t->key & KEY_LINEAR) {
         if (gfn != (t->key & KEY_GFN) + i)
-            differs(a, t, i, "linear address that is not physical");
+            audit_differs(a, t, i, "linear address that is not physical");
         return;
     }
     if (may_differ(a, t))
         return;
     lo = read_guest(a, t, i, &hi);
     if (!(lo & 1) || !(lo & 0x20))
-        differs(a, t, i, "guest entry absent or A clear");
+        audit_differs(a, t, i, "guest entry absent or A clear");
     else if (lo >> 12 != gfn || hi)
-        differs(a, t, i, "another page than the guest's entry");
+        audit_differs(a, t, i, "another page than the guest's entry");
     else if ((ent & 2) && (lo & 0x42) != 0x42)
-        differs(a, t, i, "writable without RW and D");
+        audit_differs(a, t, i, "writable without RW and D");
     else if ((ent & 4) != (lo & 4))
-        differs(a, t, i, "US");
+        audit_differs(a, t, i, "US");
 }
 
 static void check_dir(struct audit *a, struct shadow_table *t, uint32_t i,
@@ -113,25 +107,25 @@ static void check_dir(struct audit *a, struct shadow_table *t, uint32_t i,
             to = table_nr(a, id);
     }
     if (!to || frame_owner[(uint32_t)(ent >> 12)] != (uintptr_t)to) {
-        differs(a, t, i, "link to no table");
+        audit_differs(a, t, i, "link to no table");
         return;
     }
     links[to->id]++;
     if ((ent >> 36) || (ent & 0xf98) || !(to->key & KEY_L2) != !!(t->key & KEY_L2))
-        differs(a, t, i, "reserved bits, or a link to a directory");
+        audit_differs(a, t, i, "reserved bits, or a link to a directory");
     if ((t->key & KEY_SWITCHER) && i >= RESERVED_ENTRY)
-        differs(a, t, i, "link in the switcher's range");
+        audit_differs(a, t, i, "link in the switcher's range");
     if ((t->key | to->key) & KEY_LINEAR)
         return;
     if (may_differ(a, t))
         return;
     lo = read_guest(a, t, i, &hi);
     if (!(lo & 1) || !(lo & 0x20) || lo >> 12 != (to->key & KEY_GFN))
-        differs(a, t, i, "link that the guest's directory does not have");
+        audit_differs(a, t, i, "link that the guest's directory does not have");
     else if ((ent & 6) != (lo & 6))
-        differs(a, t, i, "rights of a directory entry");
+        audit_differs(a, t, i, "rights of a directory entry");
     else if (!a->g->pae && ((to->key >> 20) & 3) != (i & 1))
-        differs(a, t, i, "quadrant");
+        audit_differs(a, t, i, "quadrant");
 }
 
 /* A flush of everything looks at it, or nobody can write there unseen. */
@@ -144,17 +138,17 @@ static void check_rest(struct audit *a, struct shadow_table *t)
     while (at && at != t)
         at = at->awake_next;
     if (t->listed != (at != NULL) || (awake && !at))
-        differs(a, t, 0, "list of those that are awake");
+        audit_differs(a, t, 0, "list of those that are awake");
     if (!t->links || (t->key & KEY_LINEAR)) {
         if (awake)
-            differs(a, t, 0, "awake, and not in use or of no page");
+            audit_differs(a, t, 0, "awake, and not in use or of no page");
         return;
     }
     word = a->g->pages[t->key & KEY_GFN].word;
     if (awake != (word >> 26 & 1)) {
-        differs(a, t, 0, "looked at and at rest, or neither");
+        audit_differs(a, t, 0, "looked at and at rest, or neither");
     } else if (!awake && (word >> 24 & 3)) {
-        differs(a, t, 0, "at rest, and written");
+        audit_differs(a, t, 0, "at rest, and written");
     }
 }
 
@@ -168,13 +162,13 @@ static void check_tables(struct audit *a, uint32_t *rmap, uint16_t *links,
             bool sw = (t->key & KEY_SWITCHER) && i == SWITCHER_ENTRY;
 
             if (sw && (t->ents[i] & ~0xfffull) != arch_switcher_pt().v)
-                differs(a, t, i, "switcher entry lost");
+                audit_differs(a, t, i, "switcher entry lost");
             if (((t->ents[i] & 1) != 0) != (sw || has_entry(t, i)))
-                differs(a, t, i, "presence bitmap");
+                audit_differs(a, t, i, "presence bitmap");
             if (i % 32 == 0 && (t->groups >> (i / 32) & 1) != (t->present[i / 32] != 0))
-                differs(a, t, i, "bitmap of groups");
+                audit_differs(a, t, i, "bitmap of groups");
             if (!(t->ents[i] & 1) && t->ents[i])
-                differs(a, t, i, "absent entry with a payload");
+                audit_differs(a, t, i, "absent entry with a payload");
             if (!(t->ents[i] & 1) || sw)
                 continue;
             if (t->key & KEY_L2)
@@ -185,82 +179,6 @@ static void check_tables(struct audit *a, uint32_t *rmap, uint16_t *links,
         check_rest(a, t);
         if (t->links && !(t->key & KEY_LINEAR))
             shadows[t->key & KEY_GFN]++;
-    }
-}
-
-/* The leaf of va in the current root, and the table it is in. */
-static uint64_t current_leaf(const struct audit *a, uint32_t va, uint64_t *pde,
-                             const struct shadow_table **table)
-{
-    const struct shadow_table *pd = a->g->vcpu->root->pd[va >> 30];
-
-    *table = NULL;
-    *pde = pd ? pd->ents[(va >> 21) & 511] : 0;
-    if (!(*pde & 1))
-        return 0;
-    *table = (const struct shadow_table *)frame_owner[(uint32_t)(*pde >> 12)];
-    return (*table)->ents[(va >> 12) & 511];
-}
-
-/* A pinned stack is there, as the run loop takes it to be. */
-static void check_stack(struct audit *a)
-{
-    const struct vcpu *v = a->g->vcpu;
-    const struct shadow_root *r = v->root;
-    const struct shadow_table *t;
-    uint64_t pde, ent;
-
-    if ((v->todo & VCPU_TODO_PIN) || r->pin_gen != a->m->remembered.pin_gen ||
-        r->pin_esp1 != v->esp1 || r->pin_pages != v->stack_pages)
-        return;
-    for (uint32_t i = 0; i < v->stack_pages; i++) {
-        ent = current_leaf(a, v->esp1 - 1 - i * 4096, &pde, &t);
-        if (!(ent & pde & 1) || !(ent & pde & 2))
-            wrong(a, "a pinned page of the stack is not writable", v->esp1 - 1 - i * 4096);
-        else if (!t->pinned)
-            wrong(a, "a table with pinned pages does not say so", v->esp1 - 1 - i * 4096);
-    }
-}
-
-/* The directory entry of a root for a region of 2 MiB, or 0. */
-static uint64_t link_in(const struct shadow_root *r, uint32_t region)
-{
-    const struct shadow_table *pd = r->in_use ? r->pd[region >> 9] : NULL;
-
-    return pd ? pd->ents[region & 511] : 0;
-}
-
-/* A root has the directories that its page, or the top-level entries as they were read,
- * said. */
-static void check_root(struct audit *a, const struct shadow_root *r, uint32_t n)
-{
-    if (r->gcr3 == NO_CR3 || r->gcr3 == a->m->remembered.no_root)
-        wrong(a, "a root that is not found", n);
-    for (uint32_t i = 0; i < n; i++) {
-        if (a->m->roots[i].gcr3 == r->gcr3)
-            wrong(a, "two roots of one CR3", n);
-    }
-    if (!r->pd[3] || !(r->pd[3]->key & KEY_SWITCHER))
-        wrong(a, "a root without the switcher", n);
-    for (uint32_t i = 0; i < 4; i++) {
-        uint32_t key = r->pd[i] ? r->pd[i]->key : KEY_LINEAR, page = r->gcr3 >> 12;
-
-        if (a->g->pae)
-            page = r->raw[i] >> 12;
-        if ((key & KEY_LINEAR) ? r->raw[i] != 0 || (r->pd[i] && i != 3)
-                               : (key & KEY_GFN) != page ||
-                                     (a->g->pae && r->raw[i] != (page << 12 | 1)))
-            wrong(a, "a root with a directory that is not its own", n << 2 | i);
-    }
-}
-
-static void check_roots(struct audit *a)
-{
-    for (uint32_t n = 0; n < MAX_ROOTS; n++) {
-        if (a->m->roots[n].in_use)
-            check_root(a, &a->m->roots[n], n);
-        else if (a->m->roots[n].gcr3 != NO_CR3)
-            wrong(a, "a root that is found and not in use", n);
     }
 }
 
@@ -284,84 +202,23 @@ static void check_pool(struct audit *a)
 
         used += t->links != 0;
         if (!t->links && (t->key || t->pinned || !is_empty(t)))
-            wrong(a, "a free table that is not empty", id);
+            audit_wrong(a, "a free table that is not empty", id);
     }
     for (uint32_t c = 0; c < HASH_BUCKETS; c++) {
         for (uint32_t id = m->chains[c]; id && found <= used; found++) {
             const struct shadow_table *t = table_nr(a, id);
 
             if (!t->links || ((t->key ^ t->key >> 8 ^ t->key >> 15) & 255) != c)
-                wrong(a, "a table in a chain that is not its own", id);
+                audit_wrong(a, "a table in a chain that is not its own", id);
             id = t->chain_next;
         }
     }
     if (found != used)
-        wrong(a, "a table that is not found", found);
+        audit_wrong(a, "a table that is not found", found);
     for (uint32_t id = m->free_ids; id && unused <= m->nr_pages; unused++)
         id = table_nr(a, id)->chain_next;
     if (used != m->nr_tables || used + unused != m->nr_pages)
-        wrong(a, "tables that are neither used nor free", m->nr_pages - used - unused);
-}
-
-/* The table of the last fault and the leaf of the last write are those that the current
- * root has there. */
-static void check_last(struct audit *a)
-{
-    const struct vcpu_shadow *s = &a->g->vcpu->shadow;
-    const struct shadow_table *t;
-    uint64_t pde;
-
-    if (s->region != NO_REGION) {
-        current_leaf(a, s->region << 21, &pde, &t);
-        if (!t || t != s->table || (pde & 6) != (s->rights & 6))
-            wrong(a, "the last table is not linked there", s->region << 21);
-    }
-    if (s->written_va != 1) {
-        current_leaf(a, s->written_va, &pde, &t);
-        if (!t || !(pde & 2) || s->written_leaf != &t->ents[s->written_va >> 12 & 511])
-            wrong(a, "the page of the last write has another leaf", s->written_va);
-    }
-}
-
-/* Every page that the user half of the current root is built from is listed for a flush. */
-static void check_user_pages(struct audit *a)
-{
-    const struct shadow_root *r = a->g->vcpu->root;
-    const struct remembered *list = &a->m->remembered;
-
-    for (uint32_t i = 0; list->nr_user_pages && i < a->g->kernel_address >> 21; i++) {
-        const struct shadow_table *pd = r->pd[i / 512], *t;
-        bool found = false, found_dir = false;
-
-        if (!pd || (pd->key & KEY_LINEAR) || !(pd->ents[i % 512] & 1))
-            continue;
-        t = (const struct shadow_table *)frame_owner[pd->ents[i % 512] >> 12];
-        for (uint32_t n = 0; n < list->nr_user_pages; n++) {
-            found |= list->user_page[n] == &a->g->pages[t->key & KEY_GFN];
-            found_dir |= list->user_page[n] == &a->g->pages[pd->key & KEY_GFN];
-        }
-        if (!found || !found_dir)
-            wrong(a, "a user table or its directory is not listed", i << 21);
-    }
-}
-
-/* No root has another table where SET_PTE believes that all share one. */
-static void check_kernel(struct audit *a)
-{
-    const struct remembered *k = &a->m->remembered;
-    bool found = k->region == NO_REGION;
-
-    for (uint32_t n = 0; k->region != NO_REGION && n < MAX_ROOTS; n++) {
-        uint64_t pde = link_in(&a->m->roots[n], k->region);
-
-        if (!(pde & 1))
-            continue;
-        found = true;
-        if (frame_owner[(uint32_t)(pde >> 12)] != (uintptr_t)k->table)
-            wrong(a, "a root has a kernel table of its own", k->region << 21);
-    }
-    if (!found)
-        wrong(a, "the kernel table of all roots is in none", k->region << 21);
+        audit_wrong(a, "tables that are neither used nor free", m->nr_pages - used - unused);
 }
 
 /* A page that was touched has a frame, which is its own; one that was not has nothing. */
@@ -372,13 +229,13 @@ static void check_frame(struct audit *a, uint32_t p)
 
     if (frame == 0) {
         if (page->word || page->maps)
-            wrong(a, "an untouched page with flags or mappings", p);
+            audit_wrong(a, "an untouched page with flags or mappings", p);
         return;
     }
     if (frame >= pmm_frame_limit() || frame_owner[frame] != p)
-        wrong(a, "a page whose frame is another's", p);
+        audit_wrong(a, "a page whose frame is another's", p);
     else if (!(a->g->touched_chunks[p >> 14] >> (p >> 9 & 31) & 1))
-        wrong(a, "a touched page that teardown would not find", p);
+        audit_wrong(a, "a touched page that teardown would not find", p);
 }
 
 /* rmap, shadows: as they were found in the tables. */
@@ -400,19 +257,7 @@ static void check_pages(struct audit *a, const uint32_t *rmap, const uint8_t *sh
         untouched += (g->pages[p].word & 0xffffff) == 0;
     }
     if (untouched != g->untouched_pages || untouched > pmm_reserved_frames())
-        wrong(a, "frames that are set aside, and pages that wait for one", untouched);
-}
-
-/* This goes by the entries, which are right. */
-static void check_remembered(struct audit *a)
-{
-    check_last(a);
-    check_stack(a);
-    if (a->g->linear)
-        return;
-    check_roots(a);
-    check_user_pages(a);
-    check_kernel(a);
+        audit_wrong(a, "frames that are set aside, and pages that wait for one", untouched);
 }
 
 bool shadow_audit(struct guest *g)
@@ -436,7 +281,7 @@ bool shadow_audit(struct guest *g)
                 /* TCG sets bit 5 (A) in these, which have none. */
                 if ((a.m->roots[r].pdpt[i] & ~0x20ull) !=
                     ((uintptr_t)a.m->roots[r].pd[i]->ents | 1))
-                    differs(&a, a.m->roots[r].pd[i], i, "top-level entry");
+                    audit_differs(&a, a.m->roots[r].pd[i], i, "top-level entry");
             }
         }
     }
@@ -446,12 +291,12 @@ bool shadow_audit(struct guest *g)
         const struct shadow_table *t = table_nr(&a, id);
 
         if (t->links != links[id])
-            differs(&a, t, 0, "link count");
+            audit_differs(&a, t, 0, "link count");
     }
     check_pages(&a, rmap, shadows);
     check_pool(&a);
     if (a.bad == 0)
-        check_remembered(&a);
+        audit_remembered(&a);
     pmm_free_contig(f, frames);
     return a.bad == 0;
 }
