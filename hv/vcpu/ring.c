@@ -27,14 +27,16 @@ struct ring_form {
 RING_LIKE_2_6_31(gabi_data_3_1);
 RING_LIKE_2_6_31(gabi_data_4_1);
 
-/* How many SET_PTE are pending one after the other, at most max; their slots are free
- * from now on. */
+/* How many SET_PTE are pending one after the other, with the first, which is one; at most
+ * max. Their slots are free from now on. */
 static uint32_t take_set_ptes(uint8_t *status, const struct hcall *slots, uint32_t max)
 {
     uint32_t n = 0;
 
-    for (; n < max && status[n] != GABI_SLOT_FREE && slots[n].nr == GABI_HCALL_SET_PTE; n++)
+    do {
         status[n] = GABI_SLOT_FREE;
+        n++;
+    } while (n < max && status[n] != GABI_SLOT_FREE && slots[n].nr == GABI_HCALL_SET_PTE);
     return n;
 }
 
@@ -60,10 +62,9 @@ HV_INLINE bool run(struct vcpu *v, const struct ring_form form, bool edx_order)
     for (; left != 0 && status[at] != GABI_SLOT_FREE; left -= n) {
         const void *slot = data + form.slots + at * form.slot_bytes;
 
-        n = 0;
-        if (form.slot_bytes == sizeof(struct hcall))
+        if (form.slot_bytes == sizeof(struct hcall) &&
+            ((const struct hcall *)slot)->nr == GABI_HCALL_SET_PTE) {
             n = take_set_ptes(&status[at], slot, ENTRIES_A_STEP - at % ENTRIES_A_STEP);
-        if (n != 0) {
             shadow_set_ptes(v, slot, n);
         } else {
             run_entry(v, slot, form.slot_bytes, edx_order);

@@ -33,12 +33,13 @@ static HV_NOINLINE uint32_t begin_second(struct wall_second *s)
 void vtime_write_wallclock(struct vcpu *v)
 {
     struct wall_second *s = &this_cpu()->second;
+    volatile struct gabi_data_head *data = v->lgdata;
     uint32_t ns;
 
     if (hv_unlikely(!short_clock_ns(&s->clock, &ns) || ns >= s->left_ns))
         ns = begin_second(s);
-    v->lgdata->tv_sec = s->utc;
-    v->lgdata->tv_nsec = NS_PER_S - s->left_ns + ns;
+    data->tv_sec = s->utc;
+    data->tv_nsec = NS_PER_S - s->left_ns + ns;
 }
 
 static void clockevent_fired(struct timer *t)

@@ -89,13 +89,13 @@ HV_INLINE void vcpu_post(struct vcpu *v, uint32_t todo)
 
 HV_INLINE bool vcpu_has_todo(const struct vcpu *v)
 {
-    return (v->todo | __atomic_load_n(&v->posted, __ATOMIC_RELAXED)) != 0;
+    return (v->todo | hv_read_once(v->posted)) != 0;
 }
 
 /* For its owner: what is to be done, that which others have posted among it. */
 HV_INLINE uint32_t vcpu_todo(struct vcpu *v)
 {
-    if (hv_unlikely(__atomic_load_n(&v->posted, __ATOMIC_RELAXED)))
+    if (hv_unlikely(hv_read_once(v->posted) != 0))
         v->todo |= __atomic_exchange_n(&v->posted, 0, __ATOMIC_SEQ_CST);
     return v->todo;
 }
