@@ -16,7 +16,6 @@ struct table_format {
     /* shadow_fault() and the others of hv/shadow.h; the arguments were checked but for the
      * entry of SET_PTE. */
     struct shadow_calls calls;
-    void (*new_pgtable)(struct vcpu *v, uint32_t gcr3);
     void (*set_pgd)(struct shadow_mmu *m, uint32_t pgd, uint32_t index);
     void (*set_pmd)(struct shadow_mmu *m, uint32_t pmd, uint32_t index);
     void (*flush_user)(struct vcpu *v);

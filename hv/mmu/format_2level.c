@@ -8,8 +8,7 @@
 const struct table_format format_2level = {
     .top_entries = TOP_ENTRIES,
     .first_key = first_key,
-    .calls = {fault, set_pte, set_ptes},
-    .new_pgtable = new_pgtable,
+    .calls = {fault, new_pgtable, set_pte, set_ptes},
     .set_pgd = set_pgd,
     .set_pmd = forget_pde,
     .flush_user = flush_user,

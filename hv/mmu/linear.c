@@ -109,8 +109,7 @@ static bool look(const struct guest *g, uint32_t gcr3, uint32_t va, uint32_t *gp
 const struct table_format format_linear = {
     .top_entries = 1024, /* SET_PGD and the others name tables that nobody uses yet */
     .first_key = first_key,
-    .calls = {fault, set_pte, set_ptes},
-    .new_pgtable = new_pgtable,
+    .calls = {fault, new_pgtable, set_pte, set_ptes},
     .set_pgd = set_directory,
     .set_pmd = set_directory,
     .flush_user = flush,

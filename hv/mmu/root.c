@@ -154,7 +154,7 @@ struct shadow_root *root_make(struct vcpu *v, uint32_t gcr3)
 
 void shadow_check_pin(struct vcpu *v)
 {
-    check_pin(v);
+    check_pin(v, v->guest->mmu, v->root);
 }
 
 static void choose_format(struct guest *g)
@@ -265,11 +265,6 @@ bool pte_kills(struct guest *g, uint32_t va, uint32_t lo, uint32_t hi)
     else
         return false;
     return true;
-}
-
-void shadow_new_pgtable(struct vcpu *v, uint32_t gcr3)
-{
-    v->guest->mmu->format->new_pgtable(v, gcr3);
 }
 
 void shadow_set_pgd(struct vcpu *v, uint32_t pgd, uint32_t index)

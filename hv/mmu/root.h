@@ -25,12 +25,11 @@ struct shadow_root *root_make(struct vcpu *v, uint32_t gcr3);
 
 /* The stack of the last SET_STACK is known to be pinned in the current root, or looked
  * after before the next entry. */
-HV_INLINE void check_pin(struct vcpu *v)
+HV_INLINE void check_pin(struct vcpu *v, const struct shadow_mmu *m,
+                         const struct shadow_root *r)
 {
-    const struct shadow_root *r = v->root;
-
     if (hv_likely(r->pin_esp1 == v->esp1 && r->pin_pages == v->stack_pages &&
-                  r->pin_gen == v->guest->mmu->remembered.pin_gen))
+                  r->pin_gen == m->remembered.pin_gen))
         v->todo &= ~VCPU_TODO_PIN;
     else
         v->todo |= VCPU_TODO_PIN;
@@ -44,7 +43,7 @@ HV_INLINE void use_root(struct vcpu *v, struct shadow_root *r)
     forget(m, ROOT_CHANGED);
     r->used_stamp = ++m->stamp;
     v->arch.cr3 = r->hcr3;
-    check_pin(v);
+    check_pin(v, m, r);
 }
 
 /* From now on the guest's tables are of this format, and none of linear mode is left. */

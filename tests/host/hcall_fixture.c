@@ -15,7 +15,7 @@ static void see(const char *what, uint32_t a, uint32_t b, uint32_t c, uint32_t d
     nr_seen++;
 }
 
-void shadow_new_pgtable(struct vcpu *who, uint32_t gcr3)
+static void new_pgtable(struct vcpu *who, uint32_t gcr3)
 {
     (void)who;
     see("new_pgtable", gcr3, 0, 0, 0);
@@ -33,7 +33,7 @@ static void set_ptes(struct vcpu *who, const struct hcall *calls, uint32_t n)
         see("set_pte", calls[i].a, calls[i].b, calls[i].c, calls[i].d);
 }
 
-static const struct shadow_calls calls = {NULL, set_pte, set_ptes};
+static const struct shadow_calls calls = {NULL, new_pgtable, set_pte, set_ptes};
 
 void shadow_set_pgd(struct vcpu *who, uint32_t pgd, uint32_t index)
 {

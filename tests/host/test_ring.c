@@ -45,7 +45,7 @@ static void set_ptes(struct vcpu *who, const struct hcall *c, uint32_t n)
     }
 }
 
-static const struct shadow_calls shadow_calls = {NULL, NULL, set_ptes};
+static const struct shadow_calls shadow_calls = {.set_ptes = set_ptes};
 
 RECORD(0) RECORD(1) RECORD(2) RECORD(3) RECORD(4) RECORD(5) RECORD(6)
 RECORD(7) RECORD(8) RECORD(9) RECORD(10) RECORD(11) RECORD(12) RECORD(13)

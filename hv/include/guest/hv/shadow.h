@@ -16,6 +16,7 @@ struct hcall;
 /* What most exits are for, by the format of the guest's tables. */
 struct shadow_calls {
     uint32_t (*fault)(struct vcpu *v, gva_t va, uint32_t hw_err);
+    void (*new_pgtable)(struct vcpu *v, uint32_t gcr3);
     void (*set_pte)(struct vcpu *v, uint32_t pgd, uint32_t va);
     void (*set_ptes)(struct vcpu *v, const struct hcall *calls, uint32_t n);
 };
@@ -35,7 +36,11 @@ HV_INLINE uint32_t shadow_fault(struct vcpu *v, gva_t va, uint32_t hw_err)
 }
 
 /* Hypercalls (ABI 7.4 to 7.6); bad arguments kill the guest. */
-void shadow_new_pgtable(struct vcpu *v, uint32_t gcr3);
+HV_INLINE void shadow_new_pgtable(struct vcpu *v, uint32_t gcr3)
+{
+    v->shadow.calls->new_pgtable(v, gcr3);
+}
+
 /* The entry is in v->hcall_c (low dword) and v->hcall_d (high, PAE). */
 HV_INLINE void shadow_set_pte(struct vcpu *v, uint32_t pgd, uint32_t va)
 {
