@@ -110,12 +110,13 @@ static HV_NOINLINE void set_other_pte(struct vcpu *v, uint32_t pgd, uint32_t va)
 HV_INLINE bool announce_same(struct shadow_mmu *m, struct shadow_table *t, uint32_t i,
                              uint32_t lo, const uint32_t *e)
 {
+    bool used = false;
+
     if (hv_likely(gpte_is_used(m, lo)) && hv_likely(entry_read(e) == lo))
-        leaf_replace(m, t, i, lo, true);
-    else if (!(lo & PT_P))
-        leaf_set(m, t, i, 0);
-    else
+        used = true;
+    else if (lo & PT_P)
         return false;
+    leaf_replace(m, t, i, lo, used);
     return true;
 }
 
@@ -125,10 +126,10 @@ static void set_pte(struct vcpu *v, uint32_t pgd, uint32_t va)
     struct shadow_mmu *m = v->guest->mmu;
     struct shadow_table *t = NULL;
 
-    if (unmapped(m, va, v->hcall_c))
-        return;
     if (hv_likely(pgd == v->root->gcr3 && va < v->guest->kernel_address))
         t = current_table(v, va);
+    else if (unmapped(m, va, v->hcall_c))
+        return;
     if (hv_unlikely(!t) || announced_high(v->hcall_d) ||
         !announce_same(m, t, va_l1(va), v->hcall_c, table_entry(m->guest, t, va_l1(va))))
         set_other_pte(v, pgd, va);
