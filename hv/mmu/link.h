@@ -107,8 +107,12 @@ static void forget_denied(struct shadow_mmu *m, const struct shadow_root *r, uin
 
     if (!t)
         return;
-    if (t != found)
+    if (t != found) {
         link_clear(m, r->pd[va >> 30], va_l2(va));
-    else if (entry_present(t, i))
-        leaf_set(m, t, i, entry_read(table_entry(m->guest, t, i)));
+    } else if (entry_present(t, i)) {
+        uint32_t gpte = entry_read(table_entry(m->guest, t, i));
+
+        if (!leaf_is_right(&t->ents[i], gpte))
+            leaf_set(m, t, i, gpte);
+    }
 }
