@@ -115,8 +115,8 @@ static void check_user_pages(struct audit *a)
             continue;
         t = (const struct shadow_table *)frame_owner[pd->ents[i % 512] >> 12];
         for (uint32_t n = 0; n < list->nr_user_pages; n++) {
-            found |= list->user_page[n] == &a->g->pages[t->key & KEY_GFN];
-            found_dir |= list->user_page[n] == &a->g->pages[pd->key & KEY_GFN];
+            found |= list->user_page[n].page == &a->g->pages[t->key & KEY_GFN];
+            found_dir |= list->user_page[n].page == &a->g->pages[pd->key & KEY_GFN];
         }
         if (!found || !found_dir)
             audit_wrong(a, "a user table or its directory is not listed", i << 21);

@@ -20,16 +20,19 @@ static void new_pgtable(struct vcpu *v, uint32_t gcr3)
         use_root(v, r);
 }
 
-/* One more; false: they are too many. */
-static bool list_page(struct shadow_mmu *m, uint32_t key, uint32_t *n)
+/* One more; false: they are too many, or this one is mapped more than once. */
+static bool list_page(struct shadow_mmu *m, struct shadow_table *t, uint32_t *n)
 {
-    struct gpage **list = m->remembered.user_page, *p = &m->pages[key & KEY_GFN];
+    static const uint64_t not_mapped;
+    struct user_page *list = m->remembered.user_page;
+    struct gpage *p = table_page(m, t);
 
-    if ((key & KEY_LINEAR) || (*n > 0 && list[*n - 1] == p))
+    if ((t->key & KEY_LINEAR) || (*n > 0 && list[*n - 1].page == p))
         return true;
-    if (*n == USER_PAGES)
+    if (*n == USER_PAGES || gpage_mappings(p) > 1)
         return false;
-    list[(*n)++] = p;
+    list[(*n)++] = (struct user_page){t, p, gpage_all_mappings(p),
+                                      gpage_mappings(p) ? only_leaf(m, p) : &not_mapped};
     return true;
 }
 
@@ -39,19 +42,27 @@ static void list_user_pages(struct shadow_mmu *m, const struct shadow_root *r, u
     uint32_t n = 0;
 
     for (uint32_t top = 0; top * ENTRIES < end; top++) {
-        const struct shadow_table *pd = r->pd[top];
+        struct shadow_table *pd = r->pd[top];
 
         if (!pd)
             continue;
-        if (!list_page(m, pd->key, &n))
+        if (!list_page(m, pd, &n))
             return;
         for (uint32_t i = next_present(pd, 0); i < ENTRIES && top * ENTRIES + i < end;
              i = next_present(pd, i + 1)) {
-            if (!list_page(m, table_of(pd->ents[i])->key, &n))
+            if (!list_page(m, table_of(pd->ents[i]), &n))
                 return;
         }
     }
     m->remembered.nr_user_pages = n;
+}
+
+/* What page_is_written() says, while the page is mapped as it was. */
+HV_INLINE bool listed_is_written(const struct shadow_mmu *m, const struct user_page *u)
+{
+    if (hv_unlikely(gpage_all_mappings(u->page) != u->mappings))
+        return page_is_written(m, u->page);
+    return gpage_was_written(u->page) || (*u->leaf & PT_D);
 }
 
 /* By the list; false: there is none, or not any more. */
@@ -60,11 +71,11 @@ static bool flush_listed(struct shadow_mmu *m)
     uint32_t n = m->remembered.nr_user_pages;
 
     for (uint32_t i = 0; i < n; i++) {
-        struct gpage *p = m->remembered.user_page[i];
+        const struct user_page *u = &m->remembered.user_page[i];
 
-        if (hv_likely(!page_is_written(m, p)))
+        if (hv_likely(!listed_is_written(m, u)))
             continue;
-        compare_page(m, (uint32_t)(p - m->pages), 0);
+        compare_table(m, u->table, 0);
         if (m->remembered.nr_user_pages != n)
             return false;
     }

@@ -77,6 +77,15 @@ struct shadow_root {
     uint32_t pin_esp1, pin_pages, pin_gen; /* this stack is pinned here if pin_gen is m's */
 };
 
+/* A guest page that the user half of the current root is built from, one of its tables, and
+ * the leaf that is its only mapping while `mappings` says that they are the same still. */
+struct user_page {
+    struct shadow_table *table;
+    struct gpage *page;
+    uint32_t mappings;
+    const uint64_t *leaf;
+};
+
 /* What is remembered between exits, and in struct vcpu_shadow; remember.h. */
 struct remembered {
     /* The table that all roots link in this 2 MiB (va >> 21) of the kernel's half, and
@@ -84,10 +93,9 @@ struct remembered {
     uint32_t region;
     struct shadow_table *table;
     uint32_t cleared;
-    /* The guest pages that the user half of the current root is built from: what FLUSH_TLB(0)
-     * has to look at. 0: not known. */
+    /* What FLUSH_TLB(0) has to look at. 0: not known. */
     uint32_t nr_user_pages;
-    struct gpage *user_page[USER_PAGES];
+    struct user_page user_page[USER_PAGES];
     uint32_t no_root; /* a CR3 that SET_PTE named and that has no root */
     uint32_t pin_gen; /* counts what may have unpinned a stack page */
 };

@@ -124,6 +124,12 @@ HV_INLINE uint32_t gpage_only_mapping(const struct gpage *p)
     return p->maps >> GPAGE_NUMBER_SHIFT;
 }
 
+/* Stands for all mappings: another number when one has come or gone. */
+HV_INLINE uint32_t gpage_all_mappings(const struct gpage *p)
+{
+    return p->maps;
+}
+
 /* What the leaf with this number adds to maps. */
 #define GPAGE_MAPPING(number) ((uint32_t)(number) << GPAGE_NUMBER_SHIFT | 1)
 #define GPAGE_NEXT_MAPPING (1u << GPAGE_NUMBER_SHIFT)
